@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "control.h"
+
+#include <string.h>
+
+#include "name.h"
+
+#define FLAGS_KNOWN                                                                                \
+    (SHMX_PERSISTENT | SHMX_OTHERS_READ | SHMX_OTHERS_WRITE | SHMX_MACHINE_WIDE | SHMX_PREFAULT)
+
+size_t shmx_control_length(size_t size, size_t page_size)
+{
+    if (size > SIZE_MAX - SHMX_CONTROL_SIZE - page_size)
+        return 0;
+    return (size + SHMX_CONTROL_SIZE + page_size - 1) / page_size * page_size;
+}
+
+struct shmx_control *shmx_control_at(void *mapping, size_t length)
+{
+    if (length <= SHMX_CONTROL_SIZE || length % 8 != 0)
+        return NULL;
+    return (struct shmx_control *)((unsigned char *)mapping + length - SHMX_CONTROL_SIZE);
+}
+
+void shmx_control_write(void *mapping, size_t length, const struct shmx_label *label)
+{
+    struct shmx_control *control = shmx_control_at(mapping, length);
+    assert(control != NULL);
+    struct shmx_label unmarked = *label;
+    memset(unmarked.magic, 0, sizeof unmarked.magic);
+    control->label = unmarked;
+    atomic_store_explicit(&control->state, SHMX_STATE_LIVE, memory_order_relaxed);
+    /* The magic comes last: on systems where others can already see the mapping, who finds it
+     * finds the rest (release: shmx_control_check's acquire fence pairs with it). */
+    atomic_thread_fence(memory_order_release);
+    memcpy(control->label.magic, SHMX_MAGIC, sizeof control->label.magic);
+}
+
+static bool label_holds(const struct shmx_label *label, size_t length, const char *name)
+{
+    if (label->version != SHMX_LAYOUT_VERSION || label->byte_order != SHMX_BYTE_ORDER)
+        return false;
+    if (label->size == 0 || label->size > length - SHMX_CONTROL_SIZE)
+        return false;
+    if ((label->flags & ~FLAGS_KNOWN) != 0 || label->name_length > SHMX_NAME_MAX)
+        return false;
+    if (memchr(label->name, 0, sizeof label->name) != label->name + label->name_length)
+        return false;
+    if (label->name_length != 0 && shmx_name_check(label->name) != SHMX_OK)
+        return false;
+    return name == NULL || strcmp(label->name, name) == 0;
+}
+
+enum shmx_control_kind shmx_control_check(struct shmx_label *label, const void *mapping,
+                                          size_t length, const char *name)
+{
+    const struct shmx_control *control = shmx_control_at((void *)mapping, length);
+    if (control == NULL || memcmp(control->label.magic, SHMX_MAGIC, sizeof label->magic) != 0)
+        return SHMX_CONTROL_NONE;
+    atomic_thread_fence(memory_order_acquire);
+    *label = control->label;
+    return label_holds(label, length, name) ? SHMX_CONTROL_GOOD : SHMX_CONTROL_DAMAGED;
+}

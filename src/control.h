@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The control block: how it is made and when it is believed. Used by portable code and backends. */
+#ifndef SHMX_CONTROL_H
+#define SHMX_CONTROL_H
+
+#include "shared.h"
+
+enum shmx_control_kind {
+    SHMX_CONTROL_NONE,   /* no control block: a foreign object */
+    SHMX_CONTROL_GOOD,   /* ours */
+    SHMX_CONTROL_DAMAGED /* ours once: another version or byte order, or fields that lie */
+};
+
+/* Bytes to map for `size` bytes of data and the control block; 0 if that is beyond size_t. */
+size_t shmx_control_length(size_t size, size_t page_size);
+
+/* Return where the control block of a mapping lies; NULL if the mapping is too small for one. */
+struct shmx_control *shmx_control_at(void *mapping, size_t length);
+
+/* Write a new control block at the end of a zeroed mapping. */
+void shmx_control_write(void *mapping, size_t length, const struct shmx_label *label);
+
+/* Copy the label out of the mapping and check the copy against it. `name` NULL: any. A label with
+ * another name is DAMAGED. After GOOD *label can be relied on. */
+enum shmx_control_kind shmx_control_check(struct shmx_label *label, const void *mapping,
+                                          size_t length, const char *name);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* Looking around: stat, list, prune. */
+#include <string.h>
+
+#include "name.h"
+#include "os.h"
+
+/* Describe the object of that name; attaches for a moment. */
+static int describe(const char *name, shmx_info *info)
+{
+    struct shmx_os_object object = {0};
+    int status = shmx_os_object_open(&object, name, SHMX_READ_ONLY);
+    if (status != SHMX_OK)
+        return status;
+    memset(info, 0, sizeof *info);
+    memcpy(info->name, name, strlen(name) + 1);
+    info->foreign = object.control == NULL;
+    info->size = info->foreign ? object.length : object.label.size;
+    if (!info->foreign) {
+        info->created = object.label.created;
+        info->creator_pid = (int64_t)object.label.creator;
+        info->flags = object.label.flags;
+    }
+    status = shmx_os_object_usage(&object, &info->footprint, &info->users);
+    if (info->users > 0)
+        info->users--; /* ourselves */
+    shmx_os_object_close(&object);
+    return status;
+}
+
+int shmx_stat(const char *name, shmx_info *info)
+{
+    shmx_os_set_error(0);
+    int status = info == NULL ? SHMX_EINVAL : shmx_name_check(name);
+    return status == SHMX_OK ? describe(name, info) : status;
+}
+
+struct listing {
+    int (*visit)(const shmx_info *info, void *context);
+    void *context;
+};
+
+static int list_one(const char *name, void *context)
+{
+    const struct listing *listing = context;
+    shmx_info info;
+    /* What went away meanwhile, or is not ours to see, is left out. */
+    return describe(name, &info) == SHMX_OK ? listing->visit(&info, listing->context) : 0;
+}
+
+int shmx_list(int (*visit)(const shmx_info *info, void *context), void *context)
+{
+    shmx_os_set_error(0);
+    if (visit == NULL)
+        return SHMX_EINVAL;
+    struct listing listing = {visit, context};
+    return shmx_os_object_list(list_one, &listing);
+}
+
+static int prune_one(const char *name, void *context)
+{
+    bool removed = false;
+    int *count = context;
+    /* One that cannot be reaped (another user's) does not keep the rest from it. */
+    if (shmx_os_object_reap(name, &removed) == SHMX_OK && removed)
+        ++*count;
+    return 0;
+}
+
+int shmx_prune(int *removed)
+{
+    shmx_os_set_error(0);
+    int count = 0;
+    bool others = false;
+    int status = shmx_os_object_list(prune_one, &count);
+    int rest = shmx_os_object_reap(NULL, &others);
+    if (removed != NULL)
+        *removed = count;
+    return status != SHMX_OK ? status : rest;
+}

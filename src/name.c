@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "name.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "os.h"
+
+/* 32 characters: five bits each. Lower case only, so that names also differ on systems that fold
+ * case. */
+static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
+
+static bool in_grammar(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+           c == '.' || c == '_' || c == '-';
+}
+
+int shmx_name_check(const char *name)
+{
+    if (name == NULL || name[0] == '\0' || name[0] == '.')
+        return SHMX_EINVAL;
+    size_t length = 0;
+    for (; name[length] != '\0'; length++) {
+        if (!in_grammar(name[length]))
+            return SHMX_EINVAL;
+        if (length == SHMX_NAME_MAX)
+            return SHMX_ENAMETOOLONG;
+    }
+    return SHMX_OK;
+}
+
+int shmx_name_random(char name[SHMX_NAME_MAX + 1])
+{
+    unsigned char bytes[25]; /* 125 random bits */
+    int status = shmx_os_random(bytes, sizeof bytes);
+    if (status != SHMX_OK)
+        return status;
+    memcpy(name, "shmx_", 5);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        name[5 + i] = alphabet[bytes[i] & 31];
+    name[5 + sizeof bytes] = '\0';
+    return SHMX_OK;
+}
+
+/* FNV-1a, 64 bits: stable for ever, since two programs with different versions of this library
+ * must find each other. */
+static uint64_t hash_of(const char *name)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (; *name != '\0'; name++)
+        hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
+    return hash ^ (hash >> 32);
+}
+
+void shmx_name_condense(char out[SHMX_NAME_MAX + 1], const char *name, size_t limit, int probe)
+{
+    size_t length = strlen(name);
+    assert(length <= SHMX_NAME_MAX && probe >= 0 && probe < SHMX_NAME_PROBES);
+    if (limit == 0 || length <= limit) {
+        memcpy(out, name, length + 1);
+        return;
+    }
+    assert(limit >= 16);
+    size_t prefix = limit - 10;
+    memcpy(out, name, prefix);
+    out[prefix] = '~';
+    out[prefix + 1] = (char)('0' + probe);
+    uint64_t hash = hash_of(name);
+    for (size_t i = 0; i < 8; i++, hash >>= 5)
+        out[prefix + 2 + i] = alphabet[hash & 31];
+    out[limit] = '\0';
+}

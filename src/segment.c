@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* Segments: arguments are checked here, once; the rest is one system's business. */
+#include "segment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "control.h"
+#include "name.h"
+
+#define FLAGS_CREATE                                                                               \
+    (SHMX_PERSISTENT | SHMX_RAW | SHMX_OTHERS_READ | SHMX_OTHERS_WRITE | SHMX_MACHINE_WIDE |       \
+     SHMX_PREFAULT)
+#define FLAGS_OPEN (SHMX_READ_ONLY | SHMX_RAW | SHMX_PREFAULT)
+#define FLAGS_ADOPT (SHMX_READ_ONLY | SHMX_PREFAULT)
+
+/* Rounds of "not there" and "is there" that open_or_create takes for bad luck. */
+#define ROUNDS_MAX 1000
+
+/* A failure in which the system had no part. */
+static int refuse(int status)
+{
+    shmx_os_set_error(0);
+    return status;
+}
+
+static int allocate(shmx **out)
+{
+    shmx_os_set_error(0);
+    *out = calloc(1, sizeof **out);
+    return *out != NULL ? SHMX_OK : SHMX_ENOMEM;
+}
+
+static int label_fill(struct shmx_label *label, const char *name, size_t size, unsigned flags)
+{
+    memset(label, 0, sizeof *label);
+    memcpy(label->magic, SHMX_MAGIC, sizeof label->magic);
+    label->version = SHMX_LAYOUT_VERSION;
+    label->byte_order = SHMX_BYTE_ORDER;
+    label->size = size;
+    label->created = (uint64_t)shmx_os_wall();
+    label->creator = (uint64_t)shmx_os_pid();
+    label->flags = flags;
+    label->name_length = (uint32_t)strlen(name);
+    memcpy(label->name, name, label->name_length);
+    return shmx_os_random(&label->id, sizeof label->id);
+}
+
+/* `name` NULL: without one. */
+static int create_object(shmx *shm, const char *name, size_t size, unsigned flags)
+{
+    const char *shown = name != NULL ? name : "";
+    memcpy(shm->name, shown, strlen(shown) + 1);
+    shm->size = size;
+    if ((flags & SHMX_RAW) != 0)
+        return shmx_os_object_create(&shm->object, name, size, flags, NULL);
+    struct shmx_label label;
+    int status = label_fill(&label, shown, size, flags);
+    if (status != SHMX_OK)
+        return status;
+    size_t length = shmx_control_length(size, shmx_os_facts()->page_size);
+    if (length == 0)
+        return refuse(SHMX_ENOSPC);
+    return shmx_os_object_create(&shm->object, name, length, flags, &label);
+}
+
+static int create_random(shmx *shm, size_t size, unsigned flags)
+{
+    char name[SHMX_NAME_MAX + 1];
+    int status;
+    do {
+        status = shmx_name_random(name);
+        if (status == SHMX_OK)
+            status = create_object(shm, name, size, flags);
+    } while (status == SHMX_EEXIST);
+    return status;
+}
+
+static int create_flags_check(unsigned flags)
+{
+    if ((flags & ~FLAGS_CREATE) != 0)
+        return SHMX_EINVAL;
+    unsigned both = SHMX_RAW | SHMX_PERSISTENT;
+    return (flags & both) == both ? SHMX_EINVAL : SHMX_OK;
+}
+
+int shmx_create(shmx **shm, const char *name, size_t size, unsigned flags)
+{
+    if (shm == NULL)
+        return refuse(SHMX_EINVAL);
+    *shm = NULL;
+    int status = create_flags_check(flags);
+    bool nameless = name != NULL && name[0] == '\0';
+    if (status == SHMX_OK && name != NULL && !nameless)
+        status = shmx_name_check(name);
+    if (status == SHMX_OK && (size == 0 || (nameless && (flags & SHMX_PERSISTENT) != 0)))
+        status = SHMX_EINVAL;
+    if (status != SHMX_OK)
+        return refuse(status);
+    shmx *made;
+    status = allocate(&made);
+    if (status != SHMX_OK)
+        return status;
+    status = name == NULL ? create_random(made, size, flags)
+                          : create_object(made, nameless ? NULL : name, size, flags);
+    if (status != SHMX_OK) {
+        free(made);
+        return status;
+    }
+    *shm = made;
+    return SHMX_OK;
+}
+
+/* What every attachment to an existing object has in common. */
+static void take_over(shmx *shm, const char *name)
+{
+    const struct shmx_os_object *object = &shm->object;
+    shm->size = object->control != NULL ? (size_t)object->label.size : object->length;
+    memcpy(shm->name, name, strlen(name) + 1);
+}
+
+static int open_checked(shmx **shm, const char *name, unsigned flags)
+{
+    shmx *made;
+    int status = allocate(&made);
+    if (status != SHMX_OK)
+        return status;
+    status = shmx_os_object_open(&made->object, name, flags);
+    if (status != SHMX_OK) {
+        free(made);
+        return status;
+    }
+    take_over(made, name);
+    *shm = made;
+    return SHMX_OK;
+}
+
+int shmx_open(shmx **shm, const char *name, unsigned flags)
+{
+    if (shm == NULL)
+        return refuse(SHMX_EINVAL);
+    *shm = NULL;
+    int status = (flags & ~FLAGS_OPEN) != 0 ? SHMX_EINVAL : shmx_name_check(name);
+    return status == SHMX_OK ? open_checked(shm, name, flags) : refuse(status);
+}
+
+int shmx_open_or_create(shmx **shm, const char *name, size_t size, unsigned flags, int *created)
+{
+    if (created != NULL)
+        *created = 0;
+    if (shm == NULL)
+        return refuse(SHMX_EINVAL);
+    *shm = NULL;
+    int status = create_flags_check(flags);
+    if (status == SHMX_OK)
+        status = size == 0 ? SHMX_EINVAL : shmx_name_check(name);
+    if (status != SHMX_OK)
+        return refuse(status);
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        status = open_checked(shm, name, flags & FLAGS_OPEN);
+        if (status == SHMX_OK && (*shm)->size < size) {
+            shmx_close(shm);
+            return refuse(SHMX_ERANGE);
+        }
+        if (status != SHMX_ENOENT)
+            return status;
+        status = shmx_create(shm, name, size, flags);
+        if (status == SHMX_OK && created != NULL)
+            *created = 1;
+        if (status != SHMX_EEXIST)
+            return status;
+    }
+    return refuse(SHMX_EAGAIN);
+}
+
+void shmx_close(shmx **shm)
+{
+    if (shm == NULL || *shm == NULL)
+        return;
+    shmx_os_object_close(&(*shm)->object);
+    free(*shm);
+    *shm = NULL;
+}
+
+int shmx_unlink(const char *name)
+{
+    int status = shmx_name_check(name);
+    shmx_os_set_error(0);
+    return status == SHMX_OK ? shmx_os_object_unlink(name) : status;
+}
+
+void *shmx_data(const shmx *shm)
+{
+    return shm != NULL ? shm->object.data : NULL;
+}
+
+size_t shmx_size(const shmx *shm)
+{
+    return shm != NULL ? shm->size : 0;
+}
+
+const char *shmx_name(const shmx *shm)
+{
+    return shm != NULL ? shm->name : "";
+}
+
+static int range_check(const shmx *shm, size_t offset, const void *memory, size_t count)
+{
+    if (shm == NULL || memory == NULL)
+        return SHMX_EINVAL;
+    return offset > shm->size || count > shm->size - offset ? SHMX_ERANGE : SHMX_OK;
+}
+
+int shmx_read(const shmx *shm, size_t offset, void *dst, size_t count)
+{
+    int status = range_check(shm, offset, dst, count);
+    if (status != SHMX_OK)
+        return refuse(status);
+    memcpy(dst, shm->object.data + offset, count);
+    return SHMX_OK;
+}
+
+int shmx_write(shmx *shm, size_t offset, const void *src, size_t count)
+{
+    int status = range_check(shm, offset, src, count);
+    if (status == SHMX_OK && shm->object.read_only)
+        status = SHMX_EACCES;
+    if (status != SHMX_OK)
+        return refuse(status);
+    memcpy(shm->object.data + offset, src, count);
+    return SHMX_OK;
+}
+
+int shmx_segment_check(const shmx *shm, const void *place, size_t bytes)
+{
+    if (shm == NULL || place == NULL)
+        return SHMX_EINVAL;
+    uintptr_t offset = (uintptr_t)place - (uintptr_t)shm->object.data;
+    if (offset % 4 != 0 || bytes > shm->size || offset > shm->size - bytes)
+        return SHMX_EINVAL;
+    return shm->object.read_only ? SHMX_EACCES : SHMX_OK;
+}
+
+int shmx_share(shmx *shm, char *token, size_t token_size)
+{
+    if (shm == NULL || token == NULL)
+        return refuse(SHMX_EINVAL);
+    shmx_os_set_error(0);
+    char whole[SHMX_TOKEN_MAX];
+    int status = shmx_os_object_share(&shm->object, whole, sizeof whole);
+    if (status != SHMX_OK)
+        return status;
+    if (strlen(whole) >= token_size)
+        return refuse(SHMX_ERANGE);
+    memcpy(token, whole, strlen(whole) + 1);
+    return SHMX_OK;
+}
+
+int shmx_adopt(shmx **shm, const char *token, unsigned flags)
+{
+    if (shm == NULL)
+        return refuse(SHMX_EINVAL);
+    *shm = NULL;
+    if (token == NULL || (flags & ~FLAGS_ADOPT) != 0)
+        return refuse(SHMX_EINVAL);
+    shmx *made;
+    int status = allocate(&made);
+    if (status != SHMX_OK)
+        return status;
+    status = shmx_os_object_adopt(&made->object, token, flags);
+    if (status != SHMX_OK) {
+        free(made);
+        return status;
+    }
+    take_over(made, made->object.control != NULL ? made->object.label.name : "");
+    *shm = made;
+    return SHMX_OK;
+}

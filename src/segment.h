@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* An attachment, as the locks and the queue need to see it. */
+#ifndef SHMX_SEGMENT_H
+#define SHMX_SEGMENT_H
+
+#include "os.h"
+
+struct shmx {
+    struct shmx_os_object object;
+    size_t size; /* the user's bytes */
+    char name[SHMX_NAME_MAX + 1];
+};
+
+/* SHMX_OK if `bytes` bytes at `place` lie in the segment, aligned to 4, and may be written;
+ * SHMX_EINVAL or SHMX_EACCES otherwise. `shm` and `place` may be NULL. */
+int shmx_segment_check(const shmx *shm, const void *place, size_t bytes);
+
+#endif
