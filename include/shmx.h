@@ -289,7 +289,9 @@ typedef struct shmx_sem {
 
 typedef struct shmx_once {
     uint32_t word;
-    uint32_t reserved[3];
+    uint32_t thread;
+    uint32_t done;
+    uint32_t reserved;
 } shmx_once;
 
 /* Lock a mutex. Its owner is the calling thread. SHMX_EOWNERDEAD is a success: the mutex is

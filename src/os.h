@@ -45,6 +45,7 @@ struct shmx_os_object {
     bool read_only;               /* mapped without write access */
     struct shmx_control *control; /* the end of the mapping; NULL if foreign or raw */
     struct shmx_label label;      /* private, checked copy of control->label */
+    _Atomic uint32_t owner;       /* token of this attachment in this process, 0: none yet */
     struct shmx_os_private os;
 };
 

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the locks have in common: time limits, spinning, sleeping in slices, and the robust lock
+ * of one word that the mutex is and that once and the queue use.
+ *
+ * A lock is two words, zero when nobody holds it:
+ *     word    bits 0 to 29  token of the owner's attachment (shmx_os_owner_claim), 0: free
+ *             bit 30        CLAIMING: the owner takes it over from a dead one, `thread` is not its
+ *             bit 31        WAITERS: somebody may sleep on the word
+ *     thread  number of the owner's thread within its process; 0 while the lock changes hands
+ */
+#ifndef SHMX_LOCK_H
+#define SHMX_LOCK_H
+
+#include "segment.h"
+
+/* The longest sleep before a waiter looks for itself: whether the owner lives, whether a wake was
+ * given to somebody who died with it. An owner's death is noticed within twice this time. */
+#define SHMX_SLICE ((int64_t)50 * 1000 * 1000)
+
+/* A deadline that has always passed: try once. */
+#define SHMX_DEADLINE_PAST ((int64_t)0)
+
+/* The public structs as the library sees them. */
+struct shmx_lock {
+    _Atomic uint32_t word;
+    _Atomic uint32_t thread;
+};
+
+static_assert(offsetof(shmx_mutex, word) == offsetof(struct shmx_lock, word), "layout");
+static_assert(offsetof(shmx_mutex, thread) == offsetof(struct shmx_lock, thread), "layout");
+static_assert(offsetof(shmx_once, word) == offsetof(struct shmx_lock, word), "layout");
+static_assert(offsetof(shmx_once, thread) == offsetof(struct shmx_lock, thread), "layout");
+
+/* A failure in which the system had no part. */
+static inline int shmx_refuse(int status)
+{
+    shmx_os_set_error(0);
+    return status;
+}
+
+/* What a public function returns when nothing but the lock's own state is behind the status. */
+static inline int shmx_report(int status)
+{
+    bool own = status == SHMX_ETIMEDOUT || status == SHMX_EDEADLK;
+    return own ? shmx_refuse(status) : status;
+}
+
+/* Write when timeout_ms ends, on the clock of shmx_os_now; SHMX_EINVAL if it is no time limit. */
+int shmx_deadline(int timeout_ms, int64_t *deadline);
+
+/* What every public function on an object checks: shmx_segment_check, and whether this system can
+ * let processes wait in a segment of that kind (SHMX_ENOTSUP). */
+int shmx_lock_check(const shmx *shm, const void *place, size_t bytes);
+
+/* Spin while *word == unwanted, for a short time that adapts to how often that helped this
+ * thread. True if the word changed. */
+bool shmx_spin(const _Atomic uint32_t *word, uint32_t unwanted);
+
+/* Sleep while *word == expected, for at most a slice. SHMX_OK when woken, early, or after a slice:
+ * look again; SHMX_ETIMEDOUT when the deadline has passed. */
+int shmx_sleep(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
+               int64_t deadline);
+
+/* Take the lock: SHMX_OK, SHMX_EOWNERDEAD (taken too), SHMX_EDEADLK, SHMX_ETIMEDOUT, or what the
+ * system reports. The place has been checked. */
+int shmx_lock_acquire(shmx *shm, struct shmx_lock *lock, int64_t deadline);
+
+/* Give it back; SHMX_EPERM if this thread does not hold it through this attachment. */
+int shmx_lock_release(shmx *shm, struct shmx_lock *lock);
+
+/* Does this thread hold it through this attachment? */
+bool shmx_lock_held(const shmx *shm, const struct shmx_lock *lock);
+
+#endif
