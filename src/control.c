@@ -36,7 +36,7 @@ void shmx_control_write(void *mapping, size_t length, const struct shmx_label *l
     memcpy(control->label.magic, SHMX_MAGIC, sizeof control->label.magic);
 }
 
-static bool label_holds(const struct shmx_label *label, size_t length, const char *name)
+static bool label_holds(const struct shmx_label *label, uint64_t length, const char *name)
 {
     if (label->version != SHMX_LAYOUT_VERSION || label->byte_order != SHMX_BYTE_ORDER)
         return false;
@@ -51,6 +51,14 @@ static bool label_holds(const struct shmx_label *label, size_t length, const cha
     return name == NULL || strcmp(label->name, name) == 0;
 }
 
+enum shmx_control_kind shmx_label_check(const struct shmx_label *label, uint64_t length,
+                                        const char *name)
+{
+    if (memcmp(label->magic, SHMX_MAGIC, sizeof label->magic) != 0)
+        return SHMX_CONTROL_NONE;
+    return label_holds(label, length, name) ? SHMX_CONTROL_GOOD : SHMX_CONTROL_DAMAGED;
+}
+
 enum shmx_control_kind shmx_control_check(struct shmx_label *label, const void *mapping,
                                           size_t length, const char *name)
 {
@@ -59,5 +67,5 @@ enum shmx_control_kind shmx_control_check(struct shmx_label *label, const void *
         return SHMX_CONTROL_NONE;
     atomic_thread_fence(memory_order_acquire);
     *label = control->label;
-    return label_holds(label, length, name) ? SHMX_CONTROL_GOOD : SHMX_CONTROL_DAMAGED;
+    return shmx_label_check(label, length, name);
 }

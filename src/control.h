@@ -20,8 +20,13 @@ struct shmx_control *shmx_control_at(void *mapping, size_t length);
 /* Write a new control block at the end of a zeroed mapping. */
 void shmx_control_write(void *mapping, size_t length, const struct shmx_label *label);
 
-/* Copy the label out of the mapping and check the copy against it. `name` NULL: any. A label with
- * another name is DAMAGED. After GOOD *label can be relied on. */
+/* Check a private copy of a label against the length of its object, which is more than
+ * SHMX_CONTROL_SIZE. `name` NULL: any. A label with another name is DAMAGED. */
+enum shmx_control_kind shmx_label_check(const struct shmx_label *label, uint64_t length,
+                                        const char *name);
+
+/* Copy the label out of the mapping and check the copy. After GOOD *label can be relied
+ * on. */
 enum shmx_control_kind shmx_control_check(struct shmx_label *label, const void *mapping,
                                           size_t length, const char *name);
 

@@ -6,10 +6,10 @@
 #include "os.h"
 
 /* Describe the object of that name; attaches for a moment. */
-static int describe(const char *name, shmx_info *info)
+static int describe(const char *name, shmx_info *info, unsigned flags)
 {
     struct shmx_os_object object = {0};
-    int status = shmx_os_object_open(&object, name, SHMX_READ_ONLY);
+    int status = shmx_os_object_open(&object, name, SHMX_READ_ONLY | flags);
     if (status != SHMX_OK)
         return status;
     memset(info, 0, sizeof *info);
@@ -32,7 +32,7 @@ int shmx_stat(const char *name, shmx_info *info)
 {
     shmx_os_set_error(0);
     int status = info == NULL ? SHMX_EINVAL : shmx_name_check(name);
-    return status == SHMX_OK ? describe(name, info) : status;
+    return status == SHMX_OK ? describe(name, info, 0) : status;
 }
 
 struct listing {
@@ -45,7 +45,7 @@ static int list_one(const char *name, void *context)
     const struct listing *listing = context;
     shmx_info info;
     /* What went away meanwhile, or is not ours to see, is left out. */
-    return describe(name, &info) == SHMX_OK ? listing->visit(&info, listing->context) : 0;
+    return describe(name, &info, SHMX_OS_NOWAIT) == SHMX_OK ? listing->visit(&info, listing->context) : 0;
 }
 
 int shmx_list(int (*visit)(const shmx_info *info, void *context), void *context)

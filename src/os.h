@@ -59,6 +59,9 @@ struct shmx_os_object {
 int shmx_os_object_create(struct shmx_os_object *object, const char *name, size_t length,
                           unsigned flags, const struct shmx_label *label);
 
+/* For shmx_os_object_open: what is not ready is SHMX_EAGAIN at once. */
+#define SHMX_OS_NOWAIT 0x80000000u
+
 /* Attach to what has that name: SHMX_READ_ONLY, SHMX_RAW and SHMX_PREFAULT count in
  * flags. A segment whose users
  * were all killed is SHMX_ENOENT (and is removed if it may be); one without a control block is

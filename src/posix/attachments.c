@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* All attachments of this process, and what fork does to them. */
+#include <pthread.h>
+
+#include "posix.h"
+
+/* Readers open and close descriptors; fork is the writer. */
+static pthread_rwlock_t gate = PTHREAD_RWLOCK_INITIALIZER;
+/* Guards the list and the tokens. Taken inside the gate. */
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct shmx_os_object *list;
+static pthread_once_t handlers_once = PTHREAD_ONCE_INIT;
+
+static void before_fork(void)
+{
+    pthread_rwlock_wrlock(&gate);
+    pthread_mutex_lock(&list_lock);
+    for (struct shmx_os_object *object = list; object != NULL; object = object->os.next)
+        shmx_posix_heir_make(object);
+}
+
+static void after_fork_in_parent(void)
+{
+    for (struct shmx_os_object *object = list; object != NULL; object = object->os.next)
+        shmx_posix_heir_drop(object);
+    pthread_mutex_unlock(&list_lock);
+    pthread_rwlock_unlock(&gate);
+}
+
+static void after_fork_in_child(void)
+{
+    for (struct shmx_os_object *object = list; object != NULL; object = object->os.next) {
+        shmx_posix_heir_take(object);
+        atomic_store(&object->os.token, 0); /* the child owns none of the parent's locks */
+    }
+    pthread_mutex_unlock(&list_lock);
+    /* Not unlocked but made anew: who locked it has another thread id in the child, and glibc takes
+     * an unlock by another thread for a reader's. The child has this one thread only. */
+    pthread_rwlock_init(&gate, NULL);
+}
+
+static void set_handlers(void)
+{
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+void shmx_posix_gate_enter(void)
+{
+    pthread_once(&handlers_once, set_handlers);
+    pthread_rwlock_rdlock(&gate);
+}
+
+void shmx_posix_gate_leave(void)
+{
+    pthread_rwlock_unlock(&gate);
+}
+
+void shmx_posix_attach(struct shmx_os_object *object)
+{
+    pthread_mutex_lock(&list_lock);
+    object->os.next = list;
+    object->os.link = &list;
+    if (list != NULL)
+        list->os.link = &object->os.next;
+    list = object;
+    pthread_mutex_unlock(&list_lock);
+}
+
+void shmx_posix_detach(struct shmx_os_object *object)
+{
+    pthread_mutex_lock(&list_lock);
+    *object->os.link = object->os.next;
+    if (object->os.next != NULL)
+        object->os.next->os.link = object->os.link;
+    pthread_mutex_unlock(&list_lock);
+}
+
+int shmx_posix_claim_once(struct shmx_os_object *object, uint32_t *token,
+                          int (*claim)(struct shmx_os_object *object, uint32_t *token))
+{
+    int status = SHMX_OK;
+    pthread_mutex_lock(&list_lock);
+    *token = atomic_load(&object->os.token);
+    if (*token == 0)
+        status = claim(object, token);
+    if (status == SHMX_OK)
+        atomic_store(&object->os.token, *token);
+    pthread_mutex_unlock(&list_lock);
+    return status;
+}
+
+bool shmx_os_owner_here(struct shmx_os_object *object, uint32_t token)
+{
+    bool here = false;
+    pthread_mutex_lock(&list_lock);
+    for (struct shmx_os_object *other = list; other != NULL && !here; other = other->os.next)
+        here = atomic_load(&other->os.token) == token && other->label.id == object->label.id;
+    pthread_mutex_unlock(&list_lock);
+    return here;
+}
+
+int shmx_posix_token_next(struct shmx_os_object *object, uint32_t *token)
+{
+    do {
+        if (object->control != NULL) {
+            *token = atomic_fetch_add(&object->control->next_owner, 1) + 1;
+        } else {
+            int status = shmx_os_random(token, sizeof *token);
+            if (status != SHMX_OK)
+                return status;
+        }
+        *token &= SHMX_OWNER_MASK;
+    } while (*token == 0);
+    return SHMX_OK;
+}
+
+int shmx_posix_share_once(struct shmx_os_object *object, int (*make)(struct shmx_os_object *object))
+{
+    pthread_mutex_lock(&list_lock);
+    int status = object->os.passed < 0 ? make(object) : SHMX_OK;
+    pthread_mutex_unlock(&list_lock);
+    return status;
+}
+
+bool shmx_posix_passed_here(int fd)
+{
+    bool here = false;
+    pthread_mutex_lock(&list_lock);
+    for (struct shmx_os_object *other = list; other != NULL && !here; other = other->os.next)
+        here = other->os.passed == fd;
+    pthread_mutex_unlock(&list_lock);
+    return here;
+}

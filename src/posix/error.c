@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "posix.h"
+
+static _Thread_local int last_error;
+
+int shmx_os_last_error(void)
+{
+    return last_error;
+}
+
+void shmx_os_set_error(int number)
+{
+    last_error = number;
+}
+
+int shmx_posix_error(int number)
+{
+    last_error = number;
+    switch (number) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return SHMX_EACCES;
+    case ENOENT:
+        return SHMX_ENOENT;
+    case EEXIST:
+        return SHMX_EEXIST;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+    case EOVERFLOW:
+        return SHMX_ENOSPC;
+    case ENOMEM:
+    case EAGAIN:
+        return SHMX_ENOMEM;
+    case EMFILE:
+    case ENFILE:
+        return SHMX_EMFILE;
+    case ELOOP:
+    case EISDIR:
+    case ENOTDIR:
+    case ENXIO:
+        return SHMX_EPROTO; /* something under that name, but no segment */
+    case ENOSYS:
+    case EOPNOTSUPP:
+        return SHMX_ENOTSUP;
+    default:
+        return SHMX_EIO;
+    }
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* Handing an attachment on: to a forked child, which must have locks of its own since a descriptor
+ * that it inherits shares the parent's, and to a process started with a token. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ofd.h"
+#include "posix.h"
+
+/* ---- fork ---- */
+
+void shmx_posix_heir_make(struct shmx_os_object *object)
+{
+    int *heir = &object->os.heir;
+    unsigned flags = object->read_only ? SHMX_READ_ONLY : 0;
+    if (shmx_ofd_reopen(object->os.fd, flags, heir) != SHMX_OK) {
+        *heir = -1; /* out of descriptors: the child shares the parent's */
+        return;
+    }
+    if (object->control != NULL)
+        shmx_ofd_set(*heir, F_RDLCK, LOCK_USER, 1);
+}
+
+void shmx_posix_heir_take(struct shmx_os_object *object)
+{
+    if (object->os.heir < 0)
+        return;
+    dup3(object->os.heir, object->os.fd, O_CLOEXEC);
+    shmx_posix_heir_drop(object);
+}
+
+void shmx_posix_heir_drop(struct shmx_os_object *object)
+{
+    if (object->os.heir >= 0)
+        close(object->os.heir);
+    object->os.heir = -1;
+}
+
+/* ---- share and adopt ---- */
+
+static int identity(int fd, uint64_t *device, uint64_t *inode)
+{
+    struct stat facts;
+    if (fstat(fd, &facts) != 0)
+        return shmx_posix_error(errno);
+    *device = facts.st_dev;
+    *inode = facts.st_ino;
+    return SHMX_OK;
+}
+
+static int make_passed(struct shmx_os_object *object)
+{
+    int fd;
+    int status = shmx_ofd_reopen(object->os.fd, object->read_only ? SHMX_READ_ONLY : 0, &fd);
+    if (status != SHMX_OK)
+        return status;
+    fcntl(fd, F_SETFD, 0);
+    object->os.passed = fd;
+    return SHMX_OK;
+}
+
+int shmx_os_object_share(struct shmx_os_object *object, char *token, size_t token_size)
+{
+    uint64_t device, inode;
+    shmx_posix_gate_enter();
+    int status = shmx_posix_share_once(object, make_passed);
+    shmx_posix_gate_leave();
+    if (status == SHMX_OK)
+        status = identity(object->os.passed, &device, &inode);
+    if (status == SHMX_OK)
+        snprintf(token, token_size, "shmx-%d-%" PRIx64 "-%" PRIx64, object->os.passed, device,
+                 inode);
+    return status;
+}
+
+/* Read the descriptor out of a token and see that it is what the token was made for. */
+static int token_read(const char *token, int *fd)
+{
+    uint64_t device, inode, own_device = 0, own_inode = 0;
+    int length = 0;
+    int fields = sscanf(token, "shmx-%d-%" SCNx64 "-%" SCNx64 "%n", fd, &device, &inode, &length);
+    if (fields != 3 || token[length] != '\0' || *fd < 0)
+        return SHMX_EINVAL;
+    if (identity(*fd, &own_device, &own_inode) != SHMX_OK)
+        return SHMX_ENOENT;
+    return own_device == device && own_inode == inode ? SHMX_OK : SHMX_ENOENT;
+}
+
+/* The name that an object with one has; "" for one without. */
+static int name_read(int fd, struct shmx_label *label)
+{
+    struct stat facts;
+    if (fstat(fd, &facts) != 0)
+        return shmx_posix_error(errno);
+    enum shmx_control_kind kind = shmx_ofd_label(fd, facts.st_size, label, NULL);
+    if (kind != SHMX_CONTROL_GOOD || facts.st_nlink == 0)
+        label->name[0] = '\0';
+    return kind == SHMX_CONTROL_DAMAGED ? SHMX_EPROTO : SHMX_OK;
+}
+
+static int adopt_inside(struct shmx_os_object *object, const char *token, unsigned flags)
+{
+    int given, fd;
+    struct shmx_label label;
+    int status = token_read(token, &given);
+    if (status != SHMX_OK)
+        return status;
+    if ((fcntl(given, F_GETFL) & O_ACCMODE) == O_RDONLY && (flags & SHMX_READ_ONLY) == 0)
+        return shmx_posix_error(EACCES);
+    status = name_read(given, &label);
+    if (status == SHMX_OK)
+        status = shmx_ofd_reopen(given, flags, &fd);
+    if (status == SHMX_OK)
+        status = shmx_ofd_open(object, fd, label.name[0] != '\0' ? label.name : NULL, flags);
+    if (status == SHMX_OK && !shmx_posix_passed_here(given))
+        close(given); /* a token is good for one adoption */
+    return status;
+}
+
+int shmx_os_object_adopt(struct shmx_os_object *object, const char *token, unsigned flags)
+{
+    shmx_posix_gate_enter();
+    int status = adopt_inside(object, token, flags);
+    shmx_posix_gate_leave();
+    return status;
+}

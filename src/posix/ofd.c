@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "ofd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "posix.h"
+
+int shmx_ofd_set(int fd, short type, off_t start, off_t count)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = count};
+    while (fcntl(fd, F_OFD_SETLK, &lock) != 0)
+        if (errno != EINTR)
+            return errno;
+    return 0;
+}
+
+int shmx_ofd_held(int fd, off_t byte)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 ? lock.l_type : -1;
+}
+
+int shmx_ofd_reopen(int fd, unsigned flags, int *out)
+{
+    char self[32];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    *out = open(self, ((flags & SHMX_READ_ONLY) != 0 ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    if (*out >= 0)
+        return SHMX_OK;
+    return errno == ENOENT ? shmx_posix_error(ENOSYS) : shmx_posix_error(errno);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the POSIX backend share with each other. */
+#ifndef SHMX_POSIX_H
+#define SHMX_POSIX_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "os.h"
+
+/* ---- errors (error.c) ---- */
+
+/* Remember errno's value and return the status for it. */
+int shmx_posix_error(int number);
+
+/* ---- attachments of this process, and fork (attachments.c) ---- */
+
+/* No fork happens between enter and leave: a descriptor opened there is either in the list when
+ * the child is made, or closed. */
+void shmx_posix_gate_enter(void);
+void shmx_posix_gate_leave(void);
+
+void shmx_posix_attach(struct shmx_os_object *object);
+void shmx_posix_detach(struct shmx_os_object *object);
+
+/* Run `claim` once per attachment and process, and keep the token it makes. */
+int shmx_posix_claim_once(struct shmx_os_object *object, uint32_t *token,
+                          int (*claim)(struct shmx_os_object *object, uint32_t *token));
+
+/* Run `make`, which sets os.passed, once per attachment. */
+int shmx_posix_share_once(struct shmx_os_object *object,
+                          int (*make)(struct shmx_os_object *object));
+
+/* True if fd is what an attachment of this process passes on. */
+bool shmx_posix_passed_here(int fd);
+
+/* The next token to try for an attachment: counted where there is a control block, else random. */
+int shmx_posix_token_next(struct shmx_os_object *object, uint32_t *token);
+
+/* Give the object an `heir` for the child of a fork that is about to happen (a descriptor with
+ * locks of its own), and put it in place in the child or drop it in the parent. Provided by the
+ * lifetime variant. */
+void shmx_posix_heir_make(struct shmx_os_object *object);
+void shmx_posix_heir_take(struct shmx_os_object *object);
+void shmx_posix_heir_drop(struct shmx_os_object *object);
+
+/* ---- memory (memory.c, reserve*.c, prefault_*.c) ---- */
+
+/* Access bits of a new object. */
+mode_t shmx_posix_mode(unsigned flags);
+
+/* Set a new object's length; no memory yet. */
+int shmx_posix_resize(int fd, size_t length);
+
+/* Reserve all of a new object's memory. */
+int shmx_posix_reserve(int fd, size_t length);
+
+/* Reserve all of a new, mapped object's memory, and make it present in the mapping. */
+int shmx_posix_reserve_present(int fd, const struct shmx_os_object *object);
+
+/* Make every page present in the mapping. */
+void shmx_posix_prefault(const struct shmx_os_object *object);
+
+/* Map; flags: SHMX_READ_ONLY. */
+int shmx_posix_map(struct shmx_os_object *object, int fd, size_t length, unsigned flags);
+
+/* Hold address space for a mapping, as aligned as is good for its length; NULL: anywhere. */
+void *shmx_posix_place(size_t length);
+
+/* ---- waiting a little for others ---- */
+
+/* Sleep a little longer each round; false when the patience for a slow peer has ended. */
+bool shmx_posix_patience(int *round);
+
+#endif

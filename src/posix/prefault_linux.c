@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making pages present on Linux. The fast way: give each 2 MiB one page by writing a byte, then let
+ * the kernel collapse the range into one huge page (MADV_COLLAPSE, madvise(2), Linux 6.1), which it
+ * clears at once instead of page by page in 512 faults. That needs no privilege and no setting. The
+ * mapping must be aligned to 2 MiB, in later attachers too if they are to map huge pages as such.
+ * Elsewhere MADV_POPULATE_... (Linux 5.14), and before that touching by hand.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "posix.h"
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+#define HUGE ((size_t)2 << 20)
+
+void *shmx_posix_place(size_t length)
+{
+    if (length < HUGE || length > SIZE_MAX - HUGE)
+        return NULL;
+    unsigned char *whole =
+        mmap(NULL, length + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (whole == MAP_FAILED)
+        return NULL;
+    size_t page = shmx_os_facts()->page_size;
+    size_t kept = (length + page - 1) / page * page;
+    size_t head = (HUGE - (uintptr_t)whole % HUGE) % HUGE;
+    if (head != 0)
+        munmap(whole, head);
+    if (length + HUGE > head + kept)
+        munmap(whole + head + kept, length + HUGE - head - kept);
+    return whole + head;
+}
+
+/* Collapse as much as goes, from the start; return how far. */
+static size_t collapse(int fd, unsigned char *data, size_t length)
+{
+    size_t at = 0;
+    if ((uintptr_t)data % HUGE != 0)
+        return 0;
+    for (; length - at >= HUGE; at += HUGE) {
+        if (pwrite(fd, "", 1, (off_t)at) != 1)
+            break;
+        if (madvise(data + at, HUGE, MADV_COLLAPSE) != 0)
+            break;
+    }
+    return at;
+}
+
+static void touch(const unsigned char *data, size_t length)
+{
+    size_t page = shmx_os_facts()->page_size;
+    for (size_t at = 0; at < length; at += page)
+        (void)*(const volatile unsigned char *)(data + at);
+}
+
+void shmx_posix_prefault(const struct shmx_os_object *object)
+{
+    int advice = object->read_only ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
+    if (madvise(object->data, object->length, advice) != 0)
+        touch(object->data, object->length);
+}
+
+int shmx_posix_reserve_present(int fd, const struct shmx_os_object *object)
+{
+    size_t done = collapse(fd, object->data, object->length);
+    int status = shmx_posix_reserve(fd, object->length);
+    if (status == SHMX_OK && done < object->length) {
+        struct shmx_os_object rest = *object;
+        rest.data += done;
+        rest.length -= done;
+        shmx_posix_prefault(&rest);
+    }
+    return status;
+}
