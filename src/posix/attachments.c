@@ -31,7 +31,7 @@ static void after_fork_in_child(void)
 {
     for (struct shmx_os_object *object = list; object != NULL; object = object->os.next) {
         shmx_posix_heir_take(object);
-        atomic_store(&object->os.token, 0); /* the child owns none of the parent's locks */
+        atomic_store(&object->owner, 0); /* the child owns none of the parent's locks */
     }
     pthread_mutex_unlock(&list_lock);
     /* Not unlocked but made anew: who locked it has another thread id in the child, and glibc takes
@@ -80,11 +80,11 @@ int shmx_posix_claim_once(struct shmx_os_object *object, uint32_t *token,
 {
     int status = SHMX_OK;
     pthread_mutex_lock(&list_lock);
-    *token = atomic_load(&object->os.token);
+    *token = atomic_load(&object->owner);
     if (*token == 0)
         status = claim(object, token);
     if (status == SHMX_OK)
-        atomic_store(&object->os.token, *token);
+        atomic_store(&object->owner, *token);
     pthread_mutex_unlock(&list_lock);
     return status;
 }
@@ -94,7 +94,7 @@ bool shmx_os_owner_here(struct shmx_os_object *object, uint32_t token)
     bool here = false;
     pthread_mutex_lock(&list_lock);
     for (struct shmx_os_object *other = list; other != NULL && !here; other = other->os.next)
-        here = atomic_load(&other->os.token) == token && other->label.id == object->label.id;
+        here = atomic_load(&other->owner) == token && other->label.id == object->label.id;
     pthread_mutex_unlock(&list_lock);
     return here;
 }

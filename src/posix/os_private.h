@@ -3,7 +3,6 @@
 #ifndef SHMX_OS_PRIVATE_H
 #define SHMX_OS_PRIVATE_H
 
-#include <stdatomic.h>
 #include <stdint.h>
 
 struct shmx_os_object;
@@ -14,7 +13,6 @@ struct shmx_os_private {
     int heir;       /* between fork's handlers: what the child is to have in fd's place */
     int user_heir;  /* ... and in user_fd's */
     int passed;     /* what children inherit after shmx_share, -1: nothing yet */
-    _Atomic uint32_t token; /* owner token in this process, 0: none yet */
     struct shmx_os_object *next, **link; /* all attachments of this process */
 };
 

@@ -23,7 +23,7 @@ static int claim(struct shmx_os_object *object, uint32_t *token)
 
 int shmx_os_owner_claim(struct shmx_os_object *object, uint32_t *token)
 {
-    *token = atomic_load_explicit(&object->os.token, memory_order_relaxed); /* changes once */
+    *token = atomic_load_explicit(&object->owner, memory_order_relaxed); /* changes once */
     return *token != 0 ? SHMX_OK : shmx_posix_claim_once(object, token, claim);
 }
 
@@ -31,7 +31,7 @@ int shmx_os_owner_alive(struct shmx_os_object *object, uint32_t token, bool *ali
 {
     *alive = true;
     /* The kernel reports other descriptions' locks only. */
-    if (token == atomic_load_explicit(&object->os.token, memory_order_relaxed))
+    if (token == atomic_load_explicit(&object->owner, memory_order_relaxed))
         return SHMX_OK;
     int held = shmx_ofd_held(object->os.fd, LOCK_OWNERS + (off_t)token);
     if (held < 0)
