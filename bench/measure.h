@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Several ways to do one thing, measured by turns in one run, so that a noisy machine disturbs all
+ * alike: medians, and ratios to the first. */
+#ifndef BENCH_MEASURE_H
+#define BENCH_MEASURE_H
+
+#include <stdint.h>
+
+struct way {
+    const char *name;
+    /* Do it `times` times; return the nanoseconds that count, or -1. */
+    int64_t (*run)(int times, void *context);
+    void *context;
+};
+
+int64_t now_ns(void);
+
+/* Print a table of `count` ways: each is run `rounds` times, `times` times in a row. Returns the
+ * number of ways that failed. */
+int measure(const char *title, const struct way *ways, int count, int rounds, int times);
+
+#endif
