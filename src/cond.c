@@ -74,7 +74,7 @@ static int wake(shmx *shm, shmx_cond *cond, int count)
     if (atomic_load_explicit(&shared->waiters, memory_order_relaxed) == 0)
         return SHMX_OK;
     atomic_fetch_add(&shared->sequence, 1);
-    return shmx_os_wake(&shm->object, &shared->sequence, count);
+    return shmx_result(shmx_os_wake(&shm->object, &shared->sequence, count));
 }
 
 int shmx_cond_signal(shmx *shm, shmx_cond *cond)

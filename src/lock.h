@@ -32,18 +32,11 @@ static_assert(offsetof(shmx_mutex, thread) == offsetof(struct shmx_lock, thread)
 static_assert(offsetof(shmx_once, word) == offsetof(struct shmx_lock, word), "layout");
 static_assert(offsetof(shmx_once, thread) == offsetof(struct shmx_lock, thread), "layout");
 
-/* A failure in which the system had no part. */
-static inline int shmx_refuse(int status)
-{
-    shmx_os_set_error(0);
-    return status;
-}
-
-/* What a public function returns when nothing but the lock's own state is behind the status. */
+/* What a public function returns when nothing but the lock's own state may be behind the status. */
 static inline int shmx_report(int status)
 {
-    bool own = status == SHMX_ETIMEDOUT || status == SHMX_EDEADLK;
-    return own ? shmx_refuse(status) : status;
+    bool own = status == SHMX_ETIMEDOUT || status == SHMX_EDEADLK || status == SHMX_EOWNERDEAD;
+    return own ? shmx_refuse(status) : shmx_result(status);
 }
 
 /* Write when timeout_ms ends, on the clock of shmx_os_now; SHMX_EINVAL if it is no time limit. */

@@ -4,6 +4,7 @@
 
 #include "name.h"
 #include "os.h"
+#include "report.h"
 
 /* Describe the object of that name; attaches for a moment. */
 static int describe(const char *name, shmx_info *info, unsigned flags)
@@ -30,9 +31,8 @@ static int describe(const char *name, shmx_info *info, unsigned flags)
 
 int shmx_stat(const char *name, shmx_info *info)
 {
-    shmx_os_set_error(0);
     int status = info == NULL ? SHMX_EINVAL : shmx_name_check(name);
-    return status == SHMX_OK ? describe(name, info, 0) : status;
+    return status == SHMX_OK ? shmx_result(describe(name, info, 0)) : shmx_refuse(status);
 }
 
 struct listing {
@@ -45,16 +45,16 @@ static int list_one(const char *name, void *context)
     const struct listing *listing = context;
     shmx_info info;
     /* What went away meanwhile, or is not ours to see, is left out. */
-    return describe(name, &info, SHMX_OS_NOWAIT) == SHMX_OK ? listing->visit(&info, listing->context) : 0;
+    int status = describe(name, &info, SHMX_OS_NOWAIT);
+    return status == SHMX_OK ? listing->visit(&info, listing->context) : 0;
 }
 
 int shmx_list(int (*visit)(const shmx_info *info, void *context), void *context)
 {
-    shmx_os_set_error(0);
     if (visit == NULL)
-        return SHMX_EINVAL;
+        return shmx_refuse(SHMX_EINVAL);
     struct listing listing = {visit, context};
-    return shmx_os_object_list(list_one, &listing);
+    return shmx_result(shmx_os_object_list(list_one, &listing));
 }
 
 static int prune_one(const char *name, void *context)
@@ -69,12 +69,11 @@ static int prune_one(const char *name, void *context)
 
 int shmx_prune(int *removed)
 {
-    shmx_os_set_error(0);
     int count = 0;
     bool others = false;
     int status = shmx_os_object_list(prune_one, &count);
     int rest = shmx_os_object_reap(NULL, &others);
     if (removed != NULL)
         *removed = count;
-    return status != SHMX_OK ? status : rest;
+    return shmx_result(status != SHMX_OK ? status : rest);
 }

@@ -17,18 +17,20 @@
 /* Rounds of "not there" and "is there" that open_or_create takes for bad luck. */
 #define ROUNDS_MAX 1000
 
-/* A failure in which the system had no part. */
-static int refuse(int status)
-{
-    shmx_os_set_error(0);
-    return status;
-}
-
 static int allocate(shmx **out)
 {
-    shmx_os_set_error(0);
     *out = calloc(1, sizeof **out);
     return *out != NULL ? SHMX_OK : SHMX_ENOMEM;
+}
+
+/* The end of every way to an attachment: give it to the caller, or free it. */
+static int finish(shmx **shm, shmx *made, int status)
+{
+    if (status == SHMX_OK)
+        *shm = made;
+    else
+        free(made);
+    return shmx_result(status);
 }
 
 static int label_fill(struct shmx_label *label, const char *name, size_t size, unsigned flags)
@@ -60,7 +62,7 @@ static int create_object(shmx *shm, const char *name, size_t size, unsigned flag
         return status;
     size_t length = shmx_control_length(size, shmx_os_facts()->page_size);
     if (length == 0)
-        return refuse(SHMX_ENOSPC);
+        return SHMX_ENOSPC;
     return shmx_os_object_create(&shm->object, name, length, flags, &label);
 }
 
@@ -87,7 +89,7 @@ static int create_flags_check(unsigned flags)
 int shmx_create(shmx **shm, const char *name, size_t size, unsigned flags)
 {
     if (shm == NULL)
-        return refuse(SHMX_EINVAL);
+        return shmx_refuse(SHMX_EINVAL);
     *shm = NULL;
     int status = create_flags_check(flags);
     bool nameless = name != NULL && name[0] == '\0';
@@ -96,19 +98,14 @@ int shmx_create(shmx **shm, const char *name, size_t size, unsigned flags)
     if (status == SHMX_OK && (size == 0 || (nameless && (flags & SHMX_PERSISTENT) != 0)))
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
-        return refuse(status);
+        return shmx_refuse(status);
     shmx *made;
     status = allocate(&made);
     if (status != SHMX_OK)
-        return status;
+        return shmx_refuse(status);
     status = name == NULL ? create_random(made, size, flags)
                           : create_object(made, nameless ? NULL : name, size, flags);
-    if (status != SHMX_OK) {
-        free(made);
-        return status;
-    }
-    *shm = made;
-    return SHMX_OK;
+    return finish(shm, made, status);
 }
 
 /* What every attachment to an existing object has in common. */
@@ -124,24 +121,20 @@ static int open_checked(shmx **shm, const char *name, unsigned flags)
     shmx *made;
     int status = allocate(&made);
     if (status != SHMX_OK)
-        return status;
+        return shmx_refuse(status);
     status = shmx_os_object_open(&made->object, name, flags);
-    if (status != SHMX_OK) {
-        free(made);
-        return status;
-    }
-    take_over(made, name);
-    *shm = made;
-    return SHMX_OK;
+    if (status == SHMX_OK)
+        take_over(made, name);
+    return finish(shm, made, status);
 }
 
 int shmx_open(shmx **shm, const char *name, unsigned flags)
 {
     if (shm == NULL)
-        return refuse(SHMX_EINVAL);
+        return shmx_refuse(SHMX_EINVAL);
     *shm = NULL;
     int status = (flags & ~FLAGS_OPEN) != 0 ? SHMX_EINVAL : shmx_name_check(name);
-    return status == SHMX_OK ? open_checked(shm, name, flags) : refuse(status);
+    return status == SHMX_OK ? open_checked(shm, name, flags) : shmx_refuse(status);
 }
 
 int shmx_open_or_create(shmx **shm, const char *name, size_t size, unsigned flags, int *created)
@@ -149,18 +142,18 @@ int shmx_open_or_create(shmx **shm, const char *name, size_t size, unsigned flag
     if (created != NULL)
         *created = 0;
     if (shm == NULL)
-        return refuse(SHMX_EINVAL);
+        return shmx_refuse(SHMX_EINVAL);
     *shm = NULL;
     int status = create_flags_check(flags);
     if (status == SHMX_OK)
         status = size == 0 ? SHMX_EINVAL : shmx_name_check(name);
     if (status != SHMX_OK)
-        return refuse(status);
+        return shmx_refuse(status);
     for (int round = 0; round < ROUNDS_MAX; round++) {
         status = open_checked(shm, name, flags & FLAGS_OPEN);
         if (status == SHMX_OK && (*shm)->size < size) {
             shmx_close(shm);
-            return refuse(SHMX_ERANGE);
+            return shmx_refuse(SHMX_ERANGE);
         }
         if (status != SHMX_ENOENT)
             return status;
@@ -170,7 +163,7 @@ int shmx_open_or_create(shmx **shm, const char *name, size_t size, unsigned flag
         if (status != SHMX_EEXIST)
             return status;
     }
-    return refuse(SHMX_EAGAIN);
+    return shmx_refuse(SHMX_EAGAIN);
 }
 
 void shmx_close(shmx **shm)
@@ -185,8 +178,7 @@ void shmx_close(shmx **shm)
 int shmx_unlink(const char *name)
 {
     int status = shmx_name_check(name);
-    shmx_os_set_error(0);
-    return status == SHMX_OK ? shmx_os_object_unlink(name) : status;
+    return status == SHMX_OK ? shmx_result(shmx_os_object_unlink(name)) : shmx_refuse(status);
 }
 
 void *shmx_data(const shmx *shm)
@@ -215,7 +207,7 @@ int shmx_read(const shmx *shm, size_t offset, void *dst, size_t count)
 {
     int status = range_check(shm, offset, dst, count);
     if (status != SHMX_OK)
-        return refuse(status);
+        return shmx_refuse(status);
     memcpy(dst, shm->object.data + offset, count);
     return SHMX_OK;
 }
@@ -226,7 +218,7 @@ int shmx_write(shmx *shm, size_t offset, const void *src, size_t count)
     if (status == SHMX_OK && shm->object.read_only)
         status = SHMX_EACCES;
     if (status != SHMX_OK)
-        return refuse(status);
+        return shmx_refuse(status);
     memcpy(shm->object.data + offset, src, count);
     return SHMX_OK;
 }
@@ -244,14 +236,13 @@ int shmx_segment_check(const shmx *shm, const void *place, size_t bytes)
 int shmx_share(shmx *shm, char *token, size_t token_size)
 {
     if (shm == NULL || token == NULL)
-        return refuse(SHMX_EINVAL);
-    shmx_os_set_error(0);
+        return shmx_refuse(SHMX_EINVAL);
     char whole[SHMX_TOKEN_MAX];
     int status = shmx_os_object_share(&shm->object, whole, sizeof whole);
     if (status != SHMX_OK)
-        return status;
+        return shmx_result(status);
     if (strlen(whole) >= token_size)
-        return refuse(SHMX_ERANGE);
+        return shmx_refuse(SHMX_ERANGE);
     memcpy(token, whole, strlen(whole) + 1);
     return SHMX_OK;
 }
@@ -259,20 +250,16 @@ int shmx_share(shmx *shm, char *token, size_t token_size)
 int shmx_adopt(shmx **shm, const char *token, unsigned flags)
 {
     if (shm == NULL)
-        return refuse(SHMX_EINVAL);
+        return shmx_refuse(SHMX_EINVAL);
     *shm = NULL;
     if (token == NULL || (flags & ~FLAGS_ADOPT) != 0)
-        return refuse(SHMX_EINVAL);
+        return shmx_refuse(SHMX_EINVAL);
     shmx *made;
     int status = allocate(&made);
     if (status != SHMX_OK)
-        return status;
+        return shmx_refuse(status);
     status = shmx_os_object_adopt(&made->object, token, flags);
-    if (status != SHMX_OK) {
-        free(made);
-        return status;
-    }
-    take_over(made, made->object.control != NULL ? made->object.label.name : "");
-    *shm = made;
-    return SHMX_OK;
+    if (status == SHMX_OK)
+        take_over(made, made->object.control != NULL ? made->object.label.name : "");
+    return finish(shm, made, status);
 }

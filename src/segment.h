@@ -4,6 +4,7 @@
 #define SHMX_SEGMENT_H
 
 #include "os.h"
+#include "report.h"
 
 struct shmx {
     struct shmx_os_object object;

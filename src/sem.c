@@ -84,5 +84,5 @@ int shmx_sem_post(shmx *shm, shmx_sem *sem, unsigned count)
         return shmx_refuse(SHMX_EOVERFLOW);
     if (atomic_load(&shared->waiters) == 0)
         return SHMX_OK;
-    return shmx_os_wake(&shm->object, &shared->count, (int)count);
+    return shmx_result(shmx_os_wake(&shm->object, &shared->count, (int)count));
 }

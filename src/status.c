@@ -2,6 +2,11 @@
 #include "shmx.h"
 
 #include "os.h"
+#include "report.h"
+
+/* The system's number behind this thread's last failure. The backend's own number is what it met
+ * last, in calls that succeeded too. */
+static _Thread_local int reported;
 
 /* The one list of statuses: code, sentence. */
 #define STATUS_MAP(X)                                                                              \
@@ -54,7 +59,21 @@ const char *shmx_status_name(int status)
 
 int shmx_os_error(void)
 {
-    return shmx_os_last_error();
+    return reported;
+}
+
+int shmx_result(int status)
+{
+    if (status < 0)
+        reported = shmx_os_last_error();
+    shmx_os_set_error(0);
+    return status;
+}
+
+int shmx_refuse(int status)
+{
+    shmx_os_set_error(0);
+    return shmx_result(status);
 }
 
 const char *shmx_version(void)

@@ -143,11 +143,11 @@ int shmx_wake(shmx *shm, uint32_t *word, int count)
     if (status != SHMX_OK)
         return shmx_refuse(status);
     if (shm->object.control == NULL)
-        return wake_checked(shm, word, count);
+        return shmx_result(wake_checked(shm, word, count));
     /* The caller's change of the word before, the look at the count after: see above. */
     atomic_thread_fence(memory_order_seq_cst);
     /* Relaxed: the fence does the ordering. */
     if (atomic_load_explicit(bucket_of(shm, word), memory_order_relaxed) == 0)
         return SHMX_OK;
-    return wake_checked(shm, word, count);
+    return shmx_result(wake_checked(shm, word, count));
 }
