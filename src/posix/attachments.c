@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* All attachments of this process, and what fork does to them. */
 #include <pthread.h>
+#include <string.h>
 
 #include "posix.h"
 
@@ -9,6 +10,9 @@ static pthread_rwlock_t gate = PTHREAD_RWLOCK_INITIALIZER;
 /* Guards the list and the tokens. Taken inside the gate. */
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct shmx_os_object *list;
+/* By name too, so that unlinking does not take longer the more attachments there are. */
+#define BUCKETS 256
+static struct shmx_os_object *named[BUCKETS];
 static pthread_once_t handlers_once = PTHREAD_ONCE_INIT;
 
 static void before_fork(void)
@@ -29,6 +33,7 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
+    shmx_posix_process_forked();
     for (struct shmx_os_object *object = list; object != NULL; object = object->os.next) {
         shmx_posix_heir_take(object);
         atomic_store(&object->owner, 0); /* the child owns none of the parent's locks */
@@ -55,6 +60,36 @@ void shmx_posix_gate_leave(void)
     pthread_rwlock_unlock(&gate);
 }
 
+static struct shmx_os_object **bucket_of(const char *name)
+{
+    uint32_t hash = 0;
+    for (; *name != '\0'; name++)
+        hash = hash * 31 + (unsigned char)*name;
+    return &named[(hash ^ hash >> 8) % BUCKETS];
+}
+
+static void enter_named(struct shmx_os_object *object)
+{
+    object->os.named_link = NULL;
+    if (object->control == NULL || object->label.name_length == 0)
+        return;
+    struct shmx_os_object **bucket = bucket_of(object->label.name);
+    object->os.named_next = *bucket;
+    object->os.named_link = bucket;
+    if (*bucket != NULL)
+        (*bucket)->os.named_link = &object->os.named_next;
+    *bucket = object;
+}
+
+static void leave_named(struct shmx_os_object *object)
+{
+    if (object->os.named_link == NULL)
+        return;
+    *object->os.named_link = object->os.named_next;
+    if (object->os.named_next != NULL)
+        object->os.named_next->os.named_link = object->os.named_link;
+}
+
 void shmx_posix_attach(struct shmx_os_object *object)
 {
     pthread_mutex_lock(&list_lock);
@@ -63,6 +98,7 @@ void shmx_posix_attach(struct shmx_os_object *object)
     if (list != NULL)
         list->os.link = &object->os.next;
     list = object;
+    enter_named(object);
     pthread_mutex_unlock(&list_lock);
 }
 
@@ -72,7 +108,20 @@ void shmx_posix_detach(struct shmx_os_object *object)
     *object->os.link = object->os.next;
     if (object->os.next != NULL)
         object->os.next->os.link = object->os.link;
+    leave_named(object);
     pthread_mutex_unlock(&list_lock);
+}
+
+bool shmx_posix_find(const char *name, bool (*visit)(struct shmx_os_object *object, int *status),
+                     int *status)
+{
+    bool done = false;
+    pthread_mutex_lock(&list_lock);
+    struct shmx_os_object *object = *bucket_of(name);
+    for (; object != NULL && !done; object = object->os.named_next)
+        done = strcmp(object->label.name, name) == 0 && visit(object, status);
+    pthread_mutex_unlock(&list_lock);
+    return done;
 }
 
 int shmx_posix_claim_once(struct shmx_os_object *object, uint32_t *token,

@@ -9,7 +9,8 @@
 #define MAP_POPULATE 0
 #endif
 
-/* Up to here the pages come with the mapping: one call instead of faults that would follow. */
+/* Up to here, but for a single one, the pages come with the mapping: one call instead of the faults
+ * that would follow. */
 #define POPULATE_MAX 65536
 
 mode_t shmx_posix_mode(unsigned flags)
@@ -26,7 +27,8 @@ int shmx_posix_map(struct shmx_os_object *object, int fd, size_t length, unsigne
 {
     bool read_only = (flags & SHMX_READ_ONLY) != 0;
     void *place = shmx_posix_place(length);
-    int how = MAP_SHARED | (length <= POPULATE_MAX ? MAP_POPULATE : 0);
+    bool few = length > shmx_os_facts()->page_size && length <= POPULATE_MAX;
+    int how = MAP_SHARED | (few ? MAP_POPULATE : 0);
     int protection = read_only ? PROT_READ : PROT_READ | PROT_WRITE;
     if (place != NULL)
         how |= MAP_FIXED; /* over the address space that shmx_posix_place holds for us */

@@ -167,6 +167,14 @@ static int make_room(const char *name, int *round)
     return status;
 }
 
+/* The umask may have taken bits away. To look is cheaper than to set. */
+static int mode_set(int fd, mode_t mode)
+{
+    struct stat facts;
+    bool good = fstat(fd, &facts) == 0 && (facts.st_mode & 0777) == mode;
+    return good || fchmod(fd, mode) == 0 ? SHMX_OK : shmx_posix_error(errno);
+}
+
 static int make_object(int *fd, size_t length, unsigned flags, bool named)
 {
     mode_t mode = shmx_posix_mode(flags);
@@ -175,10 +183,7 @@ static int make_object(int *fd, size_t length, unsigned flags, bool named)
     *fd = open(DIRECTORY, how, mode);
     if (*fd < 0)
         return errno == ENOENT ? shmx_posix_error(ENOSYS) : shmx_posix_error(errno);
-    int status = SHMX_OK;
-    /* The umask may have taken bits away. */
-    if (named && fchmod(*fd, mode) != 0)
-        status = shmx_posix_error(errno);
+    int status = named ? mode_set(*fd, mode) : SHMX_OK;
     if (status == SHMX_OK)
         status = shmx_posix_room_check(*fd, length);
     /* To be made present while it is reserved, it must be mapped first. */
@@ -261,6 +266,7 @@ static int create_inside(struct shmx_os_object *object, const char *name, size_t
     if (status == SHMX_OK && name != NULL)
         status = publish_over_dead(fd, name);
     if (status == SHMX_OK) {
+        object->os.creator = true;
         shmx_posix_attach(object);
         return SHMX_OK;
     }
@@ -306,6 +312,16 @@ static int become_user(int fd, const char *name, unsigned flags, bool *counted)
     return error == 0 ? SHMX_OK : shmx_posix_error(error);
 }
 
+/* Where the page is wanted anyhow the mapping is the cheaper place to look. Not if the object is
+ * another user's, who might cut it short at this moment: that would be a SIGBUS. */
+static enum shmx_control_kind look_at_label(struct shmx_os_object *object, int fd,
+                                            const struct stat *facts, const char *name)
+{
+    if (facts->st_uid == shmx_posix_user() && object->length <= shmx_os_facts()->page_size)
+        return shmx_control_check(&object->label, object->data, object->length, name);
+    return shmx_ofd_label(fd, facts->st_size, &object->label, name);
+}
+
 /* Map fd's object and find out what it is. `name` NULL: it need not have one. */
 static int look_inside(struct shmx_os_object *object, int fd, const char *name, unsigned flags)
 {
@@ -316,19 +332,25 @@ static int look_inside(struct shmx_os_object *object, int fd, const char *name, 
         return shmx_posix_error(ENXIO);
     if (name != NULL && (facts.st_nlink == 0 || facts.st_size == 0))
         return SHMX_EAGAIN; /* removed meanwhile; or a foreign creator is about to size it */
+    if (facts.st_size == 0)
+        return SHMX_EPROTO;
     if ((uint64_t)facts.st_size > SIZE_MAX)
         return shmx_posix_error(ENOMEM);
-    enum shmx_control_kind kind = SHMX_CONTROL_NONE;
-    if ((flags & SHMX_RAW) == 0)
-        kind = shmx_ofd_label(fd, facts.st_size, &object->label, name);
-    if (kind == SHMX_CONTROL_DAMAGED)
-        return SHMX_EPROTO;
     int status = shmx_posix_map(object, fd, (size_t)facts.st_size, flags);
     if (status != SHMX_OK)
         return status;
+    enum shmx_control_kind kind = SHMX_CONTROL_NONE;
+    if ((flags & SHMX_RAW) == 0)
+        kind = look_at_label(object, fd, &facts, name);
+    if (kind == SHMX_CONTROL_DAMAGED) {
+        munmap(object->data, object->length);
+        return SHMX_EPROTO;
+    }
     object->control = NULL;
     if (kind == SHMX_CONTROL_GOOD)
         object->control = shmx_control_at(object->data, object->length);
+    else
+        memset(&object->label, 0, sizeof object->label);
     if ((flags & SHMX_PREFAULT) != 0)
         shmx_posix_prefault(object);
     return SHMX_OK;
@@ -386,15 +408,20 @@ static void leave(struct shmx_os_object *object)
 {
     int fd = object->os.fd;
     const char *name = object->label.name;
+    if (object->os.unlinked)
+        return;
     if (object->read_only) {
         shmx_ofd_set(fd, F_UNLCK, LOCK_USER, 1);
         if (shmx_ofd_held(fd, LOCK_USER) == F_UNLCK)
             bury(fd, name);
         return;
     }
-    if (shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 2) != 0) {
-        shmx_ofd_set(fd, F_UNLCK, LOCK_USER, 1);
-        if (shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 2) != 0)
+    /* Who made it is likely to be the last, anybody else is not: one call is saved either way. */
+    if (!object->os.creator || shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 2) != 0) {
+        /* All locks at once: for less than that the kernel makes ready to split one. */
+        shmx_ofd_set(fd, F_UNLCK, 0, 0);
+        if (shmx_ofd_held(fd, LOCK_USER) != F_UNLCK ||
+            shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 2) != 0)
             return;
     }
     remove_name(fd, name);
@@ -436,10 +463,33 @@ static int unlink_once(int fd, const char *name)
     return status == SHMX_ENOENT ? SHMX_EAGAIN : status;
 }
 
+/* Unlink through an attachment that is there already. An object of ours gets one name only, so one
+ * that has a name still has this one. */
+static bool unlink_attached(struct shmx_os_object *object, int *status)
+{
+    if (object->read_only || object->os.unlinked ||
+        shmx_ofd_set(object->os.fd, F_WRLCK, LOCK_NAME, 1) != 0)
+        return false;
+    *status = remove_name(object->os.fd, object->label.name);
+    object->os.unlinked = *status == SHMX_OK || *status == SHMX_ENOENT;
+    shmx_ofd_set(object->os.fd, F_UNLCK, LOCK_NAME, 1);
+    return *status == SHMX_OK;
+}
+
+static bool unlink_quickly(const char *name, int *status)
+{
+    shmx_posix_gate_enter();
+    bool done = shmx_posix_find(name, unlink_attached, status);
+    shmx_posix_gate_leave();
+    return done;
+}
+
 int shmx_os_object_unlink(const char *name)
 {
     int round = 0;
     int status;
+    if (unlink_quickly(name, &status))
+        return status;
     do {
         int fd;
         shmx_posix_gate_enter();

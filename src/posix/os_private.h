@@ -3,6 +3,7 @@
 #ifndef SHMX_OS_PRIVATE_H
 #define SHMX_OS_PRIVATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct shmx_os_object;
@@ -13,7 +14,10 @@ struct shmx_os_private {
     int heir;       /* between fork's handlers: what the child is to have in fd's place */
     int user_heir;  /* ... and in user_fd's */
     int passed;     /* what children inherit after shmx_share, -1: nothing yet */
-    struct shmx_os_object *next, **link; /* all attachments of this process */
+    bool creator;   /* it made the object */
+    bool unlinked;  /* the object has no name any more */
+    struct shmx_os_object *next, **link;             /* all attachments of this process */
+    struct shmx_os_object *named_next, **named_link; /* those whose names share a hash */
 };
 
 #endif

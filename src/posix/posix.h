@@ -13,6 +13,14 @@
 /* Remember errno's value and return the status for it. */
 int shmx_posix_error(int number);
 
+/* ---- the process (process.c) ---- */
+
+/* The effective user when the process was first seen. */
+uid_t shmx_posix_user(void);
+
+/* In the child of a fork: forget what was the parent's. */
+void shmx_posix_process_forked(void);
+
 /* ---- attachments of this process, and fork (attachments.c) ---- */
 
 /* No fork happens between enter and leave: a descriptor opened there is either in the list when
@@ -22,6 +30,11 @@ void shmx_posix_gate_leave(void);
 
 void shmx_posix_attach(struct shmx_os_object *object);
 void shmx_posix_detach(struct shmx_os_object *object);
+
+/* Run `visit` on attachments of this process to the segment called so, which stay attached
+ * meanwhile, until it returns true. False if none did. */
+bool shmx_posix_find(const char *name, bool (*visit)(struct shmx_os_object *object, int *status),
+                     int *status);
 
 /* Run `claim` once per attachment and process, and keep the token it makes. */
 int shmx_posix_claim_once(struct shmx_os_object *object, uint32_t *token,

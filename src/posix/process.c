@@ -2,11 +2,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "posix.h"
 
 static struct shmx_os_facts facts;
+static uid_t user;
 static pthread_once_t facts_once = PTHREAD_ONCE_INIT;
 
 static void find_facts(void)
@@ -14,6 +16,7 @@ static void find_facts(void)
     facts.page_size = (size_t)sysconf(_SC_PAGESIZE);
     facts.futex = true; /* sleeping needs the word alone, on every system here */
     facts.raw_unlink = true;
+    user = geteuid();
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     facts.processors = processors > 0 ? (unsigned)processors : 1;
 }
@@ -24,9 +27,23 @@ const struct shmx_os_facts *shmx_os_facts(void)
     return &facts;
 }
 
+uid_t shmx_posix_user(void)
+{
+    pthread_once(&facts_once, find_facts);
+    return user;
+}
+
+static _Atomic int64_t pid_known; /* 0: not yet */
+
 int64_t shmx_os_pid(void)
 {
-    return getpid();
+    /* Relaxed: a number that every thread would find the same. */
+    int64_t pid = atomic_load_explicit(&pid_known, memory_order_relaxed);
+    if (pid == 0) {
+        pid = getpid();
+        atomic_store_explicit(&pid_known, pid, memory_order_relaxed);
+    }
+    return pid;
 }
 
 void shmx_os_relax(void)
@@ -38,9 +55,28 @@ void shmx_os_relax(void)
 #endif
 }
 
+/* Random bytes in stock: one call of the system serves many callers. */
+static _Thread_local struct {
+    unsigned char bytes[256]; /* the most that getentropy (POSIX.1-2024) gives at once */
+    size_t left;
+} stock;
+
 int shmx_os_random(void *bytes, size_t count)
 {
-    /* getentropy (POSIX.1-2024) takes at most 256 bytes at once; nobody here needs more. */
-    assert(count <= 256);
-    return getentropy(bytes, count) == 0 ? SHMX_OK : shmx_posix_error(errno);
+    assert(count <= sizeof stock.bytes);
+    if (stock.left < count) {
+        if (getentropy(stock.bytes, sizeof stock.bytes) != 0)
+            return shmx_posix_error(errno);
+        stock.left = sizeof stock.bytes;
+    }
+    stock.left -= count;
+    memcpy(bytes, stock.bytes + stock.left, count);
+    memset(stock.bytes + stock.left, 0, count);
+    return SHMX_OK;
+}
+
+void shmx_posix_process_forked(void)
+{
+    atomic_store(&pid_known, 0);
+    stock.left = 0; /* the parent goes on with the same bytes */
 }
