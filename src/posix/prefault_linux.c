@@ -40,13 +40,20 @@ void *shmx_posix_place(size_t length)
     return whole + head;
 }
 
+/* Where memory is in small pieces the kernel moves others' pages about to make a large one, which can
+ * take longer than touching by hand (about a millisecond for each large page). Then it is left. */
+#define PATIENCE_FIRST ((int64_t)500 * 1000 * 1000)
+#define PATIENCE_EACH ((int64_t)1000 * 1000)
+
 /* Collapse as much as goes, from the start; return how far. */
 static size_t collapse(int fd, unsigned char *data, size_t length)
 {
     size_t at = 0;
     if ((uintptr_t)data % HUGE != 0)
         return 0;
-    for (; length - at >= HUGE; at += HUGE) {
+    int64_t deadline = shmx_os_now() + PATIENCE_FIRST;
+    for (; length - at >= HUGE && shmx_os_now() < deadline; at += HUGE) {
+        deadline += PATIENCE_EACH;
         if (pwrite(fd, "", 1, (off_t)at) != 1)
             break;
         if (madvise(data + at, HUGE, MADV_COLLAPSE) != 0)

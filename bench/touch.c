@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* What SHMX_PREFAULT costs and gives, beside touching the pages by hand: for who creates a segment
+ * and for who attaches to it later. One process; the times are for a whole segment. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <shmx.h>
+
+#include "measure.h"
+#include "raw.h"
+
+#define PAGE 4096
+
+struct job {
+    const char *name;
+    size_t size;
+    unsigned flags;
+};
+
+/* As a user's first write, or read, of every page. */
+static void touch(unsigned char *data, size_t size)
+{
+    for (size_t at = 0; at < size; at += PAGE)
+        *(volatile unsigned char *)(data + at) = 1;
+}
+
+static int64_t raw_first(int times, void *context)
+{
+    const struct job *job = context;
+    int64_t taken = 0;
+    for (int i = 0; i < times; i++) {
+        struct raw raw;
+        int64_t start = now_ns();
+        if (raw_create(&raw, job->name, job->size) != 0)
+            return -1;
+        touch(raw.data, job->size);
+        taken += now_ns() - start;
+        raw_close(&raw);
+        raw_unlink(job->name);
+    }
+    return taken;
+}
+
+static int64_t shmx_first(int times, void *context)
+{
+    const struct job *job = context;
+    int64_t taken = 0;
+    for (int i = 0; i < times; i++) {
+        shmx *shm;
+        int64_t start = now_ns();
+        if (shmx_create(&shm, job->name, job->size, job->flags) != SHMX_OK)
+            return -1;
+        touch(shmx_data(shm), job->size);
+        taken += now_ns() - start;
+        shmx_close(&shm);
+    }
+    return taken;
+}
+
+static int64_t raw_second(int times, void *context)
+{
+    const struct job *job = context;
+    int64_t taken = 0;
+    for (int i = 0; i < times; i++) {
+        struct raw raw;
+        int64_t start = now_ns();
+        if (raw_open(&raw, job->name, job->size) != 0)
+            return -1;
+        touch(raw.data, job->size);
+        taken += now_ns() - start;
+        raw_close(&raw);
+    }
+    return taken;
+}
+
+static int64_t shmx_second(int times, void *context)
+{
+    const struct job *job = context;
+    int64_t taken = 0;
+    for (int i = 0; i < times; i++) {
+        shmx *shm;
+        int64_t start = now_ns();
+        if (shmx_open(&shm, job->name, job->flags) != SHMX_OK)
+            return -1;
+        touch(shmx_data(shm), job->size);
+        taken += now_ns() - start;
+        shmx_close(&shm);
+    }
+    return taken;
+}
+
+static int first(const char *name, size_t size, int rounds)
+{
+    char title[80];
+    struct job bare = {name, size, 0}, prefault = {name, size, SHMX_PREFAULT};
+    struct way ways[] = {{"bare calls, touched by hand", raw_first, &bare},
+                         {"shmx, touched by hand", shmx_first, &bare},
+                         {"shmx, SHMX_PREFAULT", shmx_first, &prefault}};
+    snprintf(title, sizeof title, "create %zu MiB and touch each page", size >> 20);
+    return measure(title, ways, 3, rounds, 1);
+}
+
+static int second(const char *name, size_t size, int rounds)
+{
+    char title[80];
+    char other[80];
+    struct raw raw;
+    shmx *shm;
+    snprintf(other, sizeof other, "%s-raw", name);
+    if (raw_create(&raw, other, size) != 0 || shmx_create(&shm, name, size, SHMX_PREFAULT) != 0)
+        return 1;
+    touch(raw.data, size);
+    struct job bare = {other, size, 0}, hand = {name, size, 0},
+               prefault = {name, size, SHMX_PREFAULT};
+    struct way ways[] = {{"bare calls, made by them", raw_second, &bare},
+                         {"shmx, made with SHMX_PREFAULT", shmx_second, &hand},
+                         {"shmx, opened with SHMX_PREFAULT", shmx_second, &prefault}};
+    snprintf(title, sizeof title, "attach to %zu MiB and touch each page (%zu pages)", size >> 20,
+             size / PAGE);
+    int failures = measure(title, ways, 3, rounds, 1);
+    raw_close(&raw);
+    raw_unlink(other);
+    shmx_close(&shm);
+    return failures;
+}
+
+int main(int argc, char **argv)
+{
+    static const size_t sizes[] = {2, 256, 1024};
+    char name[64];
+    int failures = 0;
+    int most = argc > 1 ? atoi(argv[1]) : 1024; /* MiB */
+    snprintf(name, sizeof name, "shmx-bench-%lld", (long long)now_ns());
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes && (int)sizes[i] <= most; i++) {
+        int rounds = sizes[i] == 2 ? 51 : 5;
+        failures += first(name, sizes[i] << 20, rounds);
+        failures += second(name, sizes[i] << 20, rounds);
+    }
+    return failures != 0;
+}
