@@ -59,7 +59,8 @@ struct shmx_os_object {
 int shmx_os_object_create(struct shmx_os_object *object, const char *name, size_t length,
                           unsigned flags, const struct shmx_label *label);
 
-/* For shmx_os_object_open: what is not ready is SHMX_EAGAIN at once. */
+/* For shmx_os_object_open: only look. What is not ready is SHMX_EAGAIN at once, and what is dead is
+ * SHMX_ENOENT and stays where it is. */
 #define SHMX_OS_NOWAIT 0x80000000u
 
 /* Attach to what has that name: SHMX_READ_ONLY, SHMX_RAW and SHMX_PREFAULT count in

@@ -294,7 +294,8 @@ static int become_user(int fd, const char *name, unsigned flags, bool *counted)
     *counted = false;
     switch (judge(fd, name)) {
     case VERDICT_DEAD:
-        bury(fd, name); /* who may not remove it sees that it is dead all the same */
+        if ((flags & SHMX_OS_NOWAIT) == 0)
+            bury(fd, name); /* who may not remove it sees that it is dead all the same */
         return SHMX_ENOENT;
     case VERDICT_MOVING:
         return SHMX_EAGAIN;

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* One minute of measuring this machine, beside the bare calls. */
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "measure.h"
+#include "raw.h"
+#include "system.h"
+
+#define SIZE 1024
+
+static char name[SHMX_NAME_MAX + 1], raw_name[SHMX_NAME_MAX + 1];
+
+static void note(const char *what)
+{
+    if (system_is_terminal(stderr))
+        fprintf(stderr, "\rmeasuring: %-40s\r", what);
+}
+
+/* ---- the life of a segment ---- */
+
+static int64_t life_raw(int times, void *context)
+{
+    (void)context;
+    int64_t start = system_now();
+    for (int i = 0; i < times; i++) {
+        struct raw raw;
+        if (raw_create(&raw, raw_name, SIZE) != 0)
+            return -1;
+        *(volatile char *)raw.data = 1;
+        raw_close(&raw);
+        raw_unlink(raw_name);
+    }
+    return system_now() - start;
+}
+
+static int64_t life_shmx(int times, void *context)
+{
+    (void)context;
+    int64_t start = system_now();
+    for (int i = 0; i < times; i++) {
+        shmx *shm;
+        if (shmx_create(&shm, name, SIZE, 0) != SHMX_OK)
+            return -1;
+        *(volatile char *)shmx_data(shm) = 1;
+        shmx_close(&shm);
+    }
+    return system_now() - start;
+}
+
+static int64_t open_raw(int times, void *context)
+{
+    (void)context;
+    int64_t start = system_now();
+    for (int i = 0; i < times; i++) {
+        struct raw raw;
+        if (raw_open(&raw, raw_name, SIZE) != 0)
+            return -1;
+        (void)*(volatile char *)raw.data;
+        raw_close(&raw);
+    }
+    return system_now() - start;
+}
+
+static int64_t open_shmx(int times, void *context)
+{
+    (void)context;
+    int64_t start = system_now();
+    for (int i = 0; i < times; i++) {
+        shmx *shm;
+        if (shmx_open(&shm, name, 0) != SHMX_OK)
+            return -1;
+        (void)*(volatile char *)shmx_data(shm);
+        shmx_close(&shm);
+    }
+    return system_now() - start;
+}
+
+static int bench_life(int rounds)
+{
+    static const struct way life[] = {{"bare calls: create, write, close, unlink", life_raw, NULL},
+                                      {"shmx: create, write, close", life_shmx, NULL}};
+    note("the life of a segment");
+    return measure("A segment of 1 KiB", life, 2, rounds, 500);
+}
+
+static int bench_open(int rounds)
+{
+    static const struct way open[] = {{"bare calls: open, read, close", open_raw, NULL},
+                                      {"shmx: open, read, close", open_shmx, NULL}};
+    struct raw raw;
+    shmx *shm;
+    note("opening");
+    if (raw_create(&raw, raw_name, SIZE) != 0)
+        return 1;
+    int failed = shmx_create(&shm, name, SIZE, 0) != SHMX_OK;
+    if (!failed)
+        failed = measure("Attaching to one that is there", open, 2, rounds, 1000);
+    shmx_close(&shm);
+    raw_close(&raw);
+    raw_unlink(raw_name);
+    return failed;
+}
+
+/* ---- locks and wakes ---- */
+
+struct objects {
+    _Atomic uint32_t bare;
+    uint32_t word;
+    uint32_t ping, pong;
+    shmx_mutex mutex;
+    shmx_sem sem;
+};
+
+static int64_t lock_bare(int times, void *context)
+{
+    struct objects *objects = shmx_data(context);
+    int64_t start = system_now();
+    for (int i = 0; i < times; i++) {
+        uint32_t free_word = 0;
+        if (!atomic_compare_exchange_strong(&objects->bare, &free_word, 1))
+            return -1;
+        atomic_exchange(&objects->bare, 0);
+    }
+    return system_now() - start;
+}
+
+static int64_t lock_shmx(int times, void *context)
+{
+    struct objects *objects = shmx_data(context);
+    int64_t start = system_now();
+    for (int i = 0; i < times; i++)
+        if (shmx_mutex_lock(context, &objects->mutex, SHMX_FOREVER) != SHMX_OK ||
+            shmx_mutex_unlock(context, &objects->mutex) != SHMX_OK)
+            return -1;
+    return system_now() - start;
+}
+
+static int64_t sem_shmx(int times, void *context)
+{
+    struct objects *objects = shmx_data(context);
+    int64_t start = system_now();
+    for (int i = 0; i < times; i++)
+        if (shmx_sem_post(context, &objects->sem, 1) != SHMX_OK ||
+            shmx_sem_wait(context, &objects->sem, SHMX_FOREVER) != SHMX_OK)
+            return -1;
+    return system_now() - start;
+}
+
+static int64_t wake_shmx(int times, void *context)
+{
+    struct objects *objects = shmx_data(context);
+    int64_t start = system_now();
+    for (int i = 0; i < times; i++)
+        if (shmx_wake(context, &objects->word, 1) != SHMX_OK)
+            return -1;
+    return system_now() - start;
+}
+
+static int bench_locks(shmx *shm, int rounds)
+{
+    const struct way ways[] = {{"bare atomic lock and unlock, not robust", lock_bare, shm},
+                               {"shmx_mutex: lock and unlock", lock_shmx, shm},
+                               {"shmx_sem: post and wait", sem_shmx, shm},
+                               {"shmx_wake: nobody waits", wake_shmx, shm}};
+    note("locks");
+    return measure("Locks, nobody else wanting them", ways, 4, rounds, 200000);
+}
+
+/* ---- between two processes ---- */
+
+/* Wait until the word is no longer `seen`. */
+static int await(shmx *shm, uint32_t *word, uint32_t seen)
+{
+    int status = SHMX_OK;
+    while (status == SHMX_OK && atomic_load((_Atomic uint32_t *)word) == seen)
+        status = shmx_wait(shm, word, seen, 10000);
+    return status;
+}
+
+static int tell(shmx *shm, uint32_t *word)
+{
+    atomic_fetch_add((_Atomic uint32_t *)word, 1);
+    return shmx_wake(shm, word, 1);
+}
+
+static int64_t round_trip(int times, void *context)
+{
+    struct objects *objects = shmx_data(context);
+    int64_t start = system_now();
+    for (int i = 0; i < times; i++) {
+        uint32_t seen = atomic_load((_Atomic uint32_t *)&objects->pong);
+        if (tell(context, &objects->ping) != SHMX_OK ||
+            await(context, &objects->pong, seen) != SHMX_OK)
+            return -1;
+    }
+    return system_now() - start;
+}
+
+/* The other side: answers until `word` is set. */
+static int echo(const char *segment)
+{
+    int status;
+    shmx *shm = segment_open(segment, 0, &status);
+    if (shm == NULL)
+        return status;
+    struct objects *objects = shmx_data(shm);
+    uint32_t seen = 0;
+    while (await(shm, &objects->ping, seen) == SHMX_OK && objects->word == 0) {
+        seen++;
+        if (tell(shm, &objects->pong) != SHMX_OK)
+            break;
+    }
+    shmx_close(&shm);
+    return STATUS_YES;
+}
+
+static int bench_wake(shmx *shm, int rounds)
+{
+    const char *const words[] = {"bench", "--echo", name, NULL};
+    const struct way ways[] = {{"shmx_wake, shmx_wait: there and back", round_trip, shm}};
+    struct objects *objects = shmx_data(shm);
+    note("two processes");
+    struct system_child *child = system_start(words);
+    if (child == NULL)
+        return 1;
+    int failed = measure("Telling another process, and being told", ways, 1, rounds, 2000);
+    objects->word = 1;
+    tell(shm, &objects->ping);
+    return failed + (system_finish(child) != 0);
+}
+
+/* ---- all ---- */
+
+static int bench_all(bool quick)
+{
+    int rounds = quick ? 3 : 41;
+    int failed = bench_life(rounds) + bench_open(rounds);
+    shmx *shm;
+    if (shmx_create(&shm, name, sizeof(struct objects), 0) != SHMX_OK)
+        return failed + 1;
+    failed += bench_locks(shm, rounds) + bench_wake(shm, rounds);
+    shmx_close(&shm);
+    return failed;
+}
+
+static void names_make(void)
+{
+    uint64_t stamp = (uint64_t)system_now();
+    snprintf(name, sizeof name, "shmx-bench-%" PRIx64, stamp);
+    snprintf(raw_name, sizeof raw_name, "shmx-bare-%" PRIx64, stamp);
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    bool quick = false;
+    const char *partner = NULL;
+    const struct option options[] = {
+        {"--quick", &quick, NULL}, {"--echo", NULL, &partner}, {0}};
+    if (arguments_read(command, options, argc, argv, 0, 0) < 0)
+        return STATUS_WRONG_USE;
+    if (partner != NULL)
+        return echo(partner);
+    names_make();
+    int failed = bench_all(quick);
+    if (failed == 0)
+        return STATUS_YES;
+    fprintf(stderr, "shmx: %d measurements failed; shmx doctor may tell why\n", failed);
+    return STATUS_NO;
+}
+
+const struct command command_bench = {
+    "bench", "[--quick]", "Measure this machine for up to a minute, beside the bare calls",
+    "Each table gives medians in nanoseconds, and the ratio to its first line.\n\n"
+    "  --quick  a few rounds only, for a first impression\n",
+    run};

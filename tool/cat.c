@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+static unsigned char buffer[65536];
+
+static void copy(const shmx *shm, const struct part *part)
+{
+    struct progress progress;
+    progress_start(&progress, "read", part->count);
+    for (size_t done = 0; done < part->count && !ferror(stdout);) {
+        size_t left = part->count - done;
+        size_t count = left < sizeof buffer ? left : sizeof buffer;
+        shmx_read(shm, part->offset + done, buffer, count);
+        fwrite(buffer, 1, count, stdout);
+        done += count;
+        progress_show(&progress, done);
+    }
+    progress_end(&progress);
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct part part = {0};
+    const struct option options[] = {PART_OPTIONS(part), {0}};
+    if (arguments_read(command, options, argc, argv, 1, 1) < 0)
+        return STATUS_WRONG_USE;
+    int status;
+    shmx *shm = segment_open(argv[0], SHMX_READ_ONLY, &status);
+    if (shm == NULL)
+        return status;
+    if (part_read(command, &part, shm, &status))
+        copy(shm, &part);
+    shmx_close(&shm);
+    return status;
+}
+
+const struct command command_cat = {
+    "cat", "NAME [--offset N] [--count N]", "Copy a segment to standard output",
+    "  --offset N  start there; bytes, or like 64K\n"
+    "  --count N   that many bytes; otherwise to the end\n",
+    run};

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the subcommands of `shmx` have in common. Each is one file with one struct command; main.c
+ * has the list of them.
+ */
+#ifndef TOOL_COMMAND_H
+#define TOOL_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <shmx.h>
+
+/* What the program ends with. */
+enum { STATUS_YES = 0, STATUS_NO = 1, STATUS_WRONG_USE = 2 };
+
+struct command {
+    const char *name;
+    const char *operands; /* for the usage line: "NAME [--offset N]" */
+    const char *purpose;  /* one line */
+    const char *details;  /* for --help: what there is to know, and the options */
+    int (*run)(const struct command *command, int argc, char **argv); /* argv[0]: first argument */
+};
+
+extern const struct command command_ls, command_stat, command_create, command_write, command_cat,
+    command_dump, command_rm, command_prune, command_watch, command_doctor, command_bench;
+
+/* How this program was called, to start it again. */
+extern const char *program_path;
+
+/* ---- arguments ---- */
+
+/* A list of them ends with name NULL. */
+struct option {
+    const char *name;   /* "--json", "-l" */
+    bool *given;        /* an option alone */
+    const char **value; /* or one with a value: the next word, or what follows "=" */
+};
+
+/* Take the options out of argv, so that the operands are left in front, and return the number of
+ * these; or, if the use is wrong, say so and return -1. */
+int arguments_read(const struct command *command, const struct option *options, int argc,
+                   char **argv, int least, int most);
+
+/* "64K", "1.5G", "1000": K, M, G, T are powers of 1024, as are KiB and so on. Says what is wrong
+ * and returns false if it is no size. */
+bool size_read(const struct command *command, const char *text, uint64_t *size);
+bool size_parse(const char *text, uint64_t *size);
+
+/* ---- messages ---- */
+
+/* Say that what was asked for cannot be had, and return the program's status. */
+int wrong_use(const struct command *command, const char *format, ...);
+
+/* "shmx: cannot open "NAME": no such segment; ..." with advice for the status; returns the
+ * program's status. */
+int complain(const char *what, const char *name, int status);
+
+bool use_colour(FILE *stream);
+
+/* Escape sequences where they are wanted, and nothing elsewhere. */
+struct style {
+    const char *good, *bad, *faint, *mark, *plain;
+};
+const struct style *style_for(FILE *stream);
+
+/* Long work: how far it is, on a terminal only. */
+struct progress {
+    const char *what;
+    uint64_t total; /* bytes, 0 if it is not known */
+    int64_t started, shown;
+};
+void progress_start(struct progress *progress, const char *what, uint64_t total);
+void progress_show(struct progress *progress, uint64_t done);
+void progress_end(struct progress *progress);
+
+/* ---- segments ---- */
+
+/* Attach, or complain: then NULL, and *status is the program's. */
+shmx *segment_open(const char *name, unsigned flags, int *status);
+
+/* A part of a segment, chosen by --offset and --count. */
+struct part {
+    const char *offset_text, *count_text; /* NULL: from the start; to the end */
+    size_t offset, count;
+};
+#define PART_OPTIONS(part)                                                                         \
+    {"--offset", NULL, &(part).offset_text}, {"--count", NULL, &(part).count_text}
+
+/* Work out offset and count, or say what is wrong: then *status is the program's. */
+bool part_read(const struct command *command, struct part *part, const shmx *shm, int *status);
+
+/* Segments that all users were killed of, and that nothing has freed yet. */
+int leftovers_list(void (*visit)(const char *name, void *context), void *context);
+
+/* "1.5 GiB", "64 KiB", "1000 B"; returns buffer. */
+const char *size_text(uint64_t size, char buffer[32]);
+
+/* "5 min"; "-" if it is not known. */
+const char *age_text(uint64_t created, char buffer[32]);
+
+/* "persistent,others-read"; "-" if there are none. */
+const char *flags_text(const shmx_info *info, char buffer[128]);
+
+enum creator { CREATOR_UNKNOWN, CREATOR_ALIVE, CREATOR_DEAD };
+enum creator creator_look(const shmx_info *info);
+
+void info_print_json(const shmx_info *info);
+
+/* One line as `hexdump -C` prints it, of 1 to 16 bytes; changed (or NULL): which to mark. */
+void hex_line(FILE *stream, uint64_t offset, const unsigned char *bytes, size_t count,
+              const bool *changed);
+
+#define HEX_WIDTH 16
+
+/* A run of lines, in which those equal to the one above are shown as one "*". Start with zeros. */
+struct hex_dump {
+    unsigned char last[HEX_WIDTH];
+    bool any, starred;
+};
+void hex_next(FILE *stream, struct hex_dump *dump, uint64_t offset, const unsigned char *bytes,
+              size_t count);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+
+#include "command.h"
+
+static void dump(const shmx *shm, const struct part *part)
+{
+    unsigned char line[HEX_WIDTH];
+    struct hex_dump state = {0};
+    for (size_t done = 0; done < part->count && !ferror(stdout); done += HEX_WIDTH) {
+        size_t left = part->count - done;
+        size_t count = left < HEX_WIDTH ? left : HEX_WIDTH;
+        shmx_read(shm, part->offset + done, line, count);
+        hex_next(stdout, &state, part->offset + done, line, count);
+    }
+    printf("%08" PRIx64 "\n", (uint64_t)part->offset + part->count);
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct part part = {0};
+    const struct option options[] = {PART_OPTIONS(part), {0}};
+    if (arguments_read(command, options, argc, argv, 1, 1) < 0)
+        return STATUS_WRONG_USE;
+    int status;
+    shmx *shm = segment_open(argv[0], SHMX_READ_ONLY, &status);
+    if (shm == NULL)
+        return status;
+    if (part_read(command, &part, shm, &status))
+        dump(shm, &part);
+    shmx_close(&shm);
+    return status;
+}
+
+const struct command command_dump = {
+    "dump", "NAME [--offset N] [--count N]", "Show a segment in hex and text",
+    "Like hexdump -C. Lines equal to the one above are shown as one *.\n\n"
+    "  --offset N  start there; bytes, or like 64K\n"
+    "  --count N   that many bytes; otherwise to the end\n",
+    run};

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages, colours, progress. */
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "command.h"
+#include "system.h"
+
+int wrong_use(const struct command *command, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "shmx %s: ", command->name);
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "\nusage: shmx %s %s\n", command->name, command->operands);
+    va_end(arguments);
+    return STATUS_WRONG_USE;
+}
+
+static const char *advice(int status)
+{
+    switch (status) {
+    case SHMX_EINVAL:
+    case SHMX_ENAMETOOLONG:
+        return "; a name is 1 to 128 of A-Z a-z 0-9 . _ - and does not start with a dot";
+    case SHMX_EEXIST:
+        return "; \"shmx rm\" removes it, \"shmx stat\" shows who uses it";
+    case SHMX_ENOENT:
+        return "; \"shmx ls\" shows those that exist";
+    case SHMX_EACCES:
+        return "; it may be another user's, whose creator did not allow it to others";
+    case SHMX_ENOSPC:
+        return "; \"shmx doctor\" shows how much room there is and how to get more";
+    case SHMX_EMFILE:
+        return "; \"shmx doctor\" shows the limit";
+    case SHMX_EAGAIN:
+        return "; its creator is slow: try again";
+    case SHMX_EPROTO:
+        return "; \"shmx rm\" removes it";
+    case SHMX_ENOTSUP:
+        return "; SUPPORT.md tells which system can do what";
+    default:
+        return "";
+    }
+}
+
+int complain(const char *what, const char *name, int status)
+{
+    fprintf(stderr, "shmx: cannot %s \"%s\": %s", what, name, shmx_strerror(status));
+    if (status == SHMX_EIO)
+        fprintf(stderr, " (system error %d)", shmx_os_error());
+    fprintf(stderr, "%s\n", advice(status));
+    return status == SHMX_EINVAL || status == SHMX_ENAMETOOLONG ? STATUS_WRONG_USE : STATUS_NO;
+}
+
+/* ---- colours ---- */
+
+bool use_colour(FILE *stream)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    return (no_colour == NULL || no_colour[0] == '\0') && system_can_colour(stream);
+}
+
+const struct style *style_for(FILE *stream)
+{
+    static const struct style none = {"", "", "", "", ""};
+    static const struct style colours = {"\033[32m", "\033[31m", "\033[2m", "\033[7m", "\033[0m"};
+    return use_colour(stream) ? &colours : &none;
+}
+
+/* ---- progress ---- */
+
+#define SHOW_AFTER 500000000
+#define SHOW_EVERY 100000000
+
+void progress_start(struct progress *progress, const char *what, uint64_t total)
+{
+    *progress = (struct progress){what, total, system_now(), 0};
+}
+
+void progress_show(struct progress *progress, uint64_t done)
+{
+    int64_t now = system_now();
+    if (now - progress->started < SHOW_AFTER || now - progress->shown < SHOW_EVERY ||
+        !system_is_terminal(stderr))
+        return;
+    progress->shown = now;
+    char buffer[32], total[32];
+    if (progress->total != 0)
+        fprintf(stderr, "\r%s %s of %s   ", progress->what, size_text(done, buffer),
+                size_text(progress->total, total));
+    else
+        fprintf(stderr, "\r%s %s   ", progress->what, size_text(done, buffer));
+    fflush(stderr);
+}
+
+void progress_end(struct progress *progress)
+{
+    if (progress->shown != 0)
+        fprintf(stderr, "\r%60s\r", "");
+}

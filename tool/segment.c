@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* What several subcommands do with a segment. */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "command.h"
+#include "system.h"
+
+shmx *segment_open(const char *name, unsigned flags, int *status)
+{
+    shmx *shm;
+    int result = shmx_open(&shm, name, flags);
+    *status = result == SHMX_OK ? STATUS_YES : complain("open", name, result);
+    return shm;
+}
+
+bool part_read(const struct command *command, struct part *part, const shmx *shm, int *status)
+{
+    uint64_t offset = 0, count = 0;
+    *status = STATUS_WRONG_USE;
+    if (part->offset_text != NULL && !size_read(command, part->offset_text, &offset))
+        return false;
+    if (part->count_text != NULL && !size_read(command, part->count_text, &count))
+        return false;
+    *status = STATUS_NO;
+    size_t size = shmx_size(shm);
+    if (offset > size || count > size - offset) {
+        fprintf(stderr, "shmx: \"%s\" has %zu bytes: there are no %" PRIu64 " at offset %" PRIu64
+                "\n", shmx_name(shm), size, count, offset);
+        return false;
+    }
+    part->offset = (size_t)offset;
+    part->count = part->count_text != NULL ? (size_t)count : size - part->offset;
+    *status = STATUS_YES;
+    return true;
+}
+
+/* ---- in words ---- */
+
+const char *size_text(uint64_t size, char buffer[32])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    size_t unit = 0;
+    double value = (double)size;
+    for (; value >= 1024 && unit < 6; unit++)
+        value /= 1024;
+    /* Whole numbers whole: "1000 B", "64 KiB", but "1.5 GiB". */
+    bool whole = value == (double)(uint64_t)value;
+    snprintf(buffer, 32, whole ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    return buffer;
+}
+
+const char *age_text(uint64_t created, char buffer[32])
+{
+    static const struct {
+        unsigned seconds;
+        const char *unit;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    if (created == 0)
+        return "-";
+    double age = difftime(time(NULL), (time_t)(created / 1000000000));
+    uint64_t seconds = age > 0 ? (uint64_t)age : 0;
+    size_t i = 0;
+    while (i < 3 && seconds < units[i].seconds)
+        i++;
+    snprintf(buffer, 32, "%" PRIu64 " %s", seconds / units[i].seconds, units[i].unit);
+    return buffer;
+}
+
+static const struct {
+    unsigned bit;
+    const char *name;
+} flag_names[] = {
+    {SHMX_PERSISTENT, "persistent"},
+    {SHMX_OTHERS_READ, "others-read"},
+    {SHMX_OTHERS_WRITE, "others-write"},
+    {SHMX_MACHINE_WIDE, "machine-wide"},
+};
+
+#define FLAG_NAMES (sizeof flag_names / sizeof flag_names[0])
+
+const char *flags_text(const shmx_info *info, char buffer[128])
+{
+    buffer[0] = '\0';
+    for (size_t i = 0; i < FLAG_NAMES; i++) {
+        if ((info->flags & flag_names[i].bit) == 0)
+            continue;
+        strcat(buffer, buffer[0] != '\0' ? "," : "");
+        strcat(buffer, flag_names[i].name);
+    }
+    if (info->foreign)
+        strcat(buffer, buffer[0] != '\0' ? ",foreign" : "foreign");
+    return buffer[0] != '\0' ? buffer : "-";
+}
+
+enum creator creator_look(const shmx_info *info)
+{
+    if (info->foreign || info->creator_pid == 0)
+        return CREATOR_UNKNOWN;
+    int alive = system_process_alive(info->creator_pid, info->created);
+    return alive < 0 ? CREATOR_UNKNOWN : alive ? CREATOR_ALIVE : CREATOR_DEAD;
+}
+
+/* Names have no character that JSON would want escaped. */
+void info_print_json(const shmx_info *info)
+{
+    static const char *const alive[] = {"null", "true", "false"};
+    printf("{\"name\": \"%s\", \"size\": %" PRIu64 ", \"footprint\": %" PRIu64, info->name,
+           info->size, info->footprint);
+    if (info->users >= 0)
+        printf(", \"users\": %d", info->users);
+    else
+        printf(", \"users\": null");
+    printf(", \"creator_pid\": %" PRId64 ", \"creator_alive\": %s, \"created_ns\": %" PRIu64
+           ", \"flags\": [", info->creator_pid, alive[creator_look(info)], info->created);
+    const char *comma = "";
+    for (size_t i = 0; i < FLAG_NAMES; i++) {
+        if ((info->flags & flag_names[i].bit) == 0)
+            continue;
+        printf("%s\"%s\"", comma, flag_names[i].name);
+        comma = ", ";
+    }
+    printf("], \"foreign\": %s}", info->foreign ? "true" : "false");
+}

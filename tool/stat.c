@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <time.h>
+
+#include "command.h"
+
+static void time_print(uint64_t created)
+{
+    char text[64] = "-", age[32];
+    time_t seconds = (time_t)(created / 1000000000);
+    const struct tm *utc = created != 0 ? gmtime(&seconds) : NULL;
+    if (utc != NULL)
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", utc);
+    printf("created:  %s", text);
+    if (utc != NULL)
+        printf(" (%s ago)", age_text(created, age));
+    putchar('\n');
+}
+
+static void info_print(const shmx_info *info)
+{
+    static const char *const words[] = {"", " (alive)", " (gone)"};
+    char text[32], flags[128];
+    printf("name:     %s\n", info->name);
+    printf("size:     %" PRIu64 " bytes (%s)\n", info->size, size_text(info->size, text));
+    printf("memory:   %" PRIu64 " bytes really used (%s)\n", info->footprint,
+           size_text(info->footprint, text));
+    if (info->users >= 0)
+        printf("users:    %d\n", info->users);
+    else
+        printf("users:    unknown\n");
+    if (info->creator_pid != 0)
+        printf("creator:  process %" PRId64 "%s\n", info->creator_pid, words[creator_look(info)]);
+    else
+        printf("creator:  unknown\n");
+    time_print(info->created);
+    printf("flags:    %s\n", flags_text(info, flags));
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    bool json = false;
+    const struct option options[] = {{"--json", &json, NULL}, {0}};
+    if (arguments_read(command, options, argc, argv, 1, 1) < 0)
+        return STATUS_WRONG_USE;
+    shmx_info info;
+    int status = shmx_stat(argv[0], &info);
+    if (status != SHMX_OK)
+        return complain("describe", argv[0], status);
+    if (json) {
+        info_print_json(&info);
+        putchar('\n');
+    } else {
+        info_print(&info);
+    }
+    return STATUS_YES;
+}
+
+const struct command command_stat = {
+    "stat", "NAME [--json]", "Describe one segment",
+    "  --json      one object, as in shmx ls --json\n", run};

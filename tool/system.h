@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* What the command needs of the operating system: tool/posix and tool/win32, chosen by Meson. */
+#ifndef TOOL_SYSTEM_H
+#define TOOL_SYSTEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Standard streams carry bytes as they are. */
+void system_begin(void);
+
+bool system_is_terminal(FILE *stream);
+bool system_can_colour(FILE *stream); /* a terminal that understands escape sequences */
+void system_screen_size(int *rows, int *columns);
+
+int64_t system_now(void); /* ns, monotonic */
+
+/* From now on a request to end (Ctrl-C, termination, hang-up) is only remembered. */
+void system_catch_stop(void);
+bool system_stopped(void);
+void system_await_stop(void);
+
+/* Keys one by one, as they are pressed, where standard input is a terminal. */
+bool system_keys_begin(void);
+void system_keys_end(void);
+
+/* The next key; KEY_NONE when the time has run out or a request to end has come. Without
+ * system_keys_begin it sleeps. */
+enum { KEY_NONE = -1, KEY_END = -2 };
+int system_key(int timeout_ms);
+
+/* The process of that number runs, and has done so since `created` (ns since 1970). 1, 0, or -1 if
+ * it cannot be told. */
+int system_process_alive(int64_t pid, uint64_t created);
+
+/* Start this program again with these words (ending with NULL); wait for its end and return what
+ * it ended with, -1 if it could not. */
+struct system_child;
+struct system_child *system_start(const char *const *words);
+int system_finish(struct system_child *child);
+
+/* ---- doctor ---- */
+
+enum verdict { VERDICT_GOOD, VERDICT_LOOK, VERDICT_BAD };
+
+/* Print a line, and advice below it if it is not NULL. */
+void doctor_say(enum verdict verdict, const char *advice, const char *format, ...);
+
+/* What would surprise a user of shared memory on this system. */
+void system_doctor(void);
+
+#endif
