@@ -50,6 +50,9 @@ int shmx_lock_check(const shmx *shm, const void *place, size_t bytes);
  * thread. True if the word changed. */
 bool shmx_spin(const _Atomic uint32_t *word, uint32_t unwanted);
 
+/* Spin while *word & mask is not 0, looking ever less often. True if it became 0. */
+bool shmx_spin_apart(const _Atomic uint32_t *word, uint32_t mask);
+
 /* Sleep while *word == expected, for at most a slice. SHMX_OK when woken, early, or after a slice:
  * look again; SHMX_ETIMEDOUT when the deadline has passed. */
 int shmx_sleep(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,

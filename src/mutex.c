@@ -141,7 +141,7 @@ static int acquire_slowly(struct attempt *attempt)
         if ((word & SHMX_OWNER_MASK) == 0)
             status = take_free(lock, word, attempt->token | flags) ? SHMX_OK : AGAIN;
         else if (spins > 0 && !held_by_self(attempt, word))
-            spins = shmx_spin(&lock->word, word) ? spins - 1 : 0;
+            spins = shmx_spin_apart(&lock->word, SHMX_OWNER_MASK) ? spins - 1 : 0;
         else
             status = handle_held(attempt, word);
     }

@@ -2,18 +2,26 @@
 /* Waiting on a word: time limits, spinning, and who sleeps where. */
 #include "lock.h"
 
-/* Spinning is counted in pauses of the processor: 40 to 140 cycles each on most. */
-#define SPIN_LEAST 8
-#define SPIN_MOST 1000
-#define SPIN_START 100
+/* Spinning is counted in looks at the word. The first follow each other at once, so that an answer
+ * that is on its way is not missed by a pause of the processor; the others are 10 to 50 ns apart. */
+#define SPIN_EAGER 50
 
-/* After so many sleeps without one success of a spin, a long spin is tried again. */
-#define SPIN_PROBE 64
+/* Between looks at a lock, doubling: who holds it works faster the less it is looked at. */
+#define SPIN_GAP_FIRST 4
+#define SPIN_GAP_MOST 64
+
+/* How many looks to begin with, at least and at most. */
+#define SPIN_START 1000
+#define SPIN_LEAST 60
+#define SPIN_MOST 2000 /* as long as it takes to go to sleep and be woken */
+
+/* After so many spins without success a longer one is tried again. */
+#define SPIN_PROBE 16
 
 /* What spinning did for this thread lately. */
 struct spin_record {
-    int usual;  /* pauses that a successful spin took, on average */
-    int asleep; /* spins since the last success */
+    int limit;  /* looks worth taking */
+    int failed; /* spins since the last success */
 };
 
 static _Thread_local struct spin_record spin_record = {SPIN_START, 0};
@@ -43,36 +51,46 @@ static int spin_limit(const struct spin_record *record)
 {
     if (shmx_os_facts()->processors < 2)
         return 0;
-    if (record->asleep % SPIN_PROBE == SPIN_PROBE - 1)
-        return SPIN_MOST;
-    int limit = 2 * record->usual + SPIN_LEAST;
-    return limit < SPIN_MOST ? limit : SPIN_MOST;
+    return record->failed % SPIN_PROBE == SPIN_PROBE - 1 ? SPIN_START : record->limit;
 }
 
-static void spin_learn(struct spin_record *record, int count, bool success)
+/* Up by a half, down by a half: where less than about two of three spins succeed they get short. */
+static void spin_learn(struct spin_record *record, bool success)
 {
-    if (success) {
-        record->usual += (count - record->usual) / 8;
-        record->asleep = 0;
-    } else {
-        record->usual -= (record->usual + 3) / 4;
-        record->asleep++;
-    }
+    int limit = success ? record->limit + record->limit / 2 : record->limit / 2;
+    record->limit = limit < SPIN_LEAST ? SPIN_LEAST : limit > SPIN_MOST ? SPIN_MOST : limit;
+    record->failed = success ? 0 : record->failed + 1;
 }
 
 bool shmx_spin(const _Atomic uint32_t *word, uint32_t unwanted)
 {
     struct spin_record *record = &spin_record;
     int limit = spin_limit(record);
-    int count = 0;
     bool success = false;
-    while (!success && count < limit) {
-        shmx_os_relax();
-        count++;
+    for (int count = 0; !success && count < limit; count++) {
+        if (count >= SPIN_EAGER)
+            shmx_os_relax();
         /* Acquire: the caller may go on to what the writer of the new value published. */
         success = atomic_load_explicit(word, memory_order_acquire) != unwanted;
     }
-    spin_learn(record, count, success);
+    spin_learn(record, success);
+    return success;
+}
+
+bool shmx_spin_apart(const _Atomic uint32_t *word, uint32_t mask)
+{
+    struct spin_record *record = &spin_record;
+    int limit = spin_limit(record);
+    bool success = false;
+    int gap = SPIN_GAP_FIRST;
+    for (int count = 0; !success && count < limit; count += gap) {
+        for (int i = 0; i < gap; i++)
+            shmx_os_relax();
+        gap = gap < SPIN_GAP_MOST ? 2 * gap : gap;
+        /* Relaxed: who finds it free takes it by an operation that acquires. */
+        success = (atomic_load_explicit(word, memory_order_relaxed) & mask) == 0;
+    }
+    spin_learn(record, success);
     return success;
 }
 
