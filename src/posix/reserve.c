@@ -9,6 +9,7 @@
 
 /* Below this the check costs more than it saves. */
 #define CHECK_FROM ((size_t)1 << 20)
+#define MEMORY_FROM ((size_t)64 << 20)
 
 int shmx_posix_room_check(int fd, size_t length)
 {
@@ -16,6 +17,9 @@ int shmx_posix_room_check(int fd, size_t length)
         return shmx_posix_error(EFBIG);
     if (length < CHECK_FROM)
         return SHMX_OK;
+    uint64_t memory;
+    if (length >= MEMORY_FROM && shmx_posix_available(&memory) && length > memory)
+        return shmx_posix_error(ENOSPC);
     struct statvfs room;
     /* A file system of 0 blocks has no limit. */
     if (fstatvfs(fd, &room) != 0 || room.f_blocks == 0)
