@@ -2,6 +2,7 @@
 /* The mutex keeps its word: owners that die, stop, fork and exec, and callers that are wrong. */
 #include "support.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -298,8 +299,8 @@ static int64_t successor_delay(shmx *shm, const char *name)
     struct test_child *owner = child_start("owner", name, "0");
     child_expect(owner, "SHMX_OK");
     struct test_thread *thread = thread_start(waits_in_a_thread, &waiting);
-    volatile uint32_t *word = &layout_of(shm)->mutex.word;
-    test_until((*word & 0x80000000u) != 0); /* it sleeps, or is about to */
+    _Atomic uint32_t *word = (_Atomic uint32_t *)&layout_of(shm)->mutex.word;
+    test_until((atomic_load(word) & 0x80000000u) != 0); /* it sleeps, or is about to */
     child_kill(owner);
     assert_int_equal(child_wait(owner), CHILD_KILLED);
     int64_t killed_at = test_now_ms();
