@@ -13,7 +13,8 @@
 
 int shmx_posix_room_check(int fd, size_t length)
 {
-    if (sizeof(off_t) < sizeof length ? length > INT32_MAX : length > (uint64_t)INT64_MAX)
+    uint64_t most = sizeof(off_t) < sizeof(int64_t) ? INT32_MAX : INT64_MAX;
+    if ((uint64_t)length > most)
         return shmx_posix_error(EFBIG);
     if (length < CHECK_FROM)
         return SHMX_OK;
