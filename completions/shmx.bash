@@ -1,0 +1,43 @@
+# bash completion of shmx(1)
+
+_shmx_options()
+{
+    case $1 in
+    ls) echo "-l --long --json --help" ;;
+    stat) echo "--json --help" ;;
+    create) echo "--persistent --others --machine-wide --help" ;;
+    write) echo "--offset --help" ;;
+    cat | dump) echo "--offset --count --help" ;;
+    prune) echo "-n --dry-run --help" ;;
+    watch) echo "--offset --count --interval --for --help" ;;
+    bench) echo "--quick --help" ;;
+    *) echo "--help" ;;
+    esac
+}
+
+_shmx()
+{
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
+    local words=""
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        words="ls stat create write cat dump rm prune watch doctor bench help --help --version"
+    elif [ "$before" = --others ]; then
+        words="read write"
+    elif [ "${word:0:1}" = - ]; then
+        words=$(_shmx_options "${COMP_WORDS[1]}")
+    else
+        case ${COMP_WORDS[1]} in
+        stat | write | cat | dump | watch)
+            [ "$COMP_CWORD" -eq 2 ] && words=$(shmx ls 2>/dev/null) ;;
+        rm) words=$(shmx ls 2>/dev/null) ;;
+        help) words="ls stat create write cat dump rm prune watch doctor bench" ;;
+        esac
+    fi
+    COMPREPLY=()
+    local one
+    while IFS= read -r one; do
+        [ -n "$one" ] && COMPREPLY+=("$one")
+    done < <(compgen -W "$words" -- "$word")
+}
+
+complete -F _shmx shmx
