@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the Windows backend share with each other. */
+#ifndef SHMX_WIN32_H
+#define SHMX_WIN32_H
+
+#ifndef WIN32_LEAN_AND_MEAN
+#define WIN32_LEAN_AND_MEAN
+#endif
+#include <windows.h>
+
+#include "os.h"
+
+/* ---- errors (error.c) ---- */
+
+/* Remember the number of GetLastError and return the status for it. */
+int shmx_win32_error(DWORD number);
+
+/* The number of GetLastError behind a status of the kernel's own calls. */
+DWORD shmx_win32_number(LONG ntstatus);
+
+/* ---- what comes and goes with an attachment (owner.c, wait.c) ---- */
+
+/* The object has been attached, or is about to be closed (its mapping is still there). */
+void shmx_win32_owner_begin(struct shmx_os_object *object);
+void shmx_win32_owner_end(struct shmx_os_object *object);
+void shmx_win32_wait_end(struct shmx_os_object *object);
+
+/* ---- names (names.c) ---- */
+
+/* Any name of an object of the system, with its final zero. */
+#define SHMX_WIN32_NAME_MAX 192
+
+/* Write the name of something that belongs to this segment and no other: "Local\shmx#", the
+ * segment's id, '#', kind, number. */
+void shmx_win32_name(char out[SHMX_WIN32_NAME_MAX], const struct shmx_os_object *object,
+                     const char *kind, uint32_t number);
+
+/* Write what the system calls the segment: "Local\NAME" for generation 0, "Local\NAME#3" for 3. */
+void shmx_win32_section_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool wide,
+                             uint32_t generation);
+
+/* The name of what belongs to a name: "Local\NAME#lock". */
+void shmx_win32_side_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool wide,
+                          const char *side);
+
+/* Compare as the system does: without regard to case. */
+bool shmx_win32_name_same(const char *one, const char *other);
+
+/* ---- who may do what (security.c) ---- */
+
+/* Everything for the creating user, `everyone` (rights of the kind of object; 0: nothing) for all
+ * others. It is used where it lies and must not be moved. */
+struct shmx_win32_security {
+    SECURITY_ATTRIBUTES attributes; /* give this to the system */
+    SECURITY_DESCRIPTOR descriptor;
+    DWORD list[64]; /* an ACL */
+};
+
+int shmx_win32_security(struct shmx_win32_security *security, DWORD everyone);
+
+/* What everyone may do to the segment's section, and to events that its users wake each other
+ * with. */
+DWORD shmx_win32_section_rights(unsigned flags);
+DWORD shmx_win32_event_rights(unsigned flags);
+
+/* ---- memory (memory.c) ---- */
+
+/* Map the whole section; flags: SHMX_READ_ONLY. Fills data, length and read_only. */
+int shmx_win32_map(struct shmx_os_object *object, HANDLE section, unsigned flags);
+
+/* Make every page present in the mapping. */
+void shmx_win32_prefault(const struct shmx_os_object *object);
+
+/* ---- objects (object.c) ---- */
+
+/* Map the section of which the caller has a handle, which becomes the object's, and find out what
+ * it is. On failure the handle is closed. */
+int shmx_win32_attach(struct shmx_os_object *object, HANDLE section, unsigned flags);
+
+#endif
