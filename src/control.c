@@ -10,7 +10,7 @@
 
 size_t shmx_control_length(size_t size, size_t page_size)
 {
-    if (size > SIZE_MAX - SHMX_CONTROL_SIZE - page_size)
+    if (size > PTRDIFF_MAX - SHMX_CONTROL_SIZE - page_size)
         return 0;
     return (size + SHMX_CONTROL_SIZE + page_size - 1) / page_size * page_size;
 }

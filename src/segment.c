@@ -54,6 +54,8 @@ static int create_object(shmx *shm, const char *name, size_t size, unsigned flag
     const char *shown = name != NULL ? name : "";
     memcpy(shm->name, shown, strlen(shown) + 1);
     shm->size = size;
+    if (size > PTRDIFF_MAX)
+        return SHMX_ENOMEM; /* no process can map it: found before memory is reserved */
     if ((flags & SHMX_RAW) != 0)
         return shmx_os_object_create(&shm->object, name, size, flags, NULL);
     struct shmx_label label;
