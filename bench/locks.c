@@ -287,8 +287,7 @@ static int measure_together(void)
     struct way asleep[] = {{"the system's bare calls", waking, &bare},
                            {"shmx_wait, shmx_wake", waking, &own}};
     int skip = peer_wait != NULL ? 0 : 1;
-    return failures +
-           measure("tell a sleeping process", asleep + skip, 2 - skip, ROUNDS, 1000);
+    return failures + measure("tell a sleeping process", asleep + skip, 2 - skip, ROUNDS, 1000);
 }
 
 int main(int argc, char **argv)

@@ -30,8 +30,8 @@ static const struct type types[] = {
 
 static void usage(FILE *stream, const struct options *options, bool wait)
 {
-    fprintf(stream, "usage: %s [--name NAME] [--type uint8|float64]%s [--help]\n",
-            options->program, wait ? " [--wait SECONDS]" : "");
+    fprintf(stream, "usage: %s [--name NAME] [--type uint8|float64]%s [--help]\n", options->program,
+            wait ? " [--wait SECONDS]" : "");
 }
 
 static bool read_type(struct options *options, const char *text)

@@ -72,25 +72,25 @@ SHMX_API const char *shmx_version(void);
 /* ---- 2. Status codes ------------------------------------------------------------------- */
 
 #define SHMX_OK 0
-#define SHMX_EINVAL (-1)        /* an argument that no system could accept */
-#define SHMX_ENAMETOOLONG (-2)  /* name longer than SHMX_NAME_MAX */
-#define SHMX_EEXIST (-3)        /* create: a live segment has that name */
-#define SHMX_ENOENT (-4)        /* open, unlink: no live segment has that name */
-#define SHMX_EACCES (-5)        /* denied by the system; write through a read-only handle */
-#define SHMX_ENOSPC (-6)        /* not enough shared memory, found at create */
-#define SHMX_ENOMEM (-7)        /* no heap or address space in this process */
-#define SHMX_EMFILE (-8)        /* out of descriptors or handles */
-#define SHMX_EAGAIN (-9)        /* still being created, and not finished in time */
-#define SHMX_EPROTO (-10)       /* control block damaged, of another version or byte order */
-#define SHMX_ERANGE (-11)       /* outside the segment; existing segment too small */
-#define SHMX_ETIMEDOUT (-12)    /* the time given ran out */
-#define SHMX_EOWNERDEAD (-13)   /* lock held by you: its last owner died holding it */
-#define SHMX_EDEADLK (-14)      /* the caller holds this mutex already */
-#define SHMX_EPERM (-15)        /* unlock by one who does not hold it */
-#define SHMX_EOVERFLOW (-16)    /* semaphore count at its maximum */
-#define SHMX_EMSGSIZE (-17)     /* message larger than the queue takes, or than the buffer */
-#define SHMX_ENOTSUP (-18)      /* this system cannot do it */
-#define SHMX_EIO (-19)          /* anything else the system reports; see shmx_os_error */
+#define SHMX_EINVAL (-1)       /* an argument that no system could accept */
+#define SHMX_ENAMETOOLONG (-2) /* name longer than SHMX_NAME_MAX */
+#define SHMX_EEXIST (-3)       /* create: a live segment has that name */
+#define SHMX_ENOENT (-4)       /* open, unlink: no live segment has that name */
+#define SHMX_EACCES (-5)       /* denied by the system; write through a read-only handle */
+#define SHMX_ENOSPC (-6)       /* not enough shared memory, found at create */
+#define SHMX_ENOMEM (-7)       /* no heap or address space in this process */
+#define SHMX_EMFILE (-8)       /* out of descriptors or handles */
+#define SHMX_EAGAIN (-9)       /* still being created, and not finished in time */
+#define SHMX_EPROTO (-10)      /* control block damaged, of another version or byte order */
+#define SHMX_ERANGE (-11)      /* outside the segment; existing segment too small */
+#define SHMX_ETIMEDOUT (-12)   /* the time given ran out */
+#define SHMX_EOWNERDEAD (-13)  /* lock held by you: its last owner died holding it */
+#define SHMX_EDEADLK (-14)     /* the caller holds this mutex already */
+#define SHMX_EPERM (-15)       /* unlock by one who does not hold it */
+#define SHMX_EOVERFLOW (-16)   /* semaphore count at its maximum */
+#define SHMX_EMSGSIZE (-17)    /* message larger than the queue takes, or than the buffer */
+#define SHMX_ENOTSUP (-18)     /* this system cannot do it */
+#define SHMX_EIO (-19)         /* anything else the system reports; see shmx_os_error */
 
 /* Describe a status in one English sentence without a final stop. Never NULL, also for
  * numbers that are no status; the text is constant and must not be freed. */
@@ -220,13 +220,13 @@ SHMX_API int shmx_adopt(shmx **shm, const char *token, unsigned flags);
 
 typedef struct shmx_info {
     char name[SHMX_NAME_MAX + 1];
-    uint64_t size;        /* bytes, as shmx_size says */
-    uint64_t footprint;   /* bytes of memory really used */
-    uint64_t created;     /* nanoseconds since 1970-01-01 UTC; 0 if foreign */
-    int64_t creator_pid;  /* process that created it; 0 if foreign */
-    int users;            /* attachments in all processes, -1 if the system cannot say */
-    unsigned flags;       /* flags given at create */
-    int foreign;          /* 1: made by another program, or with SHMX_RAW */
+    uint64_t size;       /* bytes, as shmx_size says */
+    uint64_t footprint;  /* bytes of memory really used */
+    uint64_t created;    /* nanoseconds since 1970-01-01 UTC; 0 if foreign */
+    int64_t creator_pid; /* process that created it; 0 if foreign */
+    int users;           /* attachments in all processes, -1 if the system cannot say */
+    unsigned flags;      /* flags given at create */
+    int foreign;         /* 1: made by another program, or with SHMX_RAW */
 } shmx_info;
 
 /* Describe the segment of that name without becoming a user of it.
@@ -334,8 +334,7 @@ SHMX_API int shmx_sem_post(shmx *shm, shmx_sem *sem, unsigned count);
  * what its own init returned. init must not use the same once.
  * Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_EDEADLK, SHMX_ENOTSUP, SHMX_EMFILE, SHMX_EIO, and init's
  *         own */
-SHMX_API int shmx_once_run(shmx *shm, shmx_once *once, int (*init)(void *context),
-                           void *context);
+SHMX_API int shmx_once_run(shmx *shm, shmx_once *once, int (*init)(void *context), void *context);
 
 /* ---- 8. Queue ---------------------------------------------------------------------------- */
 

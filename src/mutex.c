@@ -89,9 +89,8 @@ static int owner_alive(struct attempt *attempt, uint32_t word, bool *alive)
 {
     uint32_t owner = word & SHMX_OWNER_MASK;
     *alive = true;
-    return owner == attempt->token
-               ? SHMX_OK
-               : shmx_os_owner_alive(&attempt->shm->object, owner, alive);
+    return owner == attempt->token ? SHMX_OK
+                                   : shmx_os_owner_alive(&attempt->shm->object, owner, alive);
 }
 
 enum { AGAIN = 1 };

@@ -13,8 +13,8 @@ static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
 
 static bool in_grammar(char c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           c == '.' || c == '_' || c == '-';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
 }
 
 int shmx_name_check(const char *name)

@@ -3,7 +3,8 @@
 #include "lock.h"
 
 /* Spinning is counted in looks at the word. The first follow each other at once, so that an answer
- * that is on its way is not missed by a pause of the processor; the others are 10 to 50 ns apart. */
+ * that is on its way is not missed by a pause of the processor; the others are 10 to 50 ns apart.
+ */
 #define SPIN_EAGER 50
 
 /* Between looks at a lock, doubling: who holds it works faster the less it is looked at. */

@@ -275,10 +275,8 @@ static void garbage_never_hangs(void **state)
     shmx_close(&shm);
 }
 
-static const struct test_part parts[] = {{"taker", part_taker},
-                                         {"waiter", part_waiter},
-                                         {"signaller", part_signaller},
-                                         {NULL, NULL}};
+static const struct test_part parts[] = {
+    {"taker", part_taker}, {"waiter", part_waiter}, {"signaller", part_signaller}, {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(time_limits_are_kept),

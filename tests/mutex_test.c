@@ -199,9 +199,9 @@ static void places_that_are_wrong(void **state)
     unsigned char *bytes = shmx_data(shm);
     shmx_mutex outside = {0};
     assert_ok(shmx_mutex_lock(shm, (shmx_mutex *)bytes, 0)); /* the quick way is open from now on */
-    unsigned char *wrong[] = {NULL,           bytes + 1,           bytes + 2,
-                              bytes - 4,      bytes - 16,          bytes + SIZE - 12,
-                              bytes + SIZE,   bytes + SIZE + 4096, (unsigned char *)&outside};
+    unsigned char *wrong[] = {NULL,         bytes + 1,           bytes + 2,
+                              bytes - 4,    bytes - 16,          bytes + SIZE - 12,
+                              bytes + SIZE, bytes + SIZE + 4096, (unsigned char *)&outside};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_status(shmx_mutex_lock(shm, (shmx_mutex *)(void *)wrong[i], 0), SHMX_EINVAL);
         assert_status(shmx_mutex_unlock(shm, (shmx_mutex *)(void *)wrong[i]), SHMX_EINVAL);

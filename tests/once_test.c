@@ -177,8 +177,7 @@ static void arguments_that_are_wrong(void **state)
     unsigned char *bytes = shmx_data(shm);
     unsigned char *wrong[] = {NULL, bytes + 2, bytes - 4, bytes + SIZE - 12, bytes + SIZE};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        assert_status(shmx_once_run(shm, (shmx_once *)(void *)wrong[i], succeed, shm),
-                      SHMX_EINVAL);
+        assert_status(shmx_once_run(shm, (shmx_once *)(void *)wrong[i], succeed, shm), SHMX_EINVAL);
     shmx_once *once = &layout_of(shm)->once;
     assert_status(shmx_once_run(NULL, once, succeed, shm), SHMX_EINVAL);
     assert_status(shmx_once_run(shm, once, NULL, shm), SHMX_EINVAL);

@@ -14,8 +14,8 @@
 static void create_gives_zeros_of_exactly_the_size(void **state)
 {
     (void)state;
-    static const size_t sizes[] = {1, 2, 1023, 1024, 2047, 2048, 2049, 4095, 4096, 4097, 80000,
-                                   65535, 65536, 65537, 1000001};
+    static const size_t sizes[] = {1,    2,    1023,  1024,  2047,  2048,  2049,   4095,
+                                   4096, 4097, 80000, 65535, 65536, 65537, 1000001};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         shmx *shm;
         assert_ok(shmx_create(&shm, test_name(), sizes[i], 0));
@@ -367,9 +367,13 @@ static void offset_plus_count_does_not_wrap(void **state)
     shmx *shm;
     char byte = 5;
     assert_ok(shmx_create(&shm, test_name(), 100, 0));
-    static const size_t pairs[][2] = {{SIZE_MAX, 1},     {1, SIZE_MAX},  {SIZE_MAX, SIZE_MAX},
-                                      {50, SIZE_MAX - 49}, {50, SIZE_MAX - 10},
-                                      {SIZE_MAX - 49, 50}, {SIZE_MAX / 2 + 1, SIZE_MAX / 2 + 1}};
+    static const size_t pairs[][2] = {{SIZE_MAX, 1},
+                                      {1, SIZE_MAX},
+                                      {SIZE_MAX, SIZE_MAX},
+                                      {50, SIZE_MAX - 49},
+                                      {50, SIZE_MAX - 10},
+                                      {SIZE_MAX - 49, 50},
+                                      {SIZE_MAX / 2 + 1, SIZE_MAX / 2 + 1}};
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         assert_status(shmx_read(shm, pairs[i][0], &byte, pairs[i][1]), SHMX_ERANGE);
         assert_status(shmx_write(shm, pairs[i][0], &byte, pairs[i][1]), SHMX_ERANGE);
@@ -504,8 +508,8 @@ static void no_mapping_is_left(void **state)
     }
 }
 
-static const struct test_part parts[] = {
-    {"write_through_read_only", part_write_through_read_only}, {NULL, NULL}};
+static const struct test_part parts[] = {{"write_through_read_only", part_write_through_read_only},
+                                         {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(create_gives_zeros_of_exactly_the_size),

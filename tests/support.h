@@ -115,7 +115,8 @@ struct test_child *child_fork(void (*run)(void *context), void *context);
 
 /* Lines in both directions. */
 void child_send(struct test_child *child, const char *line);
-const char *child_receive(struct test_child *child); /* valid until the next call; NULL at its end */
+const char *
+child_receive(struct test_child *child); /* valid until the next call; NULL at its end */
 #define child_expect(child, line) child_expect_at(child, line, __FILE__, __LINE__)
 void child_expect_at(struct test_child *child, const char *line, const char *file, int line_number);
 
@@ -128,8 +129,8 @@ int child_wait(struct test_child *child); /* 0 to 255 or CHILD_...; frees child 
 
 /* In the part. */
 void say(const char *format, ...);
-const char *hear(void);                       /* NULL: the test has gone, or closed the input */
-bool test_exec(const char *const *words);     /* become that part; false if the system cannot */
+const char *hear(void);                        /* NULL: the test has gone, or closed the input */
+bool test_exec(const char *const *words);      /* become that part; false if the system cannot */
 bool test_become_other_user(const char **why); /* false, and why, if it cannot be done */
 
 /* ---- threads ---- */
@@ -147,7 +148,7 @@ int test_open_handles(void); /* descriptors or handles of this process; -1 if it
 
 /* Ask until it is true; fail after TEST_PATIENCE_MS. */
 #define test_until(condition)                                                                      \
-    for (int64_t until_ = test_now_ms() + TEST_PATIENCE_MS; !(condition); test_sleep_ms(1))         \
+    for (int64_t until_ = test_now_ms() + TEST_PATIENCE_MS; !(condition); test_sleep_ms(1))        \
     must(test_now_ms() < until_)
 
 #endif

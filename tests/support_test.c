@@ -149,10 +149,10 @@ static const struct test_part parts[] = {{"echo", part_echo},
                                          {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(speaks_with_a_child),  cmocka_unit_test(tells_a_kill_from_a_fault),
-    cmocka_unit_test(stops_a_child),        cmocka_unit_test(forks_a_child),
-    cmocka_unit_test(execs_in_a_child),     cmocka_unit_test(runs_a_thread),
-    cmocka_unit_test(names_differ),         cmocka_unit_test(open_handles_are_counted),
+    cmocka_unit_test(speaks_with_a_child), cmocka_unit_test(tells_a_kill_from_a_fault),
+    cmocka_unit_test(stops_a_child),       cmocka_unit_test(forks_a_child),
+    cmocka_unit_test(execs_in_a_child),    cmocka_unit_test(runs_a_thread),
+    cmocka_unit_test(names_differ),        cmocka_unit_test(open_handles_are_counted),
 };
 
 TEST_MAIN(tests, parts)

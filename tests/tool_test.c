@@ -221,7 +221,7 @@ static void reads_sizes(void **state)
         assert_int_equal(info.size, good[i].size);
         assert_ok(shmx_unlink(name));
     }
-    const char *const bad[] = {"0",    "-1",  "1.3",  "K", "1X",
+    const char *const bad[] = {"0",   "-1",  "1.3",    "K", "1X",
                                "1K1", "1.K", "1.5.2K", "",  "99999999999999999999"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(run("create", name, bad[i], "--persistent"), 2);
@@ -359,12 +359,11 @@ static void dumps(void **state)
     assert_ok(shmx_write(shm, 80, "end", 3));
     assert_int_equal(run("dump", name), 0);
     assert_string_equal(
-        out,
-        "00000000  48 65 6c 6c 6f 0a ff 7e  00 00 00 00 00 00 00 00  |Hello..~........|\n"
-        "00000010  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|\n"
-        "*\n"
-        "00000050  65 6e 64                                          |end|\n"
-        "00000053\n");
+        out, "00000000  48 65 6c 6c 6f 0a ff 7e  00 00 00 00 00 00 00 00  |Hello..~........|\n"
+             "00000010  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|\n"
+             "*\n"
+             "00000050  65 6e 64                                          |end|\n"
+             "00000053\n");
     assert_int_equal(run("dump", name, "--offset", "1", "--count", "4"), 0);
     assert_string_equal(
         out, "00000001  65 6c 6c 6f                                       |ello|\n00000005\n");

@@ -117,8 +117,12 @@ static void places_that_are_wrong(void **state)
     shmx *shm = create(name), *reader;
     unsigned char *bytes = shmx_data(shm);
     uint32_t outside = 0;
-    unsigned char *wrong[] = {NULL,      bytes + 1,        bytes + 2,
-                              bytes - 4, bytes + SIZE - 2, bytes + SIZE,
+    unsigned char *wrong[] = {NULL,
+                              bytes + 1,
+                              bytes + 2,
+                              bytes - 4,
+                              bytes + SIZE - 2,
+                              bytes + SIZE,
                               (unsigned char *)&outside};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_status(shmx_wait(shm, (uint32_t *)(void *)wrong[i], 0, 0), SHMX_EINVAL);

@@ -258,8 +258,7 @@ static int run(const struct command *command, int argc, char **argv)
 {
     bool quick = false;
     const char *partner = NULL;
-    const struct option options[] = {
-        {"--quick", &quick, NULL}, {"--echo", NULL, &partner}, {0}};
+    const struct option options[] = {{"--quick", &quick, NULL}, {"--echo", NULL, &partner}, {0}};
     if (arguments_read(command, options, argc, argv, 0, 0) < 0)
         return STATUS_WRONG_USE;
     if (partner != NULL)

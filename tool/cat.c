@@ -34,8 +34,8 @@ static int run(const struct command *command, int argc, char **argv)
     return status;
 }
 
-const struct command command_cat = {
-    "cat", "NAME [--offset N] [--count N]", "Copy a segment to standard output",
-    "  --offset N  start there; bytes, or like 64K\n"
-    "  --count N   that many bytes; otherwise to the end\n",
-    run};
+const struct command command_cat = {"cat", "NAME [--offset N] [--count N]",
+                                    "Copy a segment to standard output",
+                                    "  --offset N  start there; bytes, or like 64K\n"
+                                    "  --count N   that many bytes; otherwise to the end\n",
+                                    run};

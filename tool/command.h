@@ -87,7 +87,10 @@ struct part {
     size_t offset, count;
 };
 #define PART_OPTIONS(part)                                                                         \
-    {"--offset", NULL, &(part).offset_text}, {"--count", NULL, &(part).count_text}
+    {"--offset", NULL, &(part).offset_text},                                                       \
+    {                                                                                              \
+        "--count", NULL, &(part).count_text                                                        \
+    }
 
 /* Work out offset and count, or say what is wrong: then *status is the program's. */
 bool part_read(const struct command *command, struct part *part, const shmx *shm, int *status);

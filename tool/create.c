@@ -25,8 +25,10 @@ static void hold(const shmx *shm)
 {
     fflush(stdout);
     if (system_is_terminal(stderr))
-        fprintf(stderr, "\"%s\" lives as long as somebody uses it; this command does until "
-                "Ctrl-C. With --persistent it would stay.\n", shmx_name(shm));
+        fprintf(stderr,
+                "\"%s\" lives as long as somebody uses it; this command does until "
+                "Ctrl-C. With --persistent it would stay.\n",
+                shmx_name(shm));
     system_await_stop();
 }
 

@@ -26,8 +26,9 @@ bool part_read(const struct command *command, struct part *part, const shmx *shm
     *status = STATUS_NO;
     size_t size = shmx_size(shm);
     if (offset > size || count > size - offset) {
-        fprintf(stderr, "shmx: \"%s\" has %zu bytes: there are no %" PRIu64 " at offset %" PRIu64
-                "\n", shmx_name(shm), size, count, offset);
+        fprintf(stderr,
+                "shmx: \"%s\" has %zu bytes: there are no %" PRIu64 " at offset %" PRIu64 "\n",
+                shmx_name(shm), size, count, offset);
         return false;
     }
     part->offset = (size_t)offset;
@@ -113,7 +114,8 @@ void info_print_json(const shmx_info *info)
     else
         printf(", \"users\": null");
     printf(", \"creator_pid\": %" PRId64 ", \"creator_alive\": %s, \"created_ns\": %" PRIu64
-           ", \"flags\": [", info->creator_pid, alive[creator_look(info)], info->created);
+           ", \"flags\": [",
+           info->creator_pid, alive[creator_look(info)], info->created);
     const char *comma = "";
     for (size_t i = 0; i < FLAG_NAMES; i++) {
         if ((info->flags & flag_names[i].bit) == 0)

@@ -56,6 +56,5 @@ static int run(const struct command *command, int argc, char **argv)
     return STATUS_YES;
 }
 
-const struct command command_stat = {
-    "stat", "NAME [--json]", "Describe one segment",
-    "  --json      one object, as in shmx ls --json\n", run};
+const struct command command_stat = {"stat", "NAME [--json]", "Describe one segment",
+                                     "  --json      one object, as in shmx ls --json\n", run};

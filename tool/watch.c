@@ -12,8 +12,8 @@
 
 struct view {
     shmx *shm;
-    struct part part;   /* what is watched */
-    size_t at, count;   /* what is shown of it; count <= WINDOW_MAX */
+    struct part part; /* what is watched */
+    size_t at, count; /* what is shown of it; count <= WINDOW_MAX */
     int interval_ms;
     int64_t end;
     bool screen;
@@ -35,7 +35,8 @@ static void window_set(struct view *view, size_t at)
     system_screen_size(&rows, &columns);
     size_t page = WINDOW_MAX;
     if (view->screen)
-        page = smaller(WINDOW_MAX, (size_t)(rows > OTHER_LINES ? rows - OTHER_LINES : 1) * HEX_WIDTH);
+        page =
+            smaller(WINDOW_MAX, (size_t)(rows > OTHER_LINES ? rows - OTHER_LINES : 1) * HEX_WIDTH);
     view->at = at;
     view->count = smaller(page, view->part.offset + view->part.count - at);
 }

@@ -38,8 +38,10 @@ static int run(const struct command *command, int argc, char **argv)
     if (part_read(command, &part, shm, &status)) {
         int result = copy(shm, part.offset, &done);
         if (result == SHMX_ERANGE) {
-            fprintf(stderr, "shmx: \"%s\" is full: it took the first %zu bytes of the input, which "
-                    "has more\n", argv[0], done);
+            fprintf(stderr,
+                    "shmx: \"%s\" is full: it took the first %zu bytes of the input, which "
+                    "has more\n",
+                    argv[0], done);
             status = STATUS_NO;
         } else if (result != SHMX_OK) {
             status = complain("write to", argv[0], result);

@@ -390,8 +390,7 @@ int shmx_os_object_open(struct shmx_os_object *object, const char *name, unsigne
         shmx_posix_gate_enter();
         status = open_once(object, name, flags);
         shmx_posix_gate_leave();
-    } while (status == SHMX_EAGAIN && (flags & SHMX_OS_NOWAIT) == 0 &&
-             shmx_posix_patience(&round));
+    } while (status == SHMX_EAGAIN && (flags & SHMX_OS_NOWAIT) == 0 && shmx_posix_patience(&round));
     return status;
 }
 
@@ -421,8 +420,7 @@ static void leave(struct shmx_os_object *object)
     if (!object->os.creator || shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 2) != 0) {
         /* All locks at once: for less than that the kernel makes ready to split one. */
         shmx_ofd_set(fd, F_UNLCK, 0, 0);
-        if (shmx_ofd_held(fd, LOCK_USER) != F_UNLCK ||
-            shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 2) != 0)
+        if (shmx_ofd_held(fd, LOCK_USER) != F_UNLCK || shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 2) != 0)
             return;
     }
     remove_name(fd, name);

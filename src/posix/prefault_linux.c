@@ -40,8 +40,9 @@ void *shmx_posix_place(size_t length)
     return whole + head;
 }
 
-/* Where memory is in small pieces the kernel moves others' pages about to make a large one, which can
- * take longer than touching by hand (about a millisecond for each large page). Then it is left. */
+/* Where memory is in small pieces the kernel moves others' pages about to make a large one, which
+ * can take longer than touching by hand (about a millisecond for each large page). Then it is left.
+ */
 #define PATIENCE_FIRST ((int64_t)500 * 1000 * 1000)
 #define PATIENCE_EACH ((int64_t)1000 * 1000)
 

@@ -217,8 +217,8 @@ const char *child_receive(struct test_child *child)
         int64_t left = deadline - test_now_ms();
         if (left <= 0 || poll(&ready, 1, (int)left) == 0)
             fail_msg("a child has said nothing for %d s", TEST_PATIENCE_MS / 1000);
-        ssize_t got = read(child->out, child->buffer + child->used,
-                           sizeof child->buffer - child->used);
+        ssize_t got =
+            read(child->out, child->buffer + child->used, sizeof child->buffer - child->used);
         if (got == 0 || (got < 0 && errno != EINTR))
             return NULL;
         child->used += got > 0 ? (size_t)got : 0;

@@ -28,7 +28,8 @@ static bool check_directory(void)
     }
     if (facts.f_type != TMPFS_MAGIC)
         doctor_say(VERDICT_LOOK, "mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs " DIRECTORY,
-                   DIRECTORY " is no tmpfs: segments lie on a disk, slow, and stay after a restart");
+                   DIRECTORY
+                   " is no tmpfs: segments lie on a disk, slow, and stay after a restart");
     if (access(DIRECTORY, W_OK) != 0)
         doctor_say(VERDICT_BAD, "chmod 1777 " DIRECTORY ", or mount it writable",
                    DIRECTORY " cannot be written by this user");
@@ -47,9 +48,10 @@ static void check_room(bool container)
         doctor_say(VERDICT_GOOD, NULL, DIRECTORY " has no limit but the machine's memory");
         return;
     }
-    const char *more = container ? "give the container more: docker run --shm-size=1g, shm_size: in "
-                                   "compose, an emptyDir of medium Memory in Kubernetes"
-                                 : "mount -o remount,size=2G " DIRECTORY;
+    const char *more = container
+                           ? "give the container more: docker run --shm-size=1g, shm_size: in "
+                             "compose, an emptyDir of medium Memory in Kubernetes"
+                           : "mount -o remount,size=2G " DIRECTORY;
     bool little = total < LITTLE_ROOM || left < total / 20;
     doctor_say(little ? VERDICT_LOOK : VERDICT_GOOD, little ? more : NULL,
                DIRECTORY " has %s, of which %s are free", size_text(total, total_text),
@@ -68,13 +70,16 @@ static void check_mounts(void)
     if (file == NULL)
         return;
     while (fgets(line, sizeof line, file) != NULL)
-        mounts += sscanf(line, "%*s %*s %*s %*s %511s", place) == 1 && strcmp(place, DIRECTORY) == 0;
+        mounts +=
+            sscanf(line, "%*s %*s %*s %*s %511s", place) == 1 && strcmp(place, DIRECTORY) == 0;
     fclose(file);
     if (mounts > 1)
-        doctor_say(VERDICT_LOOK, "umount " DIRECTORY " until one is left, or start what must share "
+        doctor_say(VERDICT_LOOK,
+                   "umount " DIRECTORY " until one is left, or start what must share "
                    "memory after the last mount",
                    "%d mounts lie over one another at " DIRECTORY ": what was made before the last "
-                   "one is hidden", mounts);
+                   "one is hidden",
+                   mounts);
 }
 
 /* ---- containers ---- */
@@ -159,7 +164,8 @@ static void check_remove_ipc(void)
     else if (getuid() < 1000 || lingers())
         doctor_say(VERDICT_GOOD, NULL, "systemd's RemoveIPC does not concern this user");
     else
-        doctor_say(VERDICT_LOOK, "loginctl enable-linger, or RemoveIPC=no in "
+        doctor_say(VERDICT_LOOK,
+                   "loginctl enable-linger, or RemoveIPC=no in "
                    "/etc/systemd/logind.conf, or run the service as a system user",
                    "systemd removes this user's segments at the last logout (RemoveIPC=yes)");
 }

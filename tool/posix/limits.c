@@ -14,8 +14,10 @@ static void check_descriptors(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
     if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= FEW_DESCRIPTORS)
-        doctor_say(VERDICT_GOOD, NULL, "a process may have %llu descriptors; each attachment needs "
-                   "one or two", (unsigned long long)limit.rlim_cur);
+        doctor_say(VERDICT_GOOD, NULL,
+                   "a process may have %llu descriptors; each attachment needs "
+                   "one or two",
+                   (unsigned long long)limit.rlim_cur);
     else
         doctor_say(VERDICT_LOOK, "ulimit -n 4096, or LimitNOFILE= in the service's unit",
                    "a process may have only %llu descriptors; each attachment needs one or two",

@@ -40,14 +40,17 @@ static void check_session(void)
     DWORD session = 0;
     ProcessIdToSessionId(GetCurrentProcessId(), &session);
     if (session == 0)
-        doctor_say(VERDICT_GOOD, NULL, "this is session 0, where services run: programs of users "
+        doctor_say(VERDICT_GOOD, NULL,
+                   "this is session 0, where services run: programs of users "
                    "see only segments made with --machine-wide (SHMX_MACHINE_WIDE)");
     else
-        doctor_say(VERDICT_GOOD, NULL, "this is login session %lu: other sessions and services see "
+        doctor_say(VERDICT_GOOD, NULL,
+                   "this is login session %lu: other sessions and services see "
                    "only segments made with --machine-wide (SHMX_MACHINE_WIDE)",
                    (unsigned long)session);
     if (!may_create_global())
-        doctor_say(VERDICT_LOOK, "let the service make the segment and the user's program open it, "
+        doctor_say(VERDICT_LOOK,
+                   "let the service make the segment and the user's program open it, "
                    "or run as administrator",
                    "this user may not make machine-wide segments (SeCreateGlobalPrivilege)");
 }
@@ -63,8 +66,10 @@ static void check_temporary(void)
                    "there is no folder for temporary files; persistent segments need one");
         return;
     }
-    doctor_say(VERDICT_GOOD, NULL, "%s free on the disk of temporary files, where persistent "
-               "segments lie", size_text(left.QuadPart, text));
+    doctor_say(VERDICT_GOOD, NULL,
+               "%s free on the disk of temporary files, where persistent "
+               "segments lie",
+               size_text(left.QuadPart, text));
 }
 
 void system_doctor(void)
