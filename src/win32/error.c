@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "win32.h"
+
+static _Thread_local int last_error;
+
+int shmx_os_last_error(void)
+{
+    return last_error;
+}
+
+void shmx_os_set_error(int number)
+{
+    last_error = number;
+}
+
+int shmx_win32_error(DWORD number)
+{
+    last_error = (int)number;
+    switch (number) {
+    case ERROR_ACCESS_DENIED:
+    case ERROR_PRIVILEGE_NOT_HELD:
+    case ERROR_SHARING_VIOLATION:
+    case ERROR_WRITE_PROTECT:
+        return SHMX_EACCES;
+    case ERROR_FILE_NOT_FOUND:
+    case ERROR_PATH_NOT_FOUND:
+        return SHMX_ENOENT;
+    case ERROR_ALREADY_EXISTS:
+    case ERROR_FILE_EXISTS:
+        return SHMX_EEXIST;
+    case ERROR_DISK_FULL:
+    case ERROR_HANDLE_DISK_FULL:
+    case ERROR_COMMITMENT_LIMIT: /* memory and paging file together are full */
+    case ERROR_PAGEFILE_QUOTA:
+    case ERROR_FILE_TOO_LARGE:
+        return SHMX_ENOSPC;
+    case ERROR_NOT_ENOUGH_MEMORY:
+    case ERROR_OUTOFMEMORY:
+        return SHMX_ENOMEM;
+    case ERROR_TOO_MANY_OPEN_FILES:
+    case ERROR_NO_SYSTEM_RESOURCES:
+    case ERROR_NOT_ENOUGH_QUOTA:
+        return SHMX_EMFILE;
+    case ERROR_INVALID_HANDLE: /* something of another kind has that name */
+    case ERROR_BAD_PATHNAME:
+        return SHMX_EPROTO;
+    case ERROR_NOT_SUPPORTED:
+    case ERROR_CALL_NOT_IMPLEMENTED:
+        return SHMX_ENOTSUP;
+    default:
+        return SHMX_EIO;
+    }
+}
+
+/* Has no header that agrees with windows.h. */
+ULONG NTAPI RtlNtStatusToDosError(LONG ntstatus);
+
+DWORD shmx_win32_number(LONG ntstatus)
+{
+    return RtlNtStatusToDosError(ntstatus);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "win32.h"
+
+/* After windows.h; SystemFunction036 is RtlGenRandom. */
+#include <ntsecapi.h>
+
+static struct shmx_os_facts facts;
+static INIT_ONCE facts_once = INIT_ONCE_STATIC_INIT;
+
+static unsigned processors(void)
+{
+    DWORD_PTR mine = 0, all = 0;
+    unsigned count = 0;
+    if (GetProcessAffinityMask(GetCurrentProcess(), &mine, &all))
+        for (; mine != 0; mine &= mine - 1)
+            count++;
+    /* No mask can tell when the process runs in several groups of processors. */
+    if (count == 0)
+        count = GetActiveProcessorCount(ALL_PROCESSOR_GROUPS);
+    return count != 0 ? count : 1;
+}
+
+static BOOL CALLBACK find_facts(INIT_ONCE *once, void *parameter, void **context)
+{
+    (void)once;
+    (void)parameter;
+    (void)context;
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    facts.page_size = info.dwPageSize;
+    facts.futex = false; /* sleepers need slots in the control block; see wait.c */
+    facts.raw_unlink = false;
+    facts.processors = processors();
+    return TRUE;
+}
+
+const struct shmx_os_facts *shmx_os_facts(void)
+{
+    InitOnceExecuteOnce(&facts_once, find_facts, NULL, NULL);
+    return &facts;
+}
+
+int64_t shmx_os_pid(void)
+{
+    return (int64_t)GetCurrentProcessId();
+}
+
+void shmx_os_relax(void)
+{
+    YieldProcessor();
+}
+
+int shmx_os_random(void *bytes, size_t count)
+{
+    assert(count <= MAXDWORD);
+    if (!RtlGenRandom(bytes, (ULONG)count))
+        return shmx_win32_error(ERROR_GEN_FAILURE); /* it does not say why */
+    return SHMX_OK;
+}
