@@ -33,8 +33,7 @@ int64_t shmx_os_now(void)
     if (per_second == 10000000) /* as good as everywhere, and it spares two divisions */
         return count.QuadPart * 100;
     /* Whole seconds apart, because count times 10^9 would not fit. */
-    return count.QuadPart / per_second * SECOND +
-           count.QuadPart % per_second * SECOND / per_second;
+    return count.QuadPart / per_second * SECOND + count.QuadPart % per_second * SECOND / per_second;
 }
 
 int64_t shmx_os_wall(void)

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* Owner tokens on Windows: an attachment keeps an event open whose name tells the token. The name
+ * is there for as long as somebody has the event open, and the system closes it when the process
+ * ends, however it ends. Who asks opens it for an instant, which can make another who asks in that
+ * instant find a dead owner alive: he asks again later. */
+#include "win32.h"
+
+/* Tokens are counted in the control block, where anybody who may write to the segment can turn the
+ * count back; after so many that were taken, chance finds one that is not. */
+#define TRIES_COUNTED 64
+#define TRIES_MOST 256
+
+/* Guards the list, and the making of tokens. */
+static SRWLOCK list_lock = SRWLOCK_INIT;
+static struct shmx_os_object *list;
+
+void shmx_win32_owner_begin(struct shmx_os_object *object)
+{
+    object->os.owner = NULL;
+    AcquireSRWLockExclusive(&list_lock);
+    object->os.next = list;
+    object->os.link = &list;
+    if (list != NULL)
+        list->os.link = &object->os.next;
+    list = object;
+    ReleaseSRWLockExclusive(&list_lock);
+}
+
+void shmx_win32_owner_end(struct shmx_os_object *object)
+{
+    AcquireSRWLockExclusive(&list_lock);
+    *object->os.link = object->os.next;
+    if (object->os.next != NULL)
+        object->os.next->os.link = object->os.link;
+    ReleaseSRWLockExclusive(&list_lock);
+    if (object->os.owner != NULL)
+        CloseHandle(object->os.owner);
+    object->os.owner = NULL;
+}
+
+static int token_next(struct shmx_os_object *object, int tries, uint32_t *token)
+{
+    do {
+        if (tries < TRIES_COUNTED) {
+            *token = atomic_fetch_add(&object->control->next_owner, 1) + 1;
+        } else {
+            int status = shmx_os_random(token, sizeof *token);
+            if (status != SHMX_OK)
+                return status;
+        }
+        *token &= SHMX_OWNER_MASK;
+    } while (*token == 0);
+    return SHMX_OK;
+}
+
+/* Make the event that says that the token's attachment is open. */
+static int event_make(const struct shmx_os_object *object, uint32_t token, HANDLE *event)
+{
+    char name[SHMX_WIN32_NAME_MAX];
+    struct shmx_win32_security security;
+    /* Others open it to see that it is there. Who may not is told so, which says the same. */
+    DWORD everyone = shmx_win32_event_rights(object->label.flags) & SYNCHRONIZE;
+    int status = shmx_win32_security(&security, everyone);
+    if (status != SHMX_OK)
+        return status;
+    shmx_win32_name(name, object, "o", token);
+    *event = CreateEventExA(&security.attributes, name, CREATE_EVENT_MANUAL_RESET, SYNCHRONIZE);
+    DWORD error = GetLastError();
+    if (*event != NULL && error != ERROR_ALREADY_EXISTS)
+        return SHMX_OK;
+    if (*event != NULL)
+        CloseHandle(*event);
+    bool taken = *event != NULL || error == ERROR_ACCESS_DENIED || error == ERROR_INVALID_HANDLE;
+    return taken ? SHMX_EEXIST : shmx_win32_error(error);
+}
+
+/* The list is locked. */
+static int claim(struct shmx_os_object *object, uint32_t *token)
+{
+    HANDLE event = NULL;
+    int status = SHMX_EEXIST;
+    for (int tries = 0; status == SHMX_EEXIST && tries < TRIES_MOST; tries++) {
+        status = token_next(object, tries, token);
+        if (status == SHMX_OK)
+            status = event_make(object, *token, &event);
+    }
+    if (status != SHMX_OK)
+        return status == SHMX_EEXIST ? shmx_win32_error(ERROR_ALREADY_EXISTS) : status;
+    object->os.owner = event;
+    /* Release: who reads the token finds the event made. */
+    atomic_store_explicit(&object->owner, *token, memory_order_release);
+    return SHMX_OK;
+}
+
+int shmx_os_owner_claim(struct shmx_os_object *object, uint32_t *token)
+{
+    assert(object->control != NULL && !object->read_only);
+    /* Acquire: see claim. It changes once. */
+    *token = atomic_load_explicit(&object->owner, memory_order_acquire);
+    if (*token != 0)
+        return SHMX_OK;
+    int status = SHMX_OK;
+    AcquireSRWLockExclusive(&list_lock);
+    *token = atomic_load(&object->owner);
+    if (*token == 0)
+        status = claim(object, token);
+    ReleaseSRWLockExclusive(&list_lock);
+    return status;
+}
+
+int shmx_os_owner_alive(struct shmx_os_object *object, uint32_t token, bool *alive)
+{
+    *alive = true;
+    /* Relaxed: a number. */
+    if (token == atomic_load_explicit(&object->owner, memory_order_relaxed))
+        return SHMX_OK;
+    char name[SHMX_WIN32_NAME_MAX];
+    shmx_win32_name(name, object, "o", token);
+    HANDLE event = OpenEventA(SYNCHRONIZE, FALSE, name);
+    if (event != NULL) {
+        CloseHandle(event);
+        return SHMX_OK;
+    }
+    DWORD error = GetLastError();
+    if (error == ERROR_ACCESS_DENIED)
+        return SHMX_OK;
+    /* Of another kind, and so none of ours: it can only have been made after ours was gone. */
+    *alive = error != ERROR_FILE_NOT_FOUND && error != ERROR_INVALID_HANDLE;
+    return *alive ? shmx_win32_error(error) : SHMX_OK;
+}
+
+bool shmx_os_owner_here(struct shmx_os_object *object, uint32_t token)
+{
+    bool here = false;
+    AcquireSRWLockShared(&list_lock);
+    for (struct shmx_os_object *other = list; other != NULL && !here; other = other->os.next)
+        here = atomic_load(&other->owner) == token && other->label.id == object->label.id;
+    ReleaseSRWLockShared(&list_lock);
+    return here;
+}
