@@ -120,7 +120,8 @@ static enum verdict judge(int fd, const char *name)
 }
 
 /* Remove a dead object's name. fd may be read-only, which cannot take a write lock: then another
- * descriptor of the same object is used. */
+ * descriptor of the same object is used. SHMX_EAGAIN: it is not dead after all, or another buries
+ * it. */
 static int bury(int fd, const char *name)
 {
     int status = SHMX_OK;
@@ -133,7 +134,7 @@ static int bury(int fd, const char *name)
         status = remove_name(own, name);
         shmx_ofd_set(own, F_UNLCK, LOCK_USER, 2);
     } else {
-        status = SHMX_ENOENT; /* another buries it */
+        status = SHMX_EAGAIN;
     }
     if (own != fd)
         close(own);
@@ -158,13 +159,13 @@ static int make_room(const char *name, int *round)
             status = SHMX_OK;
         break;
     case VERDICT_MOVING:
-        status = shmx_posix_patience(round) ? SHMX_OK : SHMX_EAGAIN;
+        status = SHMX_EAGAIN;
         break;
     default:
         status = SHMX_EEXIST;
     }
     close(fd);
-    return status;
+    return status == SHMX_EAGAIN && shmx_posix_patience(round) ? SHMX_OK : status;
 }
 
 /* The umask may have taken bits away. To look is cheaper than to set. */
@@ -294,9 +295,10 @@ static int become_user(int fd, const char *name, unsigned flags, bool *counted)
     *counted = false;
     switch (judge(fd, name)) {
     case VERDICT_DEAD:
-        if ((flags & SHMX_OS_NOWAIT) == 0)
-            bury(fd, name); /* who may not remove it sees that it is dead all the same */
-        return SHMX_ENOENT;
+        if ((flags & SHMX_OS_NOWAIT) != 0)
+            return SHMX_ENOENT;
+        /* Who may not remove it sees that it is dead all the same. */
+        return bury(fd, name) == SHMX_EAGAIN ? SHMX_EAGAIN : SHMX_ENOENT;
     case VERDICT_MOVING:
         return SHMX_EAGAIN;
     case VERDICT_FOREIGN:
@@ -446,8 +448,7 @@ static int unlink_once(int fd, const char *name)
 {
     switch (judge(fd, name)) {
     case VERDICT_DEAD:
-        bury(fd, name);
-        return SHMX_ENOENT;
+        return bury(fd, name) == SHMX_EAGAIN ? SHMX_EAGAIN : SHMX_ENOENT;
     case VERDICT_MOVING:
         return SHMX_EAGAIN;
     default:
@@ -518,5 +519,5 @@ int shmx_os_object_reap(const char *name, bool *removed)
         close(fd);
     }
     shmx_posix_gate_leave();
-    return status == SHMX_ENOENT ? SHMX_OK : status;
+    return status == SHMX_ENOENT || status == SHMX_EAGAIN ? SHMX_OK : status;
 }
