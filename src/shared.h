@@ -42,8 +42,7 @@ enum { SHMX_STATE_LIVE = 1, SHMX_STATE_UNLINKED = 2 };
 
 /* A sleeper on systems without a cross-process futex; see src/win32/wait.c. */
 struct shmx_slot {
-    _Atomic uint32_t state;
-    _Atomic uint32_t event;
+    _Atomic uint64_t state; /* whether and for whom it is in use */
     _Atomic uint64_t offset;
 };
 

@@ -4,17 +4,19 @@
 #ifndef SHMX_OS_PRIVATE_H
 #define SHMX_OS_PRIVATE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct shmx_os_object;
+struct shmx_win32_waiting;
 
 struct shmx_os_private {
     void *section; /* this attachment is a user as long as it has this handle */
     void *index;   /* keeps a generation above 0 findable; NULL for 0 and for nameless ones */
     bool wide;     /* its names are in Global\, not in Local\ */
     void *owner;   /* owner.c: what lives exactly as long as the attachment */
-    void *waiting; /* wait.c: events of this attachment, NULL: none yet */
-    struct shmx_os_object *next, **link; /* owner.c: all attachments of this process */
+    _Atomic(struct shmx_win32_waiting *) waiting; /* wait.c; NULL: nobody has waited or woken yet */
+    struct shmx_os_object *next, **link;          /* owner.c: all attachments of this process */
 };
 
 #endif

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting on Windows, where WaitOnAddress is for one process only.
+ *
+ * Each sleeper takes one of the slots in the control block, writes there where its word lies, and
+ * sleeps on the named event of that slot. A waker goes through the slots, and signals the events
+ * of just those whose word it is. A slot's state is one number, changed by compare-and-exchange:
+ *
+ *     bits 0, 1    FREE -> TAKEN -> WAITING -> WOKEN -> FREE, or WAITING -> FREE
+ *     bits 2-31    owner token of the sleeper's attachment
+ *     bits 32-63   turn: counted up each time the slot is taken, so that a state seen twice is the
+ *                  same sleeper in the same sleep, and the offset read in between is its word's
+ *
+ * No wake is lost. The sleeper stands in the slot as WAITING and then looks at the word; the waker
+ * changes the word and then looks at the slots; with a full fence between the steps on both sides
+ * one sees the other. A wake is the step from WAITING to WOKEN; the event only tells to look, so
+ * that one left signalled by an earlier sleep does no harm. A sleeper that finds its word changed
+ * before it slept, and was woken for it, gives the wake to the next one.
+ *
+ * Killed sleepers stay in their slots. Whether one lives is asked only when it matters: if a wake
+ * has been given and another sleeper of the word would go on sleeping for it; and if all slots
+ * are in use. A waker killed between the step and the signal leaves a sleeper that sees it for
+ * itself, as each looks up from time to time. Sleepers that find no slot look at their word at
+ * short intervals. What others may have written into the slots is never more than a wrong guess
+ * about whom to wake.
+ *
+ * models/slots.pml is this file's model.
+ */
+#include <stdlib.h>
+
+#include "win32.h"
+
+enum { FREE, TAKEN, WAITING, WOKEN, KINDS };
+
+/* How long a sleeper sleeps before it looks up. Only what a waker left half-done when it was killed
+ * waits for it, so it may be long. */
+#define LOOK_UP ((int64_t)1000 * 1000 * 1000)
+
+/* A sleeper without a slot: from look to look, and until it tries again for a slot, which it does
+ * by returning to its caller. */
+#define NAP ((int64_t)1000 * 1000)
+#define NAPS_MOST 32
+
+/* How often an attachment asks whether those who have all the slots are alive. */
+#define RECLAIM_EVERY ((int64_t)100 * 1000 * 1000)
+
+/* How often one sleep may be disturbed for nothing before it is given up. */
+#define FALSE_ALARMS 8
+
+struct shmx_win32_waiting {
+    _Atomic(HANDLE) events[SHMX_SLOTS]; /* opened when first needed */
+    _Atomic uint32_t hint;              /* the slot to try first: its event is open */
+    _Atomic uint32_t cursor;    /* where the next waker starts, so that all have their turn */
+    _Atomic int64_t reclaim_at; /* not before */
+};
+
+/* ---- what an attachment needs ---- */
+
+static int waiting_make(struct shmx_os_object *object, struct shmx_win32_waiting **waiting)
+{
+    struct shmx_win32_waiting *made = calloc(1, sizeof *made);
+    struct shmx_win32_waiting *known = NULL;
+    if (made == NULL)
+        return shmx_win32_error(ERROR_NOT_ENOUGH_MEMORY);
+    *waiting = made;
+    if (!atomic_compare_exchange_strong(&object->os.waiting, &known, made)) {
+        free(made);
+        *waiting = known;
+    }
+    return SHMX_OK;
+}
+
+static int waiting_of(struct shmx_os_object *object, struct shmx_win32_waiting **waiting)
+{
+    *waiting = atomic_load(&object->os.waiting);
+    return *waiting != NULL ? SHMX_OK : waiting_make(object, waiting);
+}
+
+void shmx_win32_wait_end(struct shmx_os_object *object)
+{
+    struct shmx_win32_waiting *waiting = atomic_load(&object->os.waiting);
+    for (unsigned i = 0; waiting != NULL && i < SHMX_SLOTS; i++) {
+        HANDLE event = atomic_load(&waiting->events[i]);
+        if (event != NULL)
+            CloseHandle(event);
+    }
+    free(waiting);
+    atomic_store(&object->os.waiting, NULL);
+}
+
+static int event_make(struct shmx_os_object *object, unsigned slot, HANDLE *event)
+{
+    const DWORD access = SYNCHRONIZE | EVENT_MODIFY_STATE;
+    char name[SHMX_WIN32_NAME_MAX];
+    struct shmx_win32_security security;
+    int status = shmx_win32_security(&security, shmx_win32_event_rights(object->label.flags));
+    if (status != SHMX_OK)
+        return status;
+    shmx_win32_name(name, object, "w", slot);
+    *event = CreateEventExA(&security.attributes, name, 0, access);
+    return *event != NULL ? SHMX_OK : shmx_win32_error(GetLastError());
+}
+
+/* The event of a slot. Who is first makes it, the others open it. */
+static int event_of(struct shmx_os_object *object, struct shmx_win32_waiting *waiting,
+                    unsigned slot, HANDLE *event)
+{
+    HANDLE known = NULL;
+    *event = atomic_load(&waiting->events[slot]);
+    if (*event != NULL)
+        return SHMX_OK;
+    int status = event_make(object, slot, event);
+    if (status != SHMX_OK)
+        return status;
+    if (!atomic_compare_exchange_strong(&waiting->events[slot], &known, *event)) {
+        CloseHandle(*event);
+        *event = known;
+    }
+    return SHMX_OK;
+}
+
+/* ---- a slot's state ---- */
+
+static unsigned kind_of(uint64_t state)
+{
+    return (unsigned)(state % KINDS);
+}
+
+static uint32_t token_of(uint64_t state)
+{
+    return (uint32_t)(state / KINDS) & SHMX_OWNER_MASK;
+}
+
+static uint64_t as(uint64_t state, unsigned kind)
+{
+    return state - state % KINDS + kind;
+}
+
+/* Sequentially consistent, as are all operations on slots: this is no place to save a fence. */
+static bool step(struct shmx_slot *slot, uint64_t from, unsigned kind)
+{
+    return atomic_compare_exchange_strong(&slot->state, &from, as(from, kind));
+}
+
+/* ---- sleepers ---- */
+
+/* One sleep. */
+struct sleep {
+    struct shmx_os_object *object;
+    struct shmx_win32_waiting *waiting;
+    _Atomic uint32_t *word;
+    uint32_t expected;
+    uint32_t token;
+    int64_t deadline;
+    struct shmx_slot *slot;
+    uint64_t state; /* of the slot, while nobody has woken the sleeper */
+};
+
+static uint64_t offset_of(const struct shmx_os_object *object, const _Atomic uint32_t *word)
+{
+    return (uint64_t)((const unsigned char *)word - object->data);
+}
+
+static bool slot_try(struct sleep *sleep, unsigned index)
+{
+    struct shmx_slot *slot = &sleep->object->control->slots[index];
+    uint64_t seen = atomic_load(&slot->state);
+    uint64_t turn = (seen >> 32) + 1;
+    uint64_t taken = turn << 32 | (uint64_t)sleep->token * KINDS | TAKEN;
+    if (kind_of(seen) != FREE || !atomic_compare_exchange_strong(&slot->state, &seen, taken))
+        return false;
+    atomic_store(&slot->offset, offset_of(sleep->object, sleep->word));
+    sleep->slot = slot;
+    sleep->state = as(taken, WAITING);
+    return true;
+}
+
+/* Find a free slot and take it. Relaxed hint: any number is right, modulo the slots. */
+static bool slot_take(struct sleep *sleep, unsigned *index)
+{
+    uint32_t hint = atomic_load_explicit(&sleep->waiting->hint, memory_order_relaxed);
+    for (unsigned i = 0; i < SHMX_SLOTS; i++) {
+        *index = (hint + i) % SHMX_SLOTS;
+        if (slot_try(sleep, *index)) {
+            if (i != 0)
+                atomic_store_explicit(&sleep->waiting->hint, *index, memory_order_relaxed);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Free the slots of dead sleepers. */
+static void slots_reclaim(struct sleep *sleep)
+{
+    int64_t now = shmx_os_now();
+    int64_t after = atomic_load(&sleep->waiting->reclaim_at);
+    if (now < after ||
+        !atomic_compare_exchange_strong(&sleep->waiting->reclaim_at, &after, now + RECLAIM_EVERY))
+        return;
+    uint32_t known = sleep->token; /* of those in a row that are one's, only the first is asked */
+    for (unsigned i = 0; i < SHMX_SLOTS; i++) {
+        struct shmx_slot *slot = &sleep->object->control->slots[i];
+        uint64_t state = atomic_load(&slot->state);
+        bool alive = true;
+        if (kind_of(state) == FREE || token_of(state) == known)
+            continue;
+        if (shmx_os_owner_alive(sleep->object, token_of(state), &alive) == SHMX_OK && !alive)
+            step(slot, state, FREE);
+        else
+            known = token_of(state);
+    }
+}
+
+/* Give the slot back. True if the sleeper had been woken. */
+static bool slot_leave(struct sleep *sleep)
+{
+    if (step(sleep->slot, sleep->state, FREE))
+        return false;
+    /* If that fails too, somebody wrote there who may not: it is not for us to write, then. */
+    return step(sleep->slot, as(sleep->state, WOKEN), FREE);
+}
+
+/* Without a slot: nobody can wake this one. */
+static int sleep_alone(const struct sleep *sleep)
+{
+    for (int i = 0; i < NAPS_MOST && atomic_load(sleep->word) == sleep->expected; i++) {
+        int64_t left = sleep->deadline - shmx_os_now();
+        if (left <= 0)
+            return SHMX_ETIMEDOUT;
+        shmx_os_sleep(left < NAP ? left : NAP);
+    }
+    return SHMX_OK;
+}
+
+/* Sleep on the event for no longer than till `until`; true if it was signalled. */
+static bool event_wait(HANDLE event, int64_t now, int64_t until)
+{
+    DWORD milliseconds = (DWORD)((until - now + 999999) / 1000000);
+    return WaitForSingleObject(event, milliseconds) == WAIT_OBJECT_0;
+}
+
+/* Sleep as long as the slot says WAITING, which is why an alarm may be a false one. */
+static int sleep_in_slot(const struct sleep *sleep, HANDLE event)
+{
+    int alarms = 0;
+    while (atomic_load(sleep->word) == sleep->expected && alarms < FALSE_ALARMS) {
+        int64_t now = shmx_os_now();
+        if (now >= sleep->deadline)
+            return SHMX_ETIMEDOUT;
+        int64_t until = sleep->deadline - now > LOOK_UP ? now + LOOK_UP : sleep->deadline;
+        alarms += event_wait(event, now, until);
+        if (atomic_load(&sleep->slot->state) != sleep->state)
+            return SHMX_OK;
+    }
+    return SHMX_OK;
+}
+
+static int sleep_with_event(struct sleep *sleep, HANDLE event)
+{
+    atomic_store(&sleep->slot->state, sleep->state);
+    atomic_thread_fence(memory_order_seq_cst);
+    bool slept = atomic_load(sleep->word) == sleep->expected;
+    int status = slept ? sleep_in_slot(sleep, event) : SHMX_OK;
+    if (!slot_leave(sleep))
+        return status;
+    return slept ? SHMX_OK : shmx_os_wake(sleep->object, sleep->word, 1);
+}
+
+int shmx_os_wait(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
+                 int64_t deadline)
+{
+    struct sleep sleep = {.object = object, .word = word, .expected = expected};
+    HANDLE event;
+    unsigned index;
+    sleep.deadline = deadline;
+    int status = shmx_os_owner_claim(object, &sleep.token);
+    if (status == SHMX_OK)
+        status = waiting_of(object, &sleep.waiting);
+    if (status != SHMX_OK)
+        return status;
+    if (!slot_take(&sleep, &index)) {
+        slots_reclaim(&sleep);
+        return sleep_alone(&sleep);
+    }
+    status = event_of(object, sleep.waiting, index, &event);
+    if (status == SHMX_OK)
+        return sleep_with_event(&sleep, event);
+    step(sleep.slot, as(sleep.state, TAKEN), FREE);
+    return status;
+}
+
+/* ---- wakers ---- */
+
+/* One call of wake. */
+struct alarm {
+    struct shmx_os_object *object;
+    struct shmx_win32_waiting *waiting;
+    uint64_t offset;
+    int left;                    /* wakes still to be given */
+    unsigned given;              /* given to sleepers that may be dead */
+    unsigned slots[SHMX_SLOTS];  /* ... these */
+    uint64_t states[SHMX_SLOTS]; /* ... as they were before */
+};
+
+/* Is there a sleeper of the word in the slot? */
+static bool slot_matches(const struct alarm *alarm, unsigned index, uint64_t *state)
+{
+    struct shmx_slot *slot = &alarm->object->control->slots[index];
+    *state = atomic_load(&slot->state);
+    return kind_of(*state) == WAITING && atomic_load(&slot->offset) == alarm->offset;
+}
+
+/* Take back the wakes given to dead sleepers, because a living one wants them. */
+static void take_back(struct alarm *alarm)
+{
+    for (unsigned i = 0; i < alarm->given; i++) {
+        uint64_t state = alarm->states[i];
+        bool alive = true;
+        if (shmx_os_owner_alive(alarm->object, token_of(state), &alive) == SHMX_OK && !alive) {
+            step(&alarm->object->control->slots[alarm->slots[i]], as(state, WOKEN), FREE);
+            alarm->left++;
+        }
+    }
+    alarm->given = 0;
+}
+
+static int wake_slot(struct alarm *alarm, unsigned index, uint64_t state)
+{
+    HANDLE event;
+    /* First the event: who has been made WOKEN must be told. */
+    int status = event_of(alarm->object, alarm->waiting, index, &event);
+    if (status != SHMX_OK)
+        return status;
+    if (!step(&alarm->object->control->slots[index], state, WOKEN))
+        return SHMX_OK;
+    alarm->slots[alarm->given] = index;
+    alarm->states[alarm->given++] = state;
+    alarm->left--;
+    return SetEvent(event) ? SHMX_OK : shmx_win32_error(GetLastError());
+}
+
+static int wake_all_of_word(struct alarm *alarm, uint32_t first)
+{
+    int status = SHMX_OK;
+    for (uint32_t i = 0; status == SHMX_OK && i < SHMX_SLOTS; i++) {
+        unsigned index = (first + i) % SHMX_SLOTS;
+        uint64_t state;
+        if (!slot_matches(alarm, index, &state))
+            continue;
+        if (alarm->left == 0)
+            take_back(alarm);
+        if (alarm->left == 0)
+            break;
+        /* Relaxed: any number is right, modulo the slots. */
+        atomic_store_explicit(&alarm->waiting->cursor, index + 1, memory_order_relaxed);
+        status = wake_slot(alarm, index, state);
+    }
+    return status;
+}
+
+int shmx_os_wake(struct shmx_os_object *object, _Atomic uint32_t *word, int count)
+{
+    struct alarm alarm;
+    alarm.object = object;
+    alarm.offset = offset_of(object, word);
+    alarm.left = count;
+    alarm.given = 0;
+    int status = waiting_of(object, &alarm.waiting);
+    if (status != SHMX_OK)
+        return status;
+    /* The caller's change of the word before, the look at the slots after. */
+    atomic_thread_fence(memory_order_seq_cst);
+    uint32_t first = atomic_load_explicit(&alarm.waiting->cursor, memory_order_relaxed);
+    return wake_all_of_word(&alarm, first);
+}
