@@ -6,6 +6,7 @@
 
 #include <shmx.h>
 
+#include "boost.h"
 #include "measure.h"
 #include "raw.h"
 
@@ -99,13 +100,18 @@ int main(void)
     snprintf(name, sizeof name, "shmx-bench-%lld", (long long)now_ns());
     struct way life[] = {{"bare calls", raw_life, NULL},
                          {"shmx, close removes", shmx_life, NULL},
-                         {"shmx, unlink and close", shmx_life, name}};
-    int failures = measure("create, write, close, unlink of 1 KiB", life, 3, ROUNDS, CREATE_TIMES);
+                         {"shmx, unlink and close", shmx_life, name},
+                         {"Boost.Interprocess", boost_life(), name}};
+    int failures = measure("create, write, close, unlink of 1 KiB", life,
+                           boost_life() != NULL ? 4 : 3, ROUNDS, CREATE_TIMES);
     shmx *shm;
     if (shmx_create(&shm, name, SIZE, 0) != SHMX_OK)
         return 1;
-    struct way visit[] = {{"bare calls, size known", raw_visit, name}, {"shmx", shmx_visit, name}};
-    failures += measure("open, read, close of 1 KiB", visit, 2, ROUNDS, 1000);
+    struct way visit[] = {{"bare calls, size known", raw_visit, name},
+                          {"shmx", shmx_visit, name},
+                          {"Boost.Interprocess", boost_visit(), name}};
+    failures +=
+        measure("open, read, close of 1 KiB", visit, boost_visit() != NULL ? 3 : 2, ROUNDS, 1000);
     shmx_close(&shm);
     crowd(64, 1);
     crowd(900, 1);

@@ -10,8 +10,8 @@
 
 #include <shmx.h>
 
+#include "boost.h"
 #include "measure.h"
-#include "peers.h"
 
 #define ROUNDS 15
 #define PEERS_MAX 8
@@ -43,12 +43,28 @@ enum tell { TELL_SPIN, TELL_SHMX, TELL_BARE };
 static shmx *shm;
 static struct stage *stage;
 
+/* All that there are: the system's, and Boost's. */
+static const struct lock_peer *peers[PEERS_MAX];
+static int peer_numbers[PEERS_MAX];
+static int peer_count;
+
+static void peers_find(void)
+{
+    for (const struct lock_peer *peer = lock_peers; peer->name != NULL; peer++)
+        peers[peer_count++] = peer;
+    if (boost_lock() != NULL)
+        peers[peer_count++] = boost_lock();
+    for (int i = 0; i < peer_count; i++)
+        peer_numbers[i] = i;
+}
+
 /* ---- one process ---- */
 
 static int64_t uncontended_peer(int times, void *context)
 {
-    const struct lock_peer *peer = context;
-    void *place = stage->peers[peer - lock_peers];
+    int index = *(int *)context;
+    const struct lock_peer *peer = peers[index];
+    void *place = stage->peers[index];
     int64_t start = now_ns();
     for (int i = 0; i < times; i++) {
         peer->lock(place);
@@ -141,9 +157,9 @@ static void contend(uint32_t way)
             stage->counter++;
             shmx_mutex_unlock(shm, &stage->mutex);
         } else {
-            lock_peers[way - 1].lock(stage->peers[way - 1]);
+            peers[way - 1]->lock(stage->peers[way - 1]);
             stage->counter++;
-            lock_peers[way - 1].unlock(stage->peers[way - 1]);
+            peers[way - 1]->unlock(stage->peers[way - 1]);
         }
     }
 }
@@ -252,10 +268,10 @@ static int measure_alone(void)
 {
     struct way ways[PEERS_MAX + 1];
     int count = 0;
-    for (const struct lock_peer *peer = lock_peers; peer->name != NULL; peer++) {
-        if (peer->prepare != NULL && !peer->prepare(stage->peers[count]))
+    for (; count < peer_count; count++) {
+        if (peers[count]->prepare != NULL && !peers[count]->prepare(stage->peers[count]))
             return 1;
-        ways[count++] = (struct way){peer->name, uncontended_peer, (void *)peer};
+        ways[count] = (struct way){peers[count]->name, uncontended_peer, &peer_numbers[count]};
     }
     ways[count++] = (struct way){"shmx_mutex (robust)", uncontended_shmx, NULL};
     int failures = measure("lock and unlock, nobody else there", ways, count, ROUNDS, 1000000);
@@ -271,9 +287,9 @@ static int measure_together(void)
     struct way ways[PEERS_MAX + 1];
     uint32_t numbers[PEERS_MAX + 1];
     int count = 0;
-    for (; lock_peers[count].name != NULL; count++) {
+    for (; count < peer_count; count++) {
         numbers[count] = (uint32_t)count + 1;
-        ways[count] = (struct way){lock_peers[count].name, contended, &numbers[count]};
+        ways[count] = (struct way){peers[count]->name, contended, &numbers[count]};
     }
     numbers[count] = 0;
     ways[count] = (struct way){"shmx_mutex (robust)", contended, &numbers[count]};
@@ -292,6 +308,7 @@ static int measure_together(void)
 
 int main(int argc, char **argv)
 {
+    peers_find();
     if (argc == 3 && strcmp(argv[1], "--second") == 0)
         return second_process(argv[2]);
     if (shmx_create(&shm, NULL, sizeof *stage, 0) != SHMX_OK)
