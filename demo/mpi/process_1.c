@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first of the two processes, on machines that share no memory: it offers 1,024 bytes of its own
- * to the others (a window), writes one value, and waits until process_2 has put the others.
+ * The first of the two processes, on machines that share no memory: it offers 1,024 bytes of its
+ * own to the others (a window), writes one value, and waits until process_2 has put the others.
  *
  *     mpirun -n 1 ./mpi_process_1 : -n 1 ./mpi_process_2
  */
