@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "measure.h"
+#include "os.h"
 #include "raw.h"
 #include "system.h"
 
@@ -110,7 +111,8 @@ static int bench_open(int rounds)
 struct objects {
     _Atomic uint32_t bare;
     uint32_t word;
-    uint32_t ping, pong;
+    uint32_t ping, pong; /* numbers of rounds asked for, and answered */
+    uint32_t spin;       /* the partner shall not sleep */
     shmx_mutex mutex;
     shmx_sem sem;
 };
@@ -172,32 +174,53 @@ static int bench_locks(shmx *shm, int rounds)
 
 /* ---- between two processes ---- */
 
+static uint32_t load(uint32_t *word)
+{
+    return atomic_load((_Atomic uint32_t *)word);
+}
+
 /* Wait until the word is no longer `seen`. */
 static int await(shmx *shm, uint32_t *word, uint32_t seen)
 {
+    struct objects *objects = shmx_data(shm);
     int status = SHMX_OK;
-    while (status == SHMX_OK && atomic_load((_Atomic uint32_t *)word) == seen)
-        status = shmx_wait(shm, word, seen, 10000);
+    while (status == SHMX_OK && load(word) == seen)
+        if (load(&objects->spin))
+            shmx_os_relax();
+        else
+            status = shmx_wait(shm, word, seen, 10000);
     return status;
 }
 
 static int tell(shmx *shm, uint32_t *word)
 {
+    struct objects *objects = shmx_data(shm);
     atomic_fetch_add((_Atomic uint32_t *)word, 1);
-    return shmx_wake(shm, word, 1);
+    return load(&objects->spin) ? SHMX_OK : shmx_wake(shm, word, 1);
 }
 
-static int64_t round_trip(int times, void *context)
+static int64_t round_trip(int times, shmx *shm, uint32_t spin)
 {
-    struct objects *objects = shmx_data(context);
+    struct objects *objects = shmx_data(shm);
+    atomic_store((_Atomic uint32_t *)&objects->spin, spin);
+    shmx_wake(shm, &objects->ping, 1); /* it may sleep; then it looks again */
     int64_t start = system_now();
     for (int i = 0; i < times; i++) {
-        uint32_t seen = atomic_load((_Atomic uint32_t *)&objects->pong);
-        if (tell(context, &objects->ping) != SHMX_OK ||
-            await(context, &objects->pong, seen) != SHMX_OK)
+        uint32_t seen = load(&objects->pong);
+        if (tell(shm, &objects->ping) != SHMX_OK || await(shm, &objects->pong, seen) != SHMX_OK)
             return -1;
     }
     return system_now() - start;
+}
+
+static int64_t round_spin(int times, void *context)
+{
+    return round_trip(times, context, 1);
+}
+
+static int64_t round_shmx(int times, void *context)
+{
+    return round_trip(times, context, 0);
 }
 
 /* The other side: answers until `word` is set. */
@@ -209,7 +232,7 @@ static int echo(const char *segment)
         return status;
     struct objects *objects = shmx_data(shm);
     uint32_t seen = 0;
-    while (await(shm, &objects->ping, seen) == SHMX_OK && objects->word == 0) {
+    while (await(shm, &objects->ping, seen) == SHMX_OK && load(&objects->word) == 0) {
         seen++;
         if (tell(shm, &objects->pong) != SHMX_OK)
             break;
@@ -221,15 +244,20 @@ static int echo(const char *segment)
 static int bench_wake(shmx *shm, int rounds)
 {
     const char *const words[] = {"bench", "--echo", name, NULL};
-    const struct way ways[] = {{"shmx_wake, shmx_wait: there and back", round_trip, shm}};
+    const struct way ways[] = {{"spinning on a word: there and back", round_spin, shm},
+                               {"shmx_wake, shmx_wait: there and back", round_shmx, shm}};
+    /* Two that spin on one processor would only wait for each other's time slice to end. */
+    int first = shmx_os_facts()->processors > 1 ? 0 : 1;
     struct objects *objects = shmx_data(shm);
     note("two processes");
     struct system_child *child = system_start(words);
     if (child == NULL)
         return 1;
-    int failed = measure("Telling another process, and being told", ways, 1, rounds, 2000);
-    objects->word = 1;
-    tell(shm, &objects->ping);
+    int failed =
+        measure("Telling another process, and being told", ways + first, 2 - first, rounds, 2000);
+    atomic_store((_Atomic uint32_t *)&objects->word, 1);
+    atomic_fetch_add((_Atomic uint32_t *)&objects->ping, 1);
+    shmx_wake(shm, &objects->ping, 1);
     return failed + (system_finish(child) != 0);
 }
 
