@@ -82,7 +82,7 @@ int test_end(int failed);
 
 /* For parts and threads, where cmocka's assertions do not work: say what is wrong and end. */
 #define must(condition) ((condition) ? (void)0 : test_fail_hard(__FILE__, __LINE__, #condition))
-void test_fail_hard(const char *file, int line, const char *what);
+_Noreturn void test_fail_hard(const char *file, int line, const char *what);
 
 /* shmx_... returned SHMX_OK, or the status by name. */
 #define assert_status(call, expected)                                                              \

@@ -37,12 +37,14 @@ static void check_file_size(void)
 
 static void check_address_space(void)
 {
+#ifdef RLIMIT_AS /* POSIX has it, OpenBSD not */
     struct rlimit limit;
     char text[32];
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return;
     doctor_say(VERDICT_LOOK, "ulimit -v unlimited, or LimitAS=infinity in the service's unit",
                "a process may map %s only, segments included", size_text(limit.rlim_cur, text));
+#endif
 }
 
 void limits_check(void)
