@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
+#include "system.h"
 
 static unsigned char buffer[65536];
 
@@ -13,7 +14,8 @@ static void copy(const shmx *shm, const struct part *part)
         shmx_read(shm, part->offset + done, buffer, count);
         fwrite(buffer, 1, count, stdout);
         done += count;
-        progress_show(&progress, done);
+        if (!system_is_terminal(stdout))
+            progress_show(&progress, done);
     }
     progress_end(&progress);
 }

@@ -10,6 +10,10 @@
 /* Standard streams carry bytes as they are. */
 void system_begin(void);
 
+/* Read what standard input has, up to count bytes, as soon as it has something: the number of
+ * bytes, 0 at its end, -1 if it cannot be read. */
+int system_read(void *bytes, unsigned count);
+
 bool system_is_terminal(FILE *stream);
 bool system_can_colour(FILE *stream); /* a terminal that understands escape sequences */
 void system_screen_size(int *rows, int *columns);

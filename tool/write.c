@@ -1,27 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
+#include "system.h"
 
 static unsigned char buffer[65536];
 
-/* Copy standard input into the segment at offset; *done counts the bytes. */
-static int copy(shmx *shm, size_t offset, size_t *done)
+/* Copy standard input into the segment at offset, as it comes; *done counts the bytes, *more is
+ * true if there were more than fit. Returns false if the input cannot be read. */
+static bool copy(shmx *shm, size_t offset, size_t *done, bool *more)
 {
     struct progress progress;
     progress_start(&progress, "written", 0);
-    int status = SHMX_OK;
-    size_t count;
-    while (status == SHMX_OK && (count = fread(buffer, 1, sizeof buffer, stdin)) > 0) {
+    int count;
+    while (!*more && (count = system_read(buffer, sizeof buffer)) > 0) {
         size_t room = shmx_size(shm) - offset - *done;
-        size_t fits = count < room ? count : room;
-        status = shmx_write(shm, offset + *done, buffer, fits);
-        if (status == SHMX_OK)
-            *done += fits;
-        if (status == SHMX_OK && fits < count)
-            status = SHMX_ERANGE;
+        size_t fits = (size_t)count < room ? (size_t)count : room;
+        shmx_write(shm, offset + *done, buffer, fits);
+        *done += fits;
+        *more = fits < (size_t)count;
         progress_show(&progress, *done);
     }
     progress_end(&progress);
-    return status;
+    return *more || count == 0;
+}
+
+static int write_to(shmx *shm, size_t offset)
+{
+    size_t done = 0;
+    bool more = false;
+    if (!copy(shm, offset, &done, &more)) {
+        fprintf(stderr, "shmx: cannot read standard input; %zu bytes written\n", done);
+        return STATUS_NO;
+    }
+    if (more) {
+        fprintf(stderr,
+                "shmx: \"%s\" is full: it took the first %zu bytes of the input, which has more\n",
+                shmx_name(shm), done);
+        return STATUS_NO;
+    }
+    return STATUS_YES;
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -34,22 +50,8 @@ static int run(const struct command *command, int argc, char **argv)
     shmx *shm = segment_open(argv[0], 0, &status);
     if (shm == NULL)
         return status;
-    size_t done = 0;
-    if (part_read(command, &part, shm, &status)) {
-        int result = copy(shm, part.offset, &done);
-        if (result == SHMX_ERANGE) {
-            fprintf(stderr,
-                    "shmx: \"%s\" is full: it took the first %zu bytes of the input, which "
-                    "has more\n",
-                    argv[0], done);
-            status = STATUS_NO;
-        } else if (result != SHMX_OK) {
-            status = complain("write to", argv[0], result);
-        } else if (ferror(stdin)) {
-            fprintf(stderr, "shmx: cannot read standard input; %zu bytes written\n", done);
-            status = STATUS_NO;
-        }
-    }
+    if (part_read(command, &part, shm, &status))
+        status = write_to(shm, part.offset);
     shmx_close(&shm);
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "../system.h"
 
+#include <errno.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,15 @@ extern char **environ;
 void system_begin(void)
 {
     /* bytes are bytes here */
+}
+
+int system_read(void *bytes, unsigned count)
+{
+    ssize_t got;
+    do
+        got = read(STDIN_FILENO, bytes, count);
+    while (got < 0 && errno == EINTR);
+    return (int)got;
 }
 
 bool system_is_terminal(FILE *stream)

@@ -19,6 +19,11 @@ void system_begin(void)
     _setmode(_fileno(stdout), _O_BINARY);
 }
 
+int system_read(void *bytes, unsigned count)
+{
+    return _read(_fileno(stdin), bytes, count);
+}
+
 bool system_is_terminal(FILE *stream)
 {
     return _isatty(_fileno(stream)) != 0;
