@@ -46,6 +46,10 @@ void shmx_win32_side_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool 
 /* Compare as the system does: without regard to case. */
 bool shmx_win32_name_same(const char *one, const char *other);
 
+/* True if that is what the section was called by its maker, case included, or if the system does
+ * not tell. */
+bool shmx_win32_called(HANDLE section, const char *name);
+
 /* ---- who may do what (security.c) ---- */
 
 /* Everything for the creating user, `everyone` (rights of the kind of object; 0: nothing) for all
@@ -57,6 +61,9 @@ struct shmx_win32_security {
 };
 
 int shmx_win32_security(struct shmx_win32_security *security, DWORD everyone);
+
+/* Write what tells the user from all others: letters and digits. */
+int shmx_win32_user(char out[SHMX_WIN32_NAME_MAX]);
 
 /* What everyone may do to the segment's section, and to events that its users wake each other
  * with. */
@@ -73,8 +80,15 @@ void shmx_win32_prefault(const struct shmx_os_object *object);
 
 /* ---- objects (object.c) ---- */
 
-/* Map the section of which the caller has a handle, which becomes the object's, and find out what
- * it is. On failure the handle is closed. */
-int shmx_win32_attach(struct shmx_os_object *object, HANDLE section, unsigned flags);
+/* Map the section and find out what it is; it stays the caller's. `name` NULL: any; else one
+ * whose label has another name altogether is SHMX_EPROTO. Fills all but `os` and `owner`. */
+int shmx_win32_look_inside(struct shmx_os_object *object, HANDLE section, const char *name,
+                           unsigned flags);
+
+/* The end of every way to an attachment that is mapped; flags: SHMX_RAW, SHMX_PREFAULT. */
+void shmx_win32_begin(struct shmx_os_object *object, unsigned flags);
+
+/* Number of handles of the same thing, in all processes. -1: cannot be told. */
+int shmx_win32_handles(HANDLE handle);
 
 #endif

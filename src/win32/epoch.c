@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* Where persistent segments are, and that those of before the restart are not; persist.c says why
+ * so. */
+#include "epoch.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <wchar.h>
+
+#define KEY L"Software\\shmx"
+#define VALUE L"directory"
+
+#define EPOCH_DIGITS 16
+
+/* The lock is held for as long as it takes to delete some files. */
+#define PATIENCE_MS 30000
+
+/* What the registry said stays true for as long as this process lives. */
+static SRWLOCK known_lock = SRWLOCK_INIT;
+static wchar_t known[SHMX_WIN32_PATH_MAX];
+
+/* ---- the registry ---- */
+
+static int record_read(wchar_t path[SHMX_WIN32_PATH_MAX])
+{
+    DWORD size = (SHMX_WIN32_PATH_MAX - SHMX_NAME_MAX * 2) * sizeof *path;
+    LSTATUS error = RegGetValueW(HKEY_CURRENT_USER, KEY, VALUE, RRF_RT_REG_SZ, NULL, path, &size);
+    if (error != ERROR_SUCCESS)
+        return shmx_win32_error((DWORD)error);
+    return wcsncmp(path, L"\\\\?\\", 4) == 0 ? SHMX_OK : shmx_win32_error(ERROR_BAD_PATHNAME);
+}
+
+static int record_write(const wchar_t *path)
+{
+    HKEY key;
+    DWORD size = (DWORD)((wcslen(path) + 1) * sizeof *path);
+    LSTATUS error = RegCreateKeyExW(HKEY_CURRENT_USER, KEY, 0, NULL, REG_OPTION_VOLATILE,
+                                    KEY_SET_VALUE, NULL, &key, NULL);
+    if (error != ERROR_SUCCESS)
+        return shmx_win32_error((DWORD)error);
+    error = RegSetValueExW(key, VALUE, 0, REG_SZ, (const BYTE *)path, size);
+    RegCloseKey(key);
+    return error == ERROR_SUCCESS ? SHMX_OK : shmx_win32_error((DWORD)error);
+}
+
+/* ---- directories ---- */
+
+/* Where the directories of all epochs are. */
+static int base_path(wchar_t path[SHMX_WIN32_PATH_MAX])
+{
+    const DWORD most = MAX_PATH;
+    wcscpy(path, L"\\\\?\\");
+    DWORD used = GetEnvironmentVariableW(L"LOCALAPPDATA", path + 4, most);
+    const wchar_t *rest = L"\\shmx";
+    if (used == 0) {
+        used = GetEnvironmentVariableW(L"USERPROFILE", path + 4, most);
+        rest = L"\\AppData\\Local\\shmx";
+    }
+    if (used == 0 || used >= most)
+        return shmx_win32_error(ERROR_NOT_SUPPORTED);
+    wcscat(path, rest);
+    return SHMX_OK;
+}
+
+static int directory_make(const wchar_t *path)
+{
+    struct shmx_win32_security security;
+    int status = shmx_win32_security(&security, 0);
+    if (status != SHMX_OK)
+        return status;
+    /* What is made inside gets a list of its own. */
+    if (CreateDirectoryW(path, &security.attributes) || GetLastError() == ERROR_ALREADY_EXISTS)
+        return SHMX_OK;
+    return shmx_win32_error(GetLastError());
+}
+
+/* Call `each` with the path of everything in the directory. */
+static void walk(const wchar_t *directory, void (*each)(const wchar_t *path, const wchar_t *name))
+{
+    wchar_t path[SHMX_WIN32_PATH_MAX];
+    size_t used = wcslen(directory);
+    if (used + 2 + MAX_PATH > SHMX_WIN32_PATH_MAX)
+        return;
+    wcscpy(path, directory);
+    wcscpy(path + used, L"\\*");
+    WIN32_FIND_DATAW entry;
+    HANDLE find = FindFirstFileW(path, &entry);
+    if (find == INVALID_HANDLE_VALUE)
+        return;
+    do {
+        wcscpy(path + used + 1, entry.cFileName);
+        each(path, entry.cFileName);
+    } while (FindNextFileW(find, &entry));
+    FindClose(find);
+}
+
+static void delete_file(const wchar_t *path, const wchar_t *name)
+{
+    if (name[0] != L'.')
+        DeleteFileW(path);
+}
+
+static void delete_epoch(const wchar_t *path, const wchar_t *name)
+{
+    if (wcsspn(name, L"0123456789abcdef") != EPOCH_DIGITS || name[EPOCH_DIGITS] != L'\0')
+        return;
+    walk(path, delete_file);
+    RemoveDirectoryW(path);
+}
+
+/* ---- the epoch ---- */
+
+static int begin(wchar_t path[SHMX_WIN32_PATH_MAX])
+{
+    uint64_t chance;
+    int status = base_path(path);
+    if (status == SHMX_OK)
+        status = directory_make(path);
+    if (status == SHMX_OK)
+        status = shmx_os_random(&chance, sizeof chance);
+    if (status != SHMX_OK)
+        return status;
+    walk(path, delete_epoch);
+    wchar_t *end = path + wcslen(path);
+    *end++ = L'\\';
+    for (int i = 0; i < EPOCH_DIGITS; i++, chance >>= 4)
+        *end++ = L"0123456789abcdef"[chance & 15];
+    *end = L'\0';
+    status = directory_make(path);
+    return status == SHMX_OK ? record_write(path) : status;
+}
+
+/* The user's registry serves all his sessions, so the lock does too. */
+static int lock_open(HANDLE *lock)
+{
+    struct shmx_win32_security security;
+    char user[SHMX_WIN32_NAME_MAX], name[2 * SHMX_WIN32_NAME_MAX];
+    int status = shmx_win32_user(user);
+    if (status == SHMX_OK)
+        status = shmx_win32_security(&security, 0);
+    if (status != SHMX_OK)
+        return status;
+    snprintf(name, sizeof name, "Global\\shmx#epoch#%s", user);
+    *lock = CreateMutexA(&security.attributes, FALSE, name);
+    return *lock != NULL ? SHMX_OK : shmx_win32_error(GetLastError());
+}
+
+static int begin_once(wchar_t path[SHMX_WIN32_PATH_MAX])
+{
+    HANDLE lock;
+    int status = lock_open(&lock);
+    if (status != SHMX_OK)
+        return status;
+    DWORD result = WaitForSingleObject(lock, PATIENCE_MS);
+    if (result == WAIT_OBJECT_0 || result == WAIT_ABANDONED) {
+        status = record_read(path);
+        if (status == SHMX_ENOENT)
+            status = begin(path);
+        ReleaseMutex(lock);
+    } else {
+        status = result == WAIT_TIMEOUT ? SHMX_EAGAIN : shmx_win32_error(GetLastError());
+    }
+    CloseHandle(lock);
+    return status;
+}
+
+int shmx_win32_epoch(wchar_t path[SHMX_WIN32_PATH_MAX], bool make)
+{
+    int status = SHMX_OK;
+    AcquireSRWLockExclusive(&known_lock);
+    if (known[0] == L'\0') {
+        status = record_read(known);
+        if (status == SHMX_ENOENT && make)
+            status = begin_once(known);
+        if (status != SHMX_OK)
+            known[0] = L'\0';
+    }
+    wcscpy(path, known);
+    ReleaseSRWLockExclusive(&known_lock);
+    return status;
+}

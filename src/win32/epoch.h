@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* The directory for segments that outlive their users but not the system's restart. */
+#ifndef SHMX_EPOCH_H
+#define SHMX_EPOCH_H
+
+#include "win32.h"
+
+/* Any path of ours, with its final zero. */
+#define SHMX_WIN32_PATH_MAX 512
+
+/* Write the directory's path. If there is none, make it (`make`), or return SHMX_ENOENT. */
+int shmx_win32_epoch(wchar_t path[SHMX_WIN32_PATH_MAX], bool make);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Handing an attachment on: children inherit handles at the values they have here. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control.h"
+#include "win32.h"
+
+/* ---- share ---- */
+
+static int pass(HANDLE handle)
+{
+    if (SetHandleInformation(handle, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT))
+        return SHMX_OK;
+    return shmx_win32_error(GetLastError());
+}
+
+/* "shmx-SECTION-INDEX-PROCESS-ID". The process tells who was given the handles from whom they are
+ * the attachment's own. */
+int shmx_os_object_share(struct shmx_os_object *object, char *token, size_t token_size)
+{
+    int status = pass(object->os.section);
+    if (status == SHMX_OK && object->os.index != NULL)
+        status = pass(object->os.index);
+    if (status == SHMX_OK)
+        snprintf(token, token_size, "shmx-%" PRIx32 "-%" PRIx32 "-%lx-%016" PRIx64,
+                 (uint32_t)(uintptr_t)object->os.section, (uint32_t)(uintptr_t)object->os.index,
+                 (unsigned long)GetCurrentProcessId(), object->label.id);
+    return status;
+}
+
+/* ---- adopt ---- */
+
+struct token {
+    uint32_t section, index, process;
+    uint64_t id;
+};
+
+static int token_read(const char *text, struct token *token)
+{
+    int length = 0;
+    int fields = sscanf(text, "shmx-%8" SCNx32 "-%8" SCNx32 "-%8" SCNx32 "-%16" SCNx64 "%n",
+                        &token->section, &token->index, &token->process, &token->id, &length);
+    return fields == 4 && text[length] == '\0' && token->section != 0 ? SHMX_OK : SHMX_EINVAL;
+}
+
+/* A handle of our own in place of the token's number. SHMX_ENOENT: it is not ours. */
+static int copy_handle(uint32_t number, void **copy)
+{
+    HANDLE self = GetCurrentProcess();
+    HANDLE given = (HANDLE)(uintptr_t)number;
+    *copy = NULL;
+    if (number == 0 || DuplicateHandle(self, given, self, copy, 0, FALSE, DUPLICATE_SAME_ACCESS))
+        return SHMX_OK;
+    int status = shmx_win32_error(GetLastError());
+    return status == SHMX_EPROTO ? SHMX_ENOENT : status;
+}
+
+/* Map it, if it is what the token was made for. */
+static int map_copy(struct shmx_os_object *object, const struct token *token, unsigned flags)
+{
+    int status = shmx_win32_look_inside(object, object->os.section, NULL, flags);
+    if (status == SHMX_EPROTO && shmx_os_last_error() == ERROR_INVALID_HANDLE)
+        return SHMX_ENOENT; /* a handle, but of something else */
+    if (status == SHMX_OK && object->label.id != token->id) {
+        UnmapViewOfFile(object->data);
+        return SHMX_ENOENT;
+    }
+    return status;
+}
+
+static void close_both(void *section, void *index)
+{
+    if (section != NULL)
+        CloseHandle(section);
+    if (index != NULL)
+        CloseHandle(index);
+}
+
+int shmx_os_object_adopt(struct shmx_os_object *object, const char *text, unsigned flags)
+{
+    struct token token;
+    int status = token_read(text, &token);
+    if (status != SHMX_OK)
+        return status;
+    object->os.section = object->os.index = NULL;
+    status = copy_handle(token.section, &object->os.section);
+    if (status == SHMX_OK)
+        status = copy_handle(token.index, &object->os.index);
+    if (status == SHMX_OK)
+        status = map_copy(object, &token, flags);
+    if (status != SHMX_OK) {
+        close_both(object->os.section, object->os.index);
+        return status;
+    }
+    shmx_win32_begin(object, flags);
+    /* A token is good for one adoption. */
+    if (token.process != GetCurrentProcessId())
+        close_both((HANDLE)(uintptr_t)token.section, (HANDLE)(uintptr_t)token.index);
+    return SHMX_OK;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "win32.h"
+
+int shmx_win32_map(struct shmx_os_object *object, HANDLE section, unsigned flags)
+{
+    bool read_only = (flags & SHMX_READ_ONLY) != 0;
+    DWORD access = read_only ? FILE_MAP_READ : FILE_MAP_READ | FILE_MAP_WRITE;
+    void *data = MapViewOfFile(section, access, 0, 0, 0);
+    if (data == NULL)
+        return shmx_win32_error(GetLastError());
+    /* Not what the section says of itself: of another program's (SEC_RESERVE) a part may have no
+     * memory yet, and we may not have the right to ask. */
+    MEMORY_BASIC_INFORMATION region;
+    DWORD error = ERROR_SUCCESS;
+    if (VirtualQuery(data, &region, sizeof region) == 0)
+        error = GetLastError();
+    else if (region.State != MEM_COMMIT)
+        error = ERROR_INVALID_ADDRESS;
+    if (error != ERROR_SUCCESS) {
+        UnmapViewOfFile(data);
+        int status = shmx_win32_error(error);
+        return error == ERROR_INVALID_ADDRESS ? SHMX_EPROTO : status;
+    }
+    object->data = data;
+    object->length = region.RegionSize;
+    object->read_only = read_only;
+    return SHMX_OK;
+}
+
+/* What WIN32_MEMORY_RANGE_ENTRY is, which older headers do not have. */
+struct range {
+    void *start;
+    size_t bytes;
+};
+
+/* Read ahead what lies in a file. PrefetchVirtualMemory came with Windows 8. */
+static void fetch(const struct shmx_os_object *object)
+{
+    BOOL(WINAPI * prefetch)(HANDLE, ULONG_PTR, struct range *, ULONG);
+    FARPROC found = GetProcAddress(GetModuleHandleA("kernel32.dll"), "PrefetchVirtualMemory");
+    struct range range = {object->data, object->length};
+    if (found == NULL)
+        return;
+    memcpy(&prefetch, &found, sizeof prefetch);
+    prefetch(GetCurrentProcess(), 1, &range, 0);
+}
+
+/* To touch is to make present. A page that is to be written is touched by a write that changes
+ * nothing, whatever others write there at the same time. */
+void shmx_win32_prefault(const struct shmx_os_object *object)
+{
+    size_t page = shmx_os_facts()->page_size;
+    fetch(object);
+    for (size_t at = 0; at < object->length; at += page) {
+        unsigned char *byte = object->data + at;
+        if (object->read_only)
+            (void)*(volatile unsigned char *)byte;
+        else
+            /* Relaxed: it orders nothing. */
+            atomic_fetch_or_explicit((_Atomic unsigned char *)byte, 0, memory_order_relaxed);
+    }
+}

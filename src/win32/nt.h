@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls of the kernel itself, for what windows.h cannot do. They are documented, but not every
+ * compiler has a header with them; the structs are what the documentation says. */
+#ifndef SHMX_NT_H
+#define SHMX_NT_H
+
+#include "win32.h"
+
+struct nt_string { /* UNICODE_STRING */
+    USHORT length; /* in bytes */
+    USHORT room;
+    WCHAR *text;
+};
+
+struct nt_place { /* OBJECT_ATTRIBUTES */
+    ULONG length;
+    HANDLE root;
+    struct nt_string *name;
+    ULONG attributes;
+    void *security;
+    void *quality;
+};
+
+struct nt_io { /* IO_STATUS_BLOCK */
+    void *status;
+    ULONG_PTR information;
+};
+
+struct nt_object_basic { /* PUBLIC_OBJECT_BASIC_INFORMATION */
+    ULONG attributes;
+    ACCESS_MASK access;
+    ULONG handles;
+    ULONG references;
+    ULONG reserved[10];
+};
+
+struct nt_directory_entry { /* OBJECT_DIRECTORY_INFORMATION */
+    struct nt_string name;
+    struct nt_string type;
+};
+
+struct nt_rename { /* FILE_RENAME_INFORMATION */
+    BOOLEAN replace;
+    HANDLE root;
+    ULONG length; /* of the name in bytes */
+    WCHAR name[512];
+};
+
+#define NT_OBJECT_BASIC 0
+#define NT_OBJECT_NAME 1
+#define NT_FILE_RENAME 10
+#define NT_FILE_DISPOSITION 13
+#define NT_CASE_INSENSITIVE 0x40u
+#define NT_DIRECTORY_QUERY 0x1u
+
+LONG NTAPI NtQueryObject(HANDLE object, ULONG kind, void *out, ULONG size, ULONG *used);
+LONG NTAPI NtOpenDirectoryObject(HANDLE *directory, ACCESS_MASK access, struct nt_place *place);
+LONG NTAPI NtQueryDirectoryObject(HANDLE directory, void *out, ULONG size, BOOLEAN single,
+                                  BOOLEAN restart, ULONG *context, ULONG *used);
+LONG NTAPI NtSetInformationFile(HANDLE file, struct nt_io *io, void *in, ULONG size, ULONG kind);
+
+#endif

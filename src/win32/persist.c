@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Segments that outlive their users are mappings of temporary files, since a section does not.
+ *
+ * The files are in %LOCALAPPDATA%\shmx\EPOCH. EPOCH is random, and known from a volatile key of the
+ * user's registry, which the system forgets at the restart (and when the user has no session and no
+ * service any more): no clock is asked. Who finds no key makes one, and a directory, and removes
+ * those of former epochs.
+ *
+ * A segment's file is called =NAME, with the upper case told apart as the file system does not. It
+ * gets that name when it is complete, and by a rename, which only one can win, in whichever
+ * session. A segment that is in use is also a named section like any other, and found by that;
+ * chain.c says how. So a file is looked at only under the lock of its name.
+ *
+ * Unlinked is what has the state word say so. Then the file is renamed to ~ID, and deleted when its
+ * users let the system do it: the last one tries when it closes, and shmx_prune does. Whoever finds
+ * a file under its name that has been unlinked does what is left to be done. The rename is done to
+ * the open file, after a look at its label, and so never to a successor's.
+ */
+#include "persist.h"
+
+#include <string.h>
+#include <wchar.h>
+
+#include "control.h"
+#include "epoch.h"
+#include "name.h"
+#include "nt.h"
+
+/* Longest name of a file: '=', the name, '+', a digit for four bytes. */
+#define FILE_MAX (SHMX_NAME_MAX + SHMX_NAME_MAX / 4 + 3)
+
+#define FILE_RIGHTS (GENERIC_READ | GENERIC_WRITE | DELETE)
+#define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+
+/* ---- names of files ---- */
+
+/* "=mymemory+5" for MyMemory: bit n of the number is set if byte n is upper case. Only where there
+ * is upper case. */
+static void encode(wchar_t *out, const char *name)
+{
+    unsigned char upper[SHMX_NAME_MAX / 4 + 1] = {0};
+    size_t digits = 0;
+    *out++ = L'=';
+    for (size_t i = 0; name[i] != '\0'; i++) {
+        bool is_upper = name[i] >= 'A' && name[i] <= 'Z';
+        *out++ = (wchar_t)(is_upper ? name[i] - 'A' + 'a' : name[i]);
+        if (is_upper) {
+            upper[i / 4] |= (unsigned char)(1u << i % 4);
+            digits = i / 4 + 1;
+        }
+    }
+    if (digits > 0)
+        *out++ = L'+';
+    for (size_t i = 0; i < digits; i++)
+        *out++ = L"0123456789abcdef"[upper[i]];
+    *out = L'\0';
+}
+
+static bool marked(const wchar_t *digits, size_t i)
+{
+    wchar_t digit = digits[i / 4];
+    unsigned bits = (unsigned)(digit >= L'a' ? digit - L'a' + 10 : digit - L'0');
+    return (bits >> i % 4 & 1) != 0;
+}
+
+/* False if that is no segment's file. */
+static bool decode(char name[SHMX_NAME_MAX + 1], const wchar_t *file)
+{
+    const wchar_t *mark = wcschr(file, L'+');
+    size_t length = mark != NULL ? (size_t)(mark - file) : wcslen(file);
+    if (file[0] != L'=' || length < 2 || length > SHMX_NAME_MAX + 1)
+        return false;
+    length--;
+    for (size_t i = 0; i < length; i++)
+        name[i] = (char)file[1 + i];
+    name[length] = '\0';
+    for (size_t i = 0; mark != NULL && i < length && mark[1 + i / 4] != L'\0'; i++)
+        if (marked(mark + 1, i) && name[i] >= 'a' && name[i] <= 'z')
+            name[i] = (char)(name[i] - 'a' + 'A');
+    if (shmx_name_check(name) != SHMX_OK)
+        return false;
+    wchar_t again[FILE_MAX];
+    encode(again, name);
+    return wcscmp(again, file) == 0;
+}
+
+/* Write the whole path of a file. SHMX_ENOENT: there is no directory, and `make` is false. */
+static int path_of(wchar_t path[SHMX_WIN32_PATH_MAX], const wchar_t *file, bool make)
+{
+    int status = shmx_win32_epoch(path, make);
+    if (status != SHMX_OK)
+        return status;
+    size_t used = wcslen(path);
+    if (used + 1 + wcslen(file) >= SHMX_WIN32_PATH_MAX)
+        return shmx_win32_error(ERROR_FILENAME_EXCED_RANGE);
+    path[used] = L'\\';
+    wcscpy(path + used + 1, file);
+    return SHMX_OK;
+}
+
+/* Write '~', a letter and a number. */
+static void name_leftover(wchar_t out[FILE_MAX], wchar_t letter, uint64_t number)
+{
+    *out++ = L'~';
+    *out++ = letter;
+    for (int shift = 60; shift >= 0; shift -= 4)
+        *out++ = L"0123456789abcdef"[number >> shift & 15];
+    *out = L'\0';
+}
+
+/* ---- what is in a file ---- */
+
+struct content {
+    struct shmx_label label;
+    uint32_t state;
+};
+
+static bool read_at(HANDLE file, uint64_t offset, void *out, DWORD size)
+{
+    OVERLAPPED at = {0};
+    DWORD got = 0;
+    at.Offset = (DWORD)offset;
+    at.OffsetHigh = (DWORD)(offset >> 32);
+    return ReadFile(file, out, size, &got, &at) && got == size;
+}
+
+static enum shmx_control_kind content_read(HANDLE file, struct content *content)
+{
+    LARGE_INTEGER length;
+    if (!GetFileSizeEx(file, &length) || length.QuadPart <= (LONGLONG)SHMX_CONTROL_SIZE)
+        return SHMX_CONTROL_DAMAGED;
+    uint64_t at = (uint64_t)length.QuadPart - SHMX_CONTROL_SIZE;
+    if (!read_at(file, at, &content->label, sizeof content->label) ||
+        !read_at(file, at + offsetof(struct shmx_control, state), &content->state,
+                 sizeof content->state))
+        return SHMX_CONTROL_DAMAGED;
+    return shmx_label_check(&content->label, (uint64_t)length.QuadPart, NULL);
+}
+
+/* ---- renaming and deleting ---- */
+
+/* Rename an open file within the directory. */
+static int rename_to(HANDLE file, const wchar_t *path)
+{
+    struct nt_rename rename = {0};
+    struct nt_io io;
+    wcscpy(rename.name, path);
+    rename.name[1] = L'?'; /* the kernel's form of a path: \??\ for \\?\ */
+    rename.length = (ULONG)(wcslen(path) * sizeof(WCHAR));
+    LONG result = NtSetInformationFile(file, &io, &rename, sizeof rename, NT_FILE_RENAME);
+    return result >= 0 ? SHMX_OK : shmx_win32_error(shmx_win32_number(result));
+}
+
+/* Delete the file when the last handle closes, if the system lets us: not while it is mapped. */
+static void dispose(HANDLE file)
+{
+    BOOLEAN yes = TRUE;
+    struct nt_io io;
+    NtSetInformationFile(file, &io, &yes, sizeof yes, NT_FILE_DISPOSITION);
+}
+
+/* Take the name of the open file away. */
+static void move_away(HANDLE file, uint64_t id)
+{
+    wchar_t leftover[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
+    name_leftover(leftover, L'x', id);
+    if (path_of(path, leftover, false) == SHMX_OK)
+        rename_to(file, path);
+    dispose(file);
+}
+
+/* ---- the life of a file ---- */
+
+static int open_path(const wchar_t *path, HANDLE *file)
+{
+    *file =
+        CreateFileW(path, FILE_RIGHTS, SHARE_ALL, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    return *file != INVALID_HANDLE_VALUE ? SHMX_OK : shmx_win32_error(GetLastError());
+}
+
+static int open_name(const char *name, HANDLE *file)
+{
+    wchar_t file_name[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
+    encode(file_name, name);
+    int status = path_of(path, file_name, false);
+    return status == SHMX_OK ? open_path(path, file) : status;
+}
+
+bool shmx_win32_persist_maybe(const char *name)
+{
+    wchar_t file_name[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
+    encode(file_name, name);
+    int status = path_of(path, file_name, false);
+    if (status != SHMX_OK)
+        return status != SHMX_ENOENT;
+    return GetFileAttributesW(path) != INVALID_FILE_ATTRIBUTES;
+}
+
+/* A full disk is to be found now. */
+static int set_length(HANDLE file, const wchar_t *directory, uint64_t length)
+{
+    ULARGE_INTEGER room;
+    if (GetDiskFreeSpaceExW(directory, &room, NULL, NULL) && room.QuadPart < length)
+        return shmx_win32_error(ERROR_DISK_FULL);
+    LARGE_INTEGER end;
+    end.QuadPart = (LONGLONG)length;
+    if (SetFilePointerEx(file, end, NULL, FILE_BEGIN) && SetEndOfFile(file))
+        return SHMX_OK;
+    return shmx_win32_size_error(GetLastError());
+}
+
+int shmx_win32_persist_make(uint64_t length, HANDLE *file)
+{
+    wchar_t name[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
+    struct shmx_win32_security security;
+    uint64_t chance;
+    int status = shmx_os_random(&chance, sizeof chance);
+    if (status == SHMX_OK)
+        status = shmx_win32_security(&security, 0);
+    name_leftover(name, L'n', chance);
+    if (status == SHMX_OK)
+        status = path_of(path, name, true);
+    if (status != SHMX_OK)
+        return status;
+    /* Not shared for deletion, so that nobody clears away what is being made. */
+    *file = CreateFileW(path, FILE_RIGHTS, FILE_SHARE_READ | FILE_SHARE_WRITE, &security.attributes,
+                        CREATE_NEW, FILE_ATTRIBUTE_TEMPORARY | FILE_ATTRIBUTE_NOT_CONTENT_INDEXED,
+                        NULL);
+    if (*file == INVALID_HANDLE_VALUE)
+        return shmx_win32_error(GetLastError());
+    *wcsrchr(path, L'\\') = L'\0';
+    status = set_length(*file, path, length);
+    if (status != SHMX_OK)
+        shmx_win32_persist_discard(*file);
+    return status;
+}
+
+void shmx_win32_persist_discard(HANDLE file)
+{
+    dispose(file);
+    CloseHandle(file);
+}
+
+int shmx_win32_persist_publish(HANDLE file, const char *name)
+{
+    wchar_t file_name[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
+    encode(file_name, name);
+    int status = path_of(path, file_name, true);
+    if (status == SHMX_OK)
+        status = rename_to(file, path);
+    if (status == SHMX_OK)
+        CloseHandle(file);
+    return status;
+}
+
+int shmx_win32_persist_open(const char *name, HANDLE *file)
+{
+    struct content content;
+    int status = open_name(name, file);
+    if (status != SHMX_OK)
+        return status;
+    if (content_read(*file, &content) != SHMX_CONTROL_GOOD ||
+        strcmp(content.label.name, name) != 0) {
+        status = SHMX_EPROTO;
+    } else if (content.state == SHMX_STATE_UNLINKED) {
+        move_away(*file, content.label.id);
+        status = SHMX_ENOENT;
+    }
+    if (status != SHMX_OK)
+        CloseHandle(*file);
+    return status;
+}
+
+void shmx_win32_persist_unname(const char *name, uint64_t id)
+{
+    HANDLE file;
+    struct content content;
+    if (open_name(name, &file) != SHMX_OK)
+        return;
+    if (content_read(file, &content) == SHMX_CONTROL_GOOD && content.label.id == id)
+        move_away(file, id);
+    CloseHandle(file);
+}
+
+void shmx_win32_persist_remove(uint64_t id)
+{
+    wchar_t leftover[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
+    name_leftover(leftover, L'x', id);
+    if (path_of(path, leftover, false) == SHMX_OK)
+        DeleteFileW(path);
+}
+
+/* ---- all files ---- */
+
+/* Call `each` with the names that begin with `first`, until it returns other than 0. */
+static int walk(wchar_t first, int (*each)(const wchar_t *file, void *context), void *context)
+{
+    wchar_t path[SHMX_WIN32_PATH_MAX];
+    const wchar_t pattern[] = {first, L'*', L'\0'};
+    int status = path_of(path, pattern, false);
+    if (status != SHMX_OK)
+        return status == SHMX_ENOENT ? SHMX_OK : status;
+    WIN32_FIND_DATAW entry;
+    HANDLE find = FindFirstFileW(path, &entry);
+    if (find == INVALID_HANDLE_VALUE)
+        return SHMX_OK;
+    do
+        status = each(entry.cFileName, context);
+    while (status == SHMX_OK && FindNextFileW(find, &entry));
+    FindClose(find);
+    return status;
+}
+
+struct listing {
+    int (*visit)(const char *name, void *context);
+    void *context;
+};
+
+static int list_file(const wchar_t *file, void *context)
+{
+    const struct listing *listing = context;
+    char name[SHMX_NAME_MAX + 1];
+    return decode(name, file) ? listing->visit(name, listing->context) : SHMX_OK;
+}
+
+int shmx_win32_persist_list(int (*visit)(const char *name, void *context), void *context)
+{
+    struct listing listing = {visit, context};
+    return walk(L'=', list_file, &listing);
+}
+
+static int clear_file(const wchar_t *file, void *context)
+{
+    wchar_t path[SHMX_WIN32_PATH_MAX];
+    (void)context;
+    if (path_of(path, file, false) == SHMX_OK)
+        DeleteFileW(path); /* not what is in use: the system refuses */
+    return SHMX_OK;
+}
+
+int shmx_win32_persist_clear(void)
+{
+    return walk(L'~', clear_file, NULL);
+}

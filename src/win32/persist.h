@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Files that hold segments which outlive their users. persist.c says where and how. */
+#ifndef SHMX_PERSIST_H
+#define SHMX_PERSIST_H
+
+#include "chain.h"
+
+/* True if a file may hold a segment of that name. */
+bool shmx_win32_persist_maybe(const char *name);
+
+/* Make a file of that length for a new segment. It has no segment's name yet, and must be
+ * published, or discarded when no section of it is open any more. */
+int shmx_win32_persist_make(uint64_t length, HANDLE *file);
+
+/* Give it the segment's name, and close it. SHMX_EEXIST: another has it; it is still open. */
+int shmx_win32_persist_publish(HANDLE file, const char *name);
+void shmx_win32_persist_discard(HANDLE file);
+
+/* Open the file of the live segment that has this name, for reading and writing. SHMX_ENOENT,
+ * SHMX_EPROTO. What was unlinked but for the file's name is cleared away. */
+int shmx_win32_persist_open(const char *name, HANDLE *file);
+
+/* Take the file of an unlinked segment's name away; users keep it. Never a successor's, which has
+ * another id. */
+void shmx_win32_persist_unname(const char *name, uint64_t id);
+
+/* Remove the file of a segment that has been unlinked, if this was the last user of it. */
+void shmx_win32_persist_remove(uint64_t id);
+
+/* Like shmx_os_object_list. */
+int shmx_win32_persist_list(int (*visit)(const char *name, void *context), void *context);
+
+/* Remove what killed processes left. */
+int shmx_win32_persist_clear(void);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* Who may do what: access control lists that name the creating user, and perhaps everyone. */
+#include <string.h>
+
+#include "win32.h"
+
+/* A SID is at most 68 bytes long; TOKEN_USER is a pointer to one and a word. */
+struct user {
+    union {
+        TOKEN_USER user;
+        DWORD room[32];
+    } token;
+};
+
+static int user_read(struct user *user)
+{
+    HANDLE token;
+    DWORD used;
+    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
+        return shmx_win32_error(GetLastError());
+    int status = SHMX_OK;
+    if (!GetTokenInformation(token, TokenUser, &user->token, sizeof user->token, &used))
+        status = shmx_win32_error(GetLastError());
+    CloseHandle(token);
+    return status;
+}
+
+/* The user of a process never changes. */
+static const struct user *user_of_process(int *status)
+{
+    static struct user user;
+    static SRWLOCK lock = SRWLOCK_INIT;
+    static bool known;
+    AcquireSRWLockExclusive(&lock);
+    *status = known ? SHMX_OK : user_read(&user);
+    known = *status == SHMX_OK;
+    ReleaseSRWLockExclusive(&lock);
+    return &user;
+}
+
+int shmx_win32_security(struct shmx_win32_security *security, DWORD everyone)
+{
+    int status;
+    const struct user *user = user_of_process(&status);
+    if (status != SHMX_OK)
+        return status;
+    SID world = {SID_REVISION, 1, {SECURITY_WORLD_SID_AUTHORITY}, {SECURITY_WORLD_RID}};
+    ACL *list = (ACL *)security->list;
+    SECURITY_DESCRIPTOR *descriptor = &security->descriptor;
+    bool good = InitializeAcl(list, sizeof security->list, ACL_REVISION) &&
+                AddAccessAllowedAce(list, ACL_REVISION, GENERIC_ALL, user->token.user.User.Sid) &&
+                (everyone == 0 || AddAccessAllowedAce(list, ACL_REVISION, everyone, &world)) &&
+                InitializeSecurityDescriptor(descriptor, SECURITY_DESCRIPTOR_REVISION) &&
+                SetSecurityDescriptorControl(descriptor, SE_DACL_PROTECTED, SE_DACL_PROTECTED) &&
+                SetSecurityDescriptorDacl(descriptor, TRUE, list, FALSE);
+    if (!good)
+        return shmx_win32_error(GetLastError());
+    security->attributes.nLength = sizeof security->attributes;
+    security->attributes.lpSecurityDescriptor = descriptor;
+    security->attributes.bInheritHandle = FALSE;
+    return SHMX_OK;
+}
+
+DWORD shmx_win32_section_rights(unsigned flags)
+{
+    if ((flags & SHMX_OTHERS_WRITE) != 0)
+        return SECTION_QUERY | SECTION_MAP_READ | SECTION_MAP_WRITE;
+    return (flags & SHMX_OTHERS_READ) != 0 ? SECTION_QUERY | SECTION_MAP_READ : 0;
+}
+
+/* Who may not write may not wait either, see shmx_segment_check. */
+DWORD shmx_win32_event_rights(unsigned flags)
+{
+    return (flags & SHMX_OTHERS_WRITE) != 0 ? SYNCHRONIZE | EVENT_MODIFY_STATE : 0;
+}
+
+int shmx_win32_user(char out[SHMX_WIN32_NAME_MAX])
+{
+    int status;
+    const struct user *user = user_of_process(&status);
+    if (status != SHMX_OK)
+        return status;
+    const SID *sid = user->token.user.User.Sid;
+    size_t used = 0;
+    const unsigned char *bytes = (const unsigned char *)sid;
+    for (DWORD i = 0; i < GetLengthSid((PSID)sid); i++) {
+        static const char digits[] = "0123456789abcdef";
+        out[used++] = digits[bytes[i] >> 4];
+        out[used++] = digits[bytes[i] & 15];
+    }
+    out[used] = '\0';
+    return SHMX_OK;
+}
