@@ -472,7 +472,9 @@ static bool unlink_attached(struct shmx_os_object *object, int *status)
         return false;
     *status = remove_name(object->os.fd, object->label.name);
     object->os.unlinked = *status == SHMX_OK || *status == SHMX_ENOENT;
-    shmx_ofd_set(object->os.fd, F_UNLCK, LOCK_NAME, 1);
+    /* For an object without a name the lock means nothing any more. */
+    if (!object->os.unlinked)
+        shmx_ofd_set(object->os.fd, F_UNLCK, LOCK_NAME, 1);
     return *status == SHMX_OK;
 }
 
