@@ -341,9 +341,15 @@ SHMX_API int shmx_once_run(shmx *shm, shmx_once *once, int (*init)(void *context
 /* This process's handle of a queue: many producers, many consumers, messages in order. */
 typedef struct shmx_queue shmx_queue;
 
+/* Return the bytes of memory in which a queue holds `count` messages of up to `message` bytes, or
+ * more if they are shorter: 384, and for each message its length rounded up to 8, and 8, and room
+ * for one message more. 0 if that is no size, or count is 0. */
+SHMX_API size_t shmx_queue_size_for(size_t message, size_t count);
+
 /* Open the queue that lies at `offset` of the segment in `size` bytes. A zeroed region becomes
  * an empty queue; every process gives the same offset and size. The handle serves one thread at
  * a time; open one for each. Close it before shm.
+ * The least size is that of shmx_queue_size_for(16, 1).
  * Errors: SHMX_EINVAL (NULL, offset not a multiple of 8, size too small), SHMX_ERANGE, SHMX_EACCES,
  *         SHMX_ENOMEM, SHMX_EPROTO (the region holds something else), SHMX_ENOTSUP, SHMX_EMFILE,
  *         SHMX_EIO */

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A queue as it lies in shared memory, and this process's handle of it.
+ *
+ *     | header: facts | producers' side | consumers' side | ring of records ...        |
+ *
+ * A record is 8 bytes of header and the message, padded to 8; its place is counted in units of 8
+ * bytes from the start of the ring. The headers are how the two sides talk to each other:
+ *
+ *     head (consumers' edge)   next (consumers' place)      tail (producers' place)
+ *       v                        v                            v
+ *       | TAKEN | FREE | TAKEN   | COMMITTED | RESERVED | ... | EMPTY | room ...
+ *
+ *   EMPTY      the end of what was sent: written before the record in front of it is shown, so
+ *              whoever goes from record to record always finds its end
+ *   RESERVED   with the token of the producer who fills it
+ *   COMMITTED  a message; before `next`: one that was taken and came back
+ *   TAKEN      with the token of the consumer who reads it
+ *   CANCELLED  not a message any more
+ *   SKIP       the rest of the ring, too short for the message that came next
+ *   FREE       was read while an older message was not; room again when that one is
+ *
+ * Producers take turns by the lock of their side, consumers by theirs; nobody ever holds both.
+ * `tail` belongs to the producers, `next` and `head` to the consumers, and only the owner of a
+ * RESERVED or TAKEN record changes it, unless the system says that the owner is dead. Every step is
+ * one store after which the queue is in order, or is put in order by the next one who takes the
+ * lock: see docs/queue.md.
+ */
+#ifndef SHMX_QUEUE_LAYOUT_H
+#define SHMX_QUEUE_LAYOUT_H
+
+#include "lock.h"
+
+/* Tests kill the process at each of these. */
+#ifdef SHMX_QUEUE_STEPS
+void shmx_queue_step(void);
+#define STEP() shmx_queue_step()
+#else
+#define STEP() ((void)0)
+#endif
+
+#define QUEUE_MAGIC 0x51786d73u /* "smxQ"; in the other byte order it is another number */
+#define QUEUE_VERSION 1u
+#define QUEUE_UNIT 8u
+
+/* Bits of a side's lock beside the owner's token. */
+#define QUEUE_WAITERS 0x80000000u  /* somebody may sleep until the lock is free */
+#define QUEUE_SLEEPERS 0x40000000u /* the other side may sleep until this one has done something   \
+                                    */
+
+/* One side's words are on cache lines of its own, two of them because processors fetch pairs. */
+struct queue_side {
+    _Atomic uint32_t lock;
+    _Atomic uint32_t place;    /* producers: tail; consumers: next */
+    _Atomic uint32_t edge;     /* consumers: head; producers: head as they saw it last */
+    _Atomic uint32_t returned; /* consumers: there may be messages before next */
+    uint32_t apart[12];
+    _Atomic uint32_t event;    /* changes when the other side's sleepers are to look again */
+    _Atomic uint32_t sleepers; /* at least as many as sleep on event */
+    uint32_t apart_too[14];
+};
+
+struct queue_header {
+    _Atomic uint32_t magic;
+    _Atomic uint32_t version;
+    _Atomic uint32_t capacity; /* of the ring, in units */
+    uint32_t reserved[29];
+    struct queue_side producers;
+    struct queue_side consumers;
+};
+
+struct queue_record {
+    _Atomic uint32_t state;
+    _Atomic uint32_t size; /* of the message in bytes; SKIP: of the record in units */
+};
+
+enum {
+    STATE_EMPTY = 0,
+    STATE_RESERVED = 0x40000000, /* | token */
+};
+#define STATE_TAKEN 0x80000000u /* | token */
+#define STATE_COMMITTED 0xc0000001u
+#define STATE_CANCELLED 0xc0000002u
+#define STATE_SKIP 0xc0000003u
+#define STATE_FREE 0xc0000004u
+#define STATE_KIND 0xc0000000u
+
+#define QUEUE_HEADER_SIZE 384u
+#define QUEUE_CAPACITY_MIN 8u /* units: messages of up to 16 bytes */
+#define QUEUE_CAPACITY_MAX 0xfffffff0u
+#define QUEUE_MESSAGE_MAX 0xfffffff0u
+
+static_assert(sizeof(struct queue_side) == 128, "layout");
+static_assert(offsetof(struct queue_side, event) == 64, "layout");
+static_assert(sizeof(struct queue_header) == QUEUE_HEADER_SIZE, "layout");
+static_assert(offsetof(struct queue_header, producers) == 128, "layout");
+static_assert(offsetof(struct queue_header, consumers) == 256, "layout");
+static_assert(sizeof(struct queue_record) == QUEUE_UNIT, "layout");
+
+/* Records passed under one lock, so that time limits are kept whatever the ring holds. */
+#define QUEUE_PASS_MOST 4096
+
+/* A record that this handle has reserved or taken. */
+struct queue_own {
+    uint32_t state; /* as it stands in the record; 0: none */
+    uint32_t place;
+    uint32_t size;
+};
+
+struct shmx_queue {
+    shmx *shm;
+    struct queue_header *header;
+    unsigned char *ring;
+    uint32_t capacity; /* a copy nobody else can change */
+    uint32_t longest;  /* message */
+    struct queue_own reserved;
+    struct queue_own taken;
+    /* What the last attempt found that must change before the next one is worth while. */
+    const _Atomic uint32_t *watch;
+    uint32_t watch_value;
+};
+
+/* Statuses beside the public ones: not now; try again, for what was in the way is gone. */
+enum { QUEUE_NOTHING = 1, QUEUE_AGAIN = 2 };
+
+/* Somebody's time limit; the end is computed when there is something to wait for. */
+struct queue_wait {
+    int timeout_ms;
+    bool begun;
+    bool slept;
+    int64_t deadline;
+};
+
+/* ---- records ---- */
+
+static inline struct queue_record *queue_at(const shmx_queue *queue, uint32_t place)
+{
+    return (struct queue_record *)(void *)(queue->ring + (size_t)place * QUEUE_UNIT);
+}
+
+static inline unsigned char *queue_message(const shmx_queue *queue, uint32_t place)
+{
+    return queue->ring + ((size_t)place + 1) * QUEUE_UNIT;
+}
+
+static inline uint32_t queue_units(uint32_t size)
+{
+    return size / QUEUE_UNIT + (size % QUEUE_UNIT != 0) + 1;
+}
+
+/* The place behind `units` units at `place`; they fit. */
+static inline uint32_t queue_behind(const shmx_queue *queue, uint32_t place, uint32_t units)
+{
+    return units == queue->capacity - place ? 0 : place + units;
+}
+
+/* Write the place behind the record at `place` whose state is this. False: damaged. */
+bool shmx_queue_end(const shmx_queue *queue, uint32_t place, uint32_t state, uint32_t *end);
+
+/* ---- sides (queue_side.c) ---- */
+
+/* This attachment's token; 0 if it has none, as in the child of a fork. */
+static inline uint32_t queue_token(const shmx_queue *queue)
+{
+    /* Relaxed: the token is a number; nothing else is published with it. */
+    return atomic_load_explicit(&queue->shm->object.owner, memory_order_relaxed);
+}
+
+int shmx_queue_lock_slowly(shmx_queue *queue, struct queue_side *side, struct queue_wait *wait);
+
+/* Take a side's lock: SHMX_OK, SHMX_EOWNERDEAD (taken too), or a failure. */
+static inline int queue_lock(shmx_queue *queue, struct queue_side *side, struct queue_wait *wait)
+{
+    uint32_t token = queue_token(queue);
+    /* Relaxed: checked by the exchange. */
+    uint32_t seen = atomic_load_explicit(&side->lock, memory_order_relaxed);
+    /* Acquire: what the last owner did is seen. Relaxed on failure: the slow way looks again. */
+    if ((seen & SHMX_OWNER_MASK) == 0 && token != 0 &&
+        atomic_compare_exchange_strong_explicit(&side->lock, &seen, seen | token,
+                                                memory_order_acquire, memory_order_relaxed))
+        return SHMX_OK;
+    return shmx_queue_lock_slowly(queue, side, wait);
+}
+
+/* Take it if it is free. False also if its owner is dead. */
+static inline bool queue_trylock(shmx_queue *queue, struct queue_side *side)
+{
+    uint32_t token = queue_token(queue);
+    uint32_t seen = atomic_load_explicit(&side->lock, memory_order_relaxed);
+    return (seen & SHMX_OWNER_MASK) == 0 && token != 0 &&
+           atomic_compare_exchange_strong_explicit(&side->lock, &seen, seen | token,
+                                                   memory_order_acquire, memory_order_relaxed);
+}
+
+void shmx_queue_wake(shmx_queue *queue, struct queue_side *side, uint32_t flags);
+
+/* Give the lock back and wake those of the other side who sleep: for when there is something for
+ * them. One exchange does both, so that telling costs nothing when nobody sleeps: a sleeper sets
+ * its bit and then looks; either its bit comes before this exchange, and is seen here, or after,
+ * and then it sees what was done before. */
+static inline void queue_unlock_tell(shmx_queue *queue, struct queue_side *side)
+{
+    STEP();
+    uint32_t flags = atomic_exchange_explicit(&side->lock, 0, memory_order_acq_rel);
+    STEP();
+    if (flags >= QUEUE_SLEEPERS)
+        shmx_queue_wake(queue, side, flags);
+}
+
+/* Give the lock back; there is nothing new for the other side. */
+void shmx_queue_unlock(shmx_queue *queue, struct queue_side *side);
+
+/* Wake those of the other side who sleep, without holding the lock. */
+void shmx_queue_tell(shmx_queue *queue, struct queue_side *side);
+
+/* Begin, once, to count the time. */
+void shmx_queue_wait_begin(struct queue_wait *wait);
+
+/* Sleep until the other side tells, or for a slice. `changed` says whether sleeping is needless. */
+int shmx_queue_sleep(shmx_queue *queue, struct queue_side *other, struct queue_wait *wait,
+                     bool (*changed)(const shmx_queue *queue));
+
+/* *dead: the owner in a RESERVED or TAKEN state has ended. */
+int shmx_queue_owner_dead(shmx_queue *queue, uint32_t state, bool *dead);
+
+/* ---- order among the records (queue_ring.c); all but the first need the consumers' lock ---- */
+
+/* Find and make room for `units` units, under the producers' lock. */
+int shmx_queue_room(shmx_queue *queue, uint32_t units, uint32_t *place);
+
+/* Find the message to deliver next. `ask`: ask the system about owners that are in the way. */
+int shmx_queue_find(shmx_queue *queue, bool ask, struct queue_own *found);
+
+/* Take it away from before the others: from now on it is this caller's to free or to give back. */
+int shmx_queue_pass(shmx_queue *queue, const struct queue_own *found);
+
+/* Make room of what was read. */
+int shmx_queue_advance(shmx_queue *queue);
+
+#endif
