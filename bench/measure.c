@@ -3,17 +3,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define WAYS_MAX 16
 #define ROUNDS_MAX 101
-
-int64_t now_ns(void)
-{
-    struct timespec now;
-    timespec_get(&now, TIME_UTC);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static int compare(const void *a, const void *b)
 {
