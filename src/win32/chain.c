@@ -175,8 +175,6 @@ int shmx_win32_chain_open(const struct shmx_win32_chain *chain, uint32_t generat
     if (*section != NULL)
         return SHMX_OK;
     DWORD error = GetLastError();
-    if (error == ERROR_FILE_NOT_FOUND)
-        return SHMX_ENOENT;
     int status = shmx_win32_error(error);
     return error == ERROR_INVALID_HANDLE ? SHMX_EPROTO : status; /* a mutex or the like */
 }
@@ -218,7 +216,7 @@ static int make(const char *name, HANDLE file, uint64_t length, unsigned flags, 
     if (error != ERROR_ALREADY_EXISTS)
         return SHMX_OK;
     CloseHandle(*section);
-    return SHMX_EEXIST;
+    return shmx_win32_error(ERROR_ALREADY_EXISTS);
 }
 
 int shmx_win32_section_make(uint64_t length, unsigned flags, void **section)

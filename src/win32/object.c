@@ -250,7 +250,7 @@ static int name_check(struct shmx_win32_chain *chain)
             CloseHandle(file);
     }
     bool there = status == SHMX_OK || status == SHMX_EACCES || status == SHMX_EPROTO;
-    return there ? SHMX_EEXIST : status;
+    return there ? shmx_win32_error(ERROR_ALREADY_EXISTS) : status;
 }
 
 static int create_named(struct shmx_os_object *object, const char *name, size_t length,
