@@ -11,9 +11,11 @@ struct shmx_os_object;
 struct shmx_os_private {
     int fd;        /* the object, -1: closed. Holds this attachment's locks on Linux */
     int user_fd;   /* lockfile variant: the file whose lock says that a user lives; or -1 */
+    int owner_fd;  /* lockfile variant: the file whose lock is this attachment's token; or -1 */
     int heir;      /* between fork's handlers: what the child is to have in fd's place */
     int user_heir; /* ... and in user_fd's */
     int passed;    /* what children inherit after shmx_share, -1: nothing yet */
+    bool shared;   /* another process holds user_fd's description */
     bool creator;  /* it made the object */
     bool unlinked; /* the object has no name any more */
     struct shmx_os_object *next, **link;             /* all attachments of this process */

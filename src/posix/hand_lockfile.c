@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Handing an attachment on: to a forked child, which must have locks of its own since a descriptor
+ * that it inherits shares the parent's, and to a process started with a token. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lockfile.h"
+#include "posix.h"
+
+/* ---- fork ---- */
+
+void shmx_posix_heir_make(struct shmx_os_object *object)
+{
+    struct shmx_os_private *os = &object->os;
+    os->user_heir = -1;
+    if (os->user_fd < 0)
+        return;
+    /* Out of descriptors: the two share one description, and neither may unlock it. */
+    if (shmx_lockfile_users_again(object->label.id, os->user_fd, &os->user_heir) != SHMX_OK) {
+        os->user_heir = -1;
+        os->shared = true;
+    }
+}
+
+void shmx_posix_heir_take(struct shmx_os_object *object)
+{
+    struct shmx_os_private *os = &object->os;
+    if (os->owner_fd >= 0)
+        close(os->owner_fd); /* the parent's token */
+    os->owner_fd = -1;
+    if (os->user_heir < 0)
+        return;
+    close(os->user_fd);
+    os->user_fd = os->user_heir;
+    os->user_heir = -1;
+    os->shared = false;
+}
+
+void shmx_posix_heir_drop(struct shmx_os_object *object)
+{
+    if (object->os.user_heir >= 0)
+        close(object->os.user_heir);
+    object->os.user_heir = -1;
+}
+
+/* ---- share and adopt ---- */
+
+/* What a token says besides the descriptor, so that another file under the same number is not taken
+ * for it. */
+static int identity(int fd, uint64_t *id, uint64_t *shape)
+{
+    struct stat facts;
+    struct shmx_label label;
+    if (fstat(fd, &facts) != 0)
+        return shmx_posix_error(errno);
+    /* Not all systems number objects. */
+    *shape = (uint64_t)facts.st_size ^ (uint64_t)facts.st_ino << 32 ^ (uint64_t)facts.st_ino >> 32;
+    enum shmx_control_kind kind = shmx_lockfile_label(fd, (uint64_t)facts.st_size, &label);
+    *id = kind == SHMX_CONTROL_GOOD ? label.id : 0;
+    return SHMX_OK;
+}
+
+static int make_passed(struct shmx_os_object *object)
+{
+    int fd = fcntl(object->os.fd, F_DUPFD, 3); /* children inherit it */
+    if (fd < 0)
+        return shmx_posix_error(errno);
+    object->os.passed = fd;
+    return SHMX_OK;
+}
+
+int shmx_os_object_share(struct shmx_os_object *object, char *token, size_t token_size)
+{
+    uint64_t id, shape;
+    shmx_posix_gate_enter();
+    int status = shmx_posix_share_once(object, make_passed);
+    shmx_posix_gate_leave();
+    if (status == SHMX_OK)
+        status = identity(object->os.passed, &id, &shape);
+    if (status == SHMX_OK)
+        snprintf(token, token_size, "shmx-%d-%" PRIx64 "-%" PRIx64, object->os.passed, id, shape);
+    return status;
+}
+
+static int token_read(const char *token, int *fd)
+{
+    uint64_t id, shape, own_id = 0, own_shape = 0;
+    int length = 0;
+    int fields = sscanf(token, "shmx-%d-%" SCNx64 "-%" SCNx64 "%n", fd, &id, &shape, &length);
+    if (fields != 3 || token[length] != '\0' || *fd < 0)
+        return SHMX_EINVAL;
+    if (identity(*fd, &own_id, &own_shape) != SHMX_OK)
+        return SHMX_ENOENT;
+    return own_id == id && own_shape == shape ? SHMX_OK : SHMX_ENOENT;
+}
+
+/* Become a user of the segment by its name, if it still has it. SHMX_ENOENT: it has not. */
+static int join_by_name(const struct shmx_label *label, int *user_fd)
+{
+    struct shmx_lockfile_name file;
+    *user_fd = -1;
+    if (label->name_length == 0 || (label->flags & SHMX_PERSISTENT) != 0)
+        return label->name_length == 0 ? SHMX_ENOENT : SHMX_OK;
+    int status = shmx_lockfile_name_lock(&file, label->name);
+    if (status != SHMX_OK)
+        return status == SHMX_EAGAIN || status == SHMX_EMFILE ? status : SHMX_ENOENT;
+    bool leads = file.known && file.record.state == LOCKFILE_LIVE && file.record.id == label->id;
+    status = leads ? shmx_lockfile_users_join(label->id, file.owner, user_fd) : SHMX_ENOENT;
+    if (status != SHMX_OK && *user_fd >= 0) {
+        close(*user_fd);
+        *user_fd = -1;
+    }
+    shmx_lockfile_name_unlock(&file);
+    return status;
+}
+
+/* Attach to what `given` leads to, by a descriptor of our own. */
+static int adopt_given(struct shmx_os_object *object, int given, unsigned flags)
+{
+    struct stat facts;
+    struct shmx_label label;
+    int user_fd = -1;
+    if (fstat(given, &facts) != 0)
+        return shmx_posix_error(errno);
+    enum shmx_control_kind kind = shmx_lockfile_label(given, (uint64_t)facts.st_size, &label);
+    if (kind == SHMX_CONTROL_DAMAGED)
+        return SHMX_EPROTO;
+    bool ours = kind == SHMX_CONTROL_GOOD;
+    int status = ours ? join_by_name(&label, &user_fd) : SHMX_OK;
+    if (status == SHMX_ENOENT) {
+        label.name_length = 0; /* it has no name, or has lost it */
+        memset(label.name, 0, sizeof label.name);
+        status = SHMX_OK;
+    }
+    if (status != SHMX_OK)
+        return status;
+    int fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
+    status = fd >= 0 ? shmx_lockfile_attach(object, fd, (uint64_t)facts.st_size,
+                                            ours ? &label : NULL, flags)
+                     : shmx_posix_error(errno);
+    if (status == SHMX_OK)
+        object->os.user_fd = user_fd;
+    else if (user_fd >= 0)
+        close(user_fd);
+    return status;
+}
+
+static int adopt_inside(struct shmx_os_object *object, const char *token, unsigned flags)
+{
+    int given;
+    int status = token_read(token, &given);
+    if (status != SHMX_OK)
+        return status;
+    if ((fcntl(given, F_GETFL) & O_ACCMODE) == O_RDONLY && (flags & SHMX_READ_ONLY) == 0)
+        return shmx_posix_error(EACCES);
+    status = adopt_given(object, given, flags);
+    if (status == SHMX_OK && !shmx_posix_passed_here(given))
+        close(given); /* a token is good for one adoption */
+    return status;
+}
+
+int shmx_os_object_adopt(struct shmx_os_object *object, const char *token, unsigned flags)
+{
+    int round = 0;
+    int status;
+    do {
+        shmx_posix_gate_enter();
+        status = adopt_inside(object, token, flags);
+        shmx_posix_gate_leave();
+    } while (status == SHMX_EAGAIN && shmx_lockfile_patience(&round));
+    return status == SHMX_EAGAIN ? SHMX_EIO : status;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "lockfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "posix.h"
+
+#define START LOCKFILE_DIRECTORY "/" LOCKFILE_PREFIX
+
+void shmx_lockfile_path_name(char path[LOCKFILE_PATH_MAX], const char *name)
+{
+    snprintf(path, LOCKFILE_PATH_MAX, START "n-%s", name);
+}
+
+void shmx_lockfile_path_users(char path[LOCKFILE_PATH_MAX], uint64_t id)
+{
+    snprintf(path, LOCKFILE_PATH_MAX, START "u-%016" PRIx64, id);
+}
+
+void shmx_lockfile_path_owner(char path[LOCKFILE_PATH_MAX], uint64_t id, uint32_t token)
+{
+    snprintf(path, LOCKFILE_PATH_MAX, START "o-%016" PRIx64 "-%08" PRIx32, id, token);
+}
+
+int shmx_lockfile_set(int fd, int operation)
+{
+    while (flock(fd, operation | LOCK_NB) != 0)
+        if (errno != EINTR)
+            return errno;
+    return 0;
+}
+
+static int write_text(int fd, const char *text)
+{
+    size_t length = strlen(text);
+    ssize_t written;
+    do
+        written = pwrite(fd, text, length, 0);
+    while (written < 0 && errno == EINTR);
+    if (written == (ssize_t)length)
+        return SHMX_OK;
+    return shmx_posix_error(written < 0 ? errno : ENOSPC);
+}
+
+int shmx_lockfile_make(const char *path, unsigned flags, const char *text, int *fd)
+{
+    bool others = (flags & (SHMX_OTHERS_READ | SHMX_OTHERS_WRITE)) != 0;
+    mode_t mode = others ? 0644 : 0600;
+    *fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (*fd < 0)
+        return shmx_posix_error(errno);
+    /* The umask may have taken bits away that others, or we ourselves, need. */
+    int status = fchmod(*fd, mode) == 0 ? SHMX_OK : shmx_posix_error(errno);
+    if (status == SHMX_OK && text[0] != '\0')
+        status = write_text(*fd, text);
+    if (status != SHMX_OK) {
+        unlink(path);
+        close(*fd);
+    }
+    return status;
+}
+
+int shmx_lockfile_open(const char *path, int *fd, struct stat *facts)
+{
+    /* Not blocking: it might be a FIFO. To lock, reading is enough. */
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (*fd < 0)
+        return errno == EMLINK ? shmx_posix_error(ELOOP) : shmx_posix_error(errno);
+    int status = fstat(*fd, facts) == 0 ? SHMX_OK : shmx_posix_error(errno);
+    if (status == SHMX_OK && !S_ISREG(facts->st_mode))
+        status = shmx_posix_error(ENXIO);
+    if (status != SHMX_OK)
+        close(*fd);
+    return status;
+}
+
+bool shmx_lockfile_in_place(int fd, const char *path)
+{
+    struct stat own, found;
+    return fstat(fd, &own) == 0 && lstat(path, &found) == 0 && own.st_dev == found.st_dev &&
+           own.st_ino == found.st_ino;
+}
+
+void shmx_lockfile_sweep(const char *path, bool (*judge)(int fd, uint64_t id), uint64_t id)
+{
+    struct stat facts;
+    int fd;
+    if (shmx_lockfile_open(path, &fd, &facts) != SHMX_OK)
+        return;
+    if (shmx_lockfile_set(fd, LOCK_EX) == 0 && shmx_lockfile_in_place(fd, path) &&
+        (judge == NULL || judge(fd, id)))
+        unlink(path);
+    close(fd);
+}
+
+/* Rounds in which whoever holds a lock is likely to be done with it. */
+#define ROUNDS_SHORT 40
+
+bool shmx_lockfile_patience(int *round)
+{
+    if (*round < ROUNDS_SHORT) {
+        ++*round;
+        shmx_os_sleep(50000);
+        return true;
+    }
+    int slow = *round - ROUNDS_SHORT;
+    bool more = shmx_posix_patience(&slow);
+    *round = slow + ROUNDS_SHORT;
+    return more;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Owner tokens: each has a file, whose lock the owner holds until it ends or executes another
+ * program. */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "lockfile.h"
+#include "posix.h"
+
+/* A foreign object's neighbours cannot be told from its label: everybody may look. */
+static unsigned openness(const struct shmx_os_object *object)
+{
+    return object->control != NULL ? object->label.flags : SHMX_OTHERS_READ;
+}
+
+static int try_claim(struct shmx_os_object *object, uint32_t token)
+{
+    char path[LOCKFILE_PATH_MAX];
+    int fd;
+    shmx_lockfile_path_owner(path, object->label.id, token);
+    int status =
+        shmx_lockfile_make(path, openness(object) & ~SHMX_PERSISTENT, object->label.name, &fd);
+    if (status != SHMX_OK)
+        return status;
+    /* shmx_prune may have found it before it was locked. */
+    if (shmx_lockfile_set(fd, LOCK_EX) != 0 || !shmx_lockfile_in_place(fd, path)) {
+        close(fd);
+        return SHMX_EEXIST;
+    }
+    object->os.owner_fd = fd;
+    return SHMX_OK;
+}
+
+static int claim(struct shmx_os_object *object, uint32_t *token)
+{
+    int status;
+    do {
+        status = shmx_posix_token_next(object, token);
+        if (status == SHMX_OK)
+            status = try_claim(object, *token);
+    } while (status == SHMX_EEXIST);
+    return status;
+}
+
+int shmx_os_owner_claim(struct shmx_os_object *object, uint32_t *token)
+{
+    *token = atomic_load_explicit(&object->owner, memory_order_relaxed); /* changes once */
+    if (*token != 0)
+        return SHMX_OK;
+    shmx_posix_gate_enter();
+    int status = shmx_posix_claim_once(object, token, claim);
+    shmx_posix_gate_leave();
+    return status;
+}
+
+/* Ask the lock of an open file. */
+static int ask(int fd, const char *path, bool *alive)
+{
+    int error = shmx_lockfile_set(fd, LOCK_EX);
+    *alive = error != 0;
+    if (error == 0)
+        unlink(path); /* tokens are not given twice: nobody needs it any more */
+    return error == 0 || error == EWOULDBLOCK ? SHMX_OK : shmx_posix_error(error);
+}
+
+int shmx_os_owner_alive(struct shmx_os_object *object, uint32_t token, bool *alive)
+{
+    struct stat facts;
+    char path[LOCKFILE_PATH_MAX];
+    int fd;
+    *alive = true;
+    if (token == atomic_load_explicit(&object->owner, memory_order_relaxed))
+        return SHMX_OK;
+    shmx_lockfile_path_owner(path, object->label.id, token);
+    shmx_posix_gate_enter();
+    int status = shmx_lockfile_open(path, &fd, &facts);
+    if (status == SHMX_OK) {
+        status = ask(fd, path, alive);
+        close(fd);
+    } else if (status == SHMX_ENOENT) {
+        *alive = false;
+        status = SHMX_OK;
+    }
+    shmx_posix_gate_leave();
+    return status;
+}
+
+void shmx_lockfile_owner_drop(struct shmx_os_object *object)
+{
+    char path[LOCKFILE_PATH_MAX];
+    if (object->os.owner_fd < 0)
+        return;
+    shmx_lockfile_path_owner(path, object->label.id, atomic_load(&object->owner));
+    unlink(path);
+    close(object->os.owner_fd);
+    object->os.owner_fd = -1;
+}
+
+/* More tokens than this are looked for in the directory. */
+#define TOKENS_FEW 64
+
+static void sweep_listed(uint64_t id)
+{
+    char start[48];
+    char path[LOCKFILE_PATH_MAX];
+    snprintf(start, sizeof start, LOCKFILE_PREFIX "o-%016" PRIx64 "-", id);
+    DIR *directory = opendir(LOCKFILE_DIRECTORY);
+    if (directory == NULL)
+        return;
+    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        uint32_t token;
+        if (strncmp(entry->d_name, start, strlen(start)) != 0 ||
+            sscanf(entry->d_name + strlen(start), "%8" SCNx32, &token) != 1)
+            continue;
+        shmx_lockfile_path_owner(path, id, token);
+        shmx_lockfile_sweep(path, NULL, id);
+    }
+    closedir(directory);
+}
+
+void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given)
+{
+    char path[LOCKFILE_PATH_MAX];
+    if (given > TOKENS_FEW) {
+        sweep_listed(id);
+        return;
+    }
+    for (uint32_t token = 1; token <= given; token++) {
+        shmx_lockfile_path_owner(path, id, token);
+        shmx_lockfile_sweep(path, NULL, id);
+    }
+}

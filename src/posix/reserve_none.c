@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Reserving memory where the system can neither reserve it nor write to an object (macOS). Shared
+ * memory there is memory like any other, backed by swap files that grow; there is no file system
+ * for it that could be full, and shmx_posix_room_check refuses what the machine cannot hold. */
+#include "posix.h"
+#include "reserve.h"
+
+int shmx_posix_reserve(int fd, size_t length)
+{
+    return shmx_posix_resize(fd, length);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* The users file: a shared lock on it for every user. */
+#include <errno.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "lockfile.h"
+#include "posix.h"
+
+int shmx_lockfile_users_make(uint64_t id, const char *name, unsigned flags, int *fd)
+{
+    char path[LOCKFILE_PATH_MAX];
+    shmx_lockfile_path_users(path, id);
+    int status = shmx_lockfile_make(path, flags, name, fd);
+    if (status != SHMX_OK)
+        return status;
+    int error = shmx_lockfile_set(*fd, LOCK_SH);
+    /* shmx_prune may have found it before it was locked. */
+    if (error == 0 && shmx_lockfile_in_place(*fd, path))
+        return SHMX_OK;
+    close(*fd);
+    return error == 0 || error == EWOULDBLOCK ? SHMX_EAGAIN : shmx_posix_error(error);
+}
+
+/* As shmx_lockfile_users_join, with the file open. */
+static int join(int fd)
+{
+    int error = shmx_lockfile_set(fd, LOCK_EX);
+    if (error == 0)
+        return SHMX_ENOENT;
+    if (error == EWOULDBLOCK)
+        error = shmx_lockfile_set(fd, LOCK_SH);
+    if (error == 0)
+        return SHMX_OK;
+    return error == EWOULDBLOCK ? SHMX_EAGAIN : shmx_posix_error(error);
+}
+
+int shmx_lockfile_users_join(uint64_t id, uid_t owner, int *fd)
+{
+    struct stat facts;
+    char path[LOCKFILE_PATH_MAX];
+    shmx_lockfile_path_users(path, id);
+    int status = shmx_lockfile_open(path, fd, &facts);
+    if (status == SHMX_OK && facts.st_uid != owner) {
+        close(*fd);
+        status = SHMX_EPROTO;
+    }
+    if (status != SHMX_OK) {
+        *fd = -1;
+        /* Taken away by somebody who had no business there: the segment's users cannot be asked,
+         * so it must not be taken for dead. */
+        return status == SHMX_ENOENT || status == SHMX_EPROTO ? SHMX_OK : status;
+    }
+    status = join(*fd);
+    if (status != SHMX_OK && status != SHMX_ENOENT) {
+        close(*fd);
+        *fd = -1;
+    }
+    return status;
+}
+
+void shmx_lockfile_users_remove(uint64_t id, uid_t owner)
+{
+    struct stat facts;
+    char path[LOCKFILE_PATH_MAX];
+    shmx_lockfile_path_users(path, id);
+    if (id != 0 && lstat(path, &facts) == 0 && facts.st_uid == owner)
+        unlink(path);
+}
+
+int shmx_lockfile_users_again(uint64_t id, int own, int *fd)
+{
+    struct stat facts;
+    char path[LOCKFILE_PATH_MAX];
+    shmx_lockfile_path_users(path, id);
+    int status = shmx_lockfile_open(path, fd, &facts);
+    if (status == SHMX_OK && !shmx_lockfile_in_place(own, path)) {
+        close(*fd);
+        status = SHMX_ENOENT;
+    }
+    if (status == SHMX_ENOENT || status == SHMX_EPROTO) {
+        *fd = -1; /* the name is gone, and with it what the file is for */
+        return SHMX_OK;
+    }
+    if (status != SHMX_OK)
+        return status;
+    int error = shmx_lockfile_set(*fd, LOCK_SH);
+    if (error == 0)
+        return SHMX_OK;
+    close(*fd);
+    return shmx_posix_error(error);
+}
+
+bool shmx_lockfile_users_leave(uint64_t id, bool shared, int *fd)
+{
+    if (!shared) {
+        /* First give up, then ask for all: of two that leave at once, who asks last has seen the
+         * other give up. To turn one lock into the other in one call is no such order on systems
+         * that keep the old one when the new one is refused. */
+        shmx_lockfile_set(*fd, LOCK_UN);
+        return shmx_lockfile_set(*fd, LOCK_EX) == 0;
+    }
+    struct stat facts;
+    char path[LOCKFILE_PATH_MAX];
+    shmx_lockfile_path_users(path, id);
+    close(*fd);
+    *fd = -1;
+    if (shmx_lockfile_open(path, fd, &facts) == SHMX_OK)
+        return shmx_lockfile_set(*fd, LOCK_EX) == 0;
+    *fd = -1;
+    return false;
+}
