@@ -9,6 +9,14 @@
  * the record as one's own, copy, and mark it again. */
 #define COPY_LOCKED 1024
 
+/* Looks that make a find a close one, how many of them make a stream, and how long to stay away
+ * then: about half a microsecond. */
+#ifndef LOOKS_CLOSE
+#define LOOKS_CLOSE 10
+#define CLOSE_ENOUGH 3
+#define AWAY 20
+#endif
+
 /* ---- opening ---- */
 
 size_t shmx_queue_size_for(size_t message, size_t count)
@@ -143,6 +151,28 @@ static void pass_the_word(shmx_queue *queue)
         shmx_queue_tell(queue, other);
 }
 
+/*
+ * Spin until there may be something. In a stream the two sides run close behind each other, and
+ * each look takes from the other the cache line that it is writing. So who found something at one
+ * of the first looks for several times on end stays away for a moment the next time, and then finds
+ * many messages, or much room, at once. Who waits for an answer never finds it that soon.
+ */
+static bool spin(shmx_queue *queue, const struct direction *direction)
+{
+    uint32_t *close = &queue->close[direction->producer];
+    for (int i = 0; *close >= CLOSE_ENOUGH && i < AWAY; i++)
+        shmx_os_relax();
+    for (int i = 0; i < LOOKS_CLOSE; i++) {
+        /* Relaxed: all is read again under the lock. */
+        if (atomic_load_explicit(queue->watch, memory_order_relaxed) != queue->watch_value) {
+            *close += *close < CLOSE_ENOUGH;
+            return true;
+        }
+    }
+    *close = 0;
+    return shmx_spin(queue->watch, queue->watch_value);
+}
+
 /* The first attempt found nothing: spin, ask, sleep. */
 static int wait_for(shmx_queue *queue, struct job *job, const struct direction *direction,
                     int status)
@@ -152,7 +182,7 @@ static int wait_for(shmx_queue *queue, struct job *job, const struct direction *
     bool last = wait->timeout_ms == 0;
     shmx_queue_wait_begin(wait);
     while (status == QUEUE_NOTHING || status == QUEUE_AGAIN) {
-        if (status == QUEUE_NOTHING && !last && shmx_spin(queue->watch, queue->watch_value)) {
+        if (status == QUEUE_NOTHING && !last && spin(queue, direction)) {
             status = direction->attempt(queue, job, false);
             continue;
         }

@@ -118,6 +118,7 @@ struct shmx_queue {
     /* What the last attempt found that must change before the next one is worth while. */
     const _Atomic uint32_t *watch;
     uint32_t watch_value;
+    uint32_t close[2]; /* consumer's, producer's: finds on end that came close behind the other */
 };
 
 /* Statuses beside the public ones: not now; try again, for what was in the way is gone. */
