@@ -130,6 +130,18 @@ static int begin(wchar_t path[SHMX_WIN32_PATH_MAX])
     return status == SHMX_OK ? record_write(path) : status;
 }
 
+/* Somebody may have cleaned up: make the directory again. */
+static int restore(wchar_t path[SHMX_WIN32_PATH_MAX])
+{
+    if (GetFileAttributesW(path) != INVALID_FILE_ATTRIBUTES)
+        return SHMX_OK;
+    wchar_t *slash = wcsrchr(path, L'\\');
+    *slash = L'\0';
+    int status = directory_make(path);
+    *slash = L'\\';
+    return status == SHMX_OK ? directory_make(path) : status;
+}
+
 /* The user's registry serves all his sessions, so the lock does too. */
 static int lock_open(HANDLE *lock)
 {
@@ -168,13 +180,14 @@ int shmx_win32_epoch(wchar_t path[SHMX_WIN32_PATH_MAX], bool make)
 {
     int status = SHMX_OK;
     AcquireSRWLockExclusive(&known_lock);
-    if (known[0] == L'\0') {
+    if (known[0] == L'\0')
         status = record_read(known);
-        if (status == SHMX_ENOENT && make)
-            status = begin_once(known);
-        if (status != SHMX_OK)
-            known[0] = L'\0';
-    }
+    if (status == SHMX_ENOENT && make)
+        status = begin_once(known);
+    else if (status == SHMX_OK && make)
+        status = restore(known);
+    if (status != SHMX_OK)
+        known[0] = L'\0';
     wcscpy(path, known);
     ReleaseSRWLockExclusive(&known_lock);
     return status;
