@@ -456,6 +456,8 @@ static void measures(void **state)
     assert_int_equal(run("bench", "--quick"), 0);
     assert_says(out, "shmx: create, write, close");
     assert_says(out, "shmx_mutex: lock and unlock");
+    assert_says(out, "shmx_queue: send and receive");
+    assert_says(out, "shmx_queue: 4 KiB");
     assert_null(strstr(out, "failed"));
     assert_string_equal(err, "");
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench.h"
 #include "command.h"
 #include "measure.h"
 #include "os.h"
@@ -15,7 +16,7 @@
 
 static char name[SHMX_NAME_MAX + 1], raw_name[SHMX_NAME_MAX + 1];
 
-static void note(const char *what)
+void bench_note(const char *what)
 {
     if (system_is_terminal(stderr))
         fprintf(stderr, "\rmeasuring: %-40s\r", what);
@@ -84,7 +85,7 @@ static int bench_life(int rounds)
 {
     static const struct way life[] = {{"bare calls: create, write, close, unlink", life_raw, NULL},
                                       {"shmx: create, write, close", life_shmx, NULL}};
-    note("the life of a segment");
+    bench_note("the life of a segment");
     return measure("A segment of 1 KiB", life, 2, rounds, 500);
 }
 
@@ -94,7 +95,7 @@ static int bench_open(int rounds)
                                       {"shmx: open, read, close", open_shmx, NULL}};
     struct raw raw;
     shmx *shm;
-    note("opening");
+    bench_note("opening");
     if (raw_create(&raw, raw_name, SIZE) != 0)
         return 1;
     int failed = shmx_create(&shm, name, SIZE, 0) != SHMX_OK;
@@ -168,7 +169,7 @@ static int bench_locks(shmx *shm, int rounds)
                                {"shmx_mutex: lock and unlock", lock_shmx, shm},
                                {"shmx_sem: post and wait", sem_shmx, shm},
                                {"shmx_wake: nobody waits", wake_shmx, shm}};
-    note("locks");
+    bench_note("locks");
     return measure("Locks, nobody else wanting them", ways, 4, rounds, 200000);
 }
 
@@ -249,7 +250,7 @@ static int bench_wake(shmx *shm, int rounds)
     /* Two that spin on one processor would only wait for each other's time slice to end. */
     int first = shmx_os_facts()->processors > 1 ? 0 : 1;
     struct objects *objects = shmx_data(shm);
-    note("two processes");
+    bench_note("two processes");
     struct system_child *child = system_start(words);
     if (child == NULL)
         return 1;
@@ -272,7 +273,7 @@ static int bench_all(bool quick)
         return failed + 1;
     failed += bench_locks(shm, rounds) + bench_wake(shm, rounds);
     shmx_close(&shm);
-    return failed;
+    return failed + bench_queue(name, rounds);
 }
 
 static void names_make(void)
@@ -285,12 +286,15 @@ static void names_make(void)
 static int run(const struct command *command, int argc, char **argv)
 {
     bool quick = false;
-    const char *partner = NULL;
-    const struct option options[] = {{"--quick", &quick, NULL}, {"--echo", NULL, &partner}, {0}};
+    const char *partner = NULL, *drain = NULL; /* for the program itself, as the other side */
+    const struct option options[] = {
+        {"--quick", &quick, NULL}, {"--echo", NULL, &partner}, {"--drain", NULL, &drain}, {0}};
     if (arguments_read(command, options, argc, argv, 0, 0) < 0)
         return STATUS_WRONG_USE;
     if (partner != NULL)
         return echo(partner);
+    if (drain != NULL)
+        return bench_queue_drain(drain);
     names_make();
     int failed = bench_all(quick);
     if (failed == 0)

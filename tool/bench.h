@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of `shmx bench`: bench.c and bench_queue.c. */
+#ifndef TOOL_BENCH_H
+#define TOOL_BENCH_H
+
+/* On a terminal: what is being measured now. */
+void bench_note(const char *what);
+
+/* Measure a queue in a segment of that name; the number of failures. */
+int bench_queue(const char *name, int rounds);
+
+/* The other side of it: receive until an empty message comes; the program's status. */
+int bench_queue_drain(const char *name);
+
+#endif
