@@ -8,7 +8,10 @@
 #include <stdexcept>
 
 struct close_attachment {
-    void operator()(shmx *shm) const { shmx_close(&shm); }
+    void operator()(shmx *shm) const
+    {
+        shmx_close(&shm);
+    }
 };
 using attachment = std::unique_ptr<shmx, close_attachment>;
 
