@@ -8,8 +8,9 @@
  * is generation 0; the others are called NAME#1, NAME#2 ... The label in the control block tells
  * which name a section has exactly, the state word whether it still has it.
  *
- *   1. Who makes a section, or takes its name away, holds the mutex NAME#lock. The mutex exists
- *      while it is in use only, and is free again when its holder dies.
+ *   1. Who makes a section holds the mutex NAME#lock. It exists only while it is in use, and is
+ *      free again when its holder dies. To take a name away needs no lock: the state word goes from
+ *      live to unlinked once.
  *   2. A section is made under the lowest generation that is free, after its maker has seen under
  *      the lock that none of the others has the exact name and is live. So at most one section of
  *      ours is live under a name. (A program without shmx can make a plain NAME at any time; a live
@@ -27,9 +28,6 @@
  *      LIVE and the label had the name has attached at that instant.
  */
 #include "chain.h"
-
-/* Limit of what a damaged or hostile index makes us look at. */
-#define GENERATIONS_MAX 16384u
 
 /* The lock is held for microseconds, unless its holder is stopped. */
 #define PATIENCE_MS 5000
@@ -50,8 +48,8 @@ static int index_use(HANDLE index, uint32_t least, uint32_t *highest)
     *highest = atomic_load(number);
     if (*highest < least)
         atomic_store(number, *highest = least);
-    if (*highest > GENERATIONS_MAX)
-        *highest = GENERATIONS_MAX;
+    if (*highest > SHMX_WIN32_GENERATIONS)
+        *highest = SHMX_WIN32_GENERATIONS;
     UnmapViewOfFile((void *)number);
     return SHMX_OK;
 }
@@ -140,10 +138,15 @@ int shmx_win32_chain_lock(struct shmx_win32_chain *chain, const char *name, bool
     if (status != SHMX_OK)
         return status;
     shmx_win32_side_name(lock_name, name, wide, "lock");
-    HANDLE lock = CreateMutexExA(&security.attributes, lock_name, 0, rights);
+    SetLastError(ERROR_SUCCESS);
+    /* Who makes it has it. */
+    HANDLE lock =
+        CreateMutexExA(&security.attributes, lock_name, CREATE_MUTEX_INITIAL_OWNER, rights);
+    DWORD error = GetLastError();
     if (lock == NULL)
-        return shmx_win32_error(GetLastError());
-    status = lock_take(lock, (flags & SHMX_OS_NOWAIT) != 0 ? PATIENCE_NOWAIT_MS : PATIENCE_MS);
+        return shmx_win32_error(error);
+    if (error == ERROR_ALREADY_EXISTS)
+        status = lock_take(lock, (flags & SHMX_OS_NOWAIT) != 0 ? PATIENCE_NOWAIT_MS : PATIENCE_MS);
     if (status != SHMX_OK) {
         CloseHandle(lock);
         return status;
@@ -251,11 +254,11 @@ static bool taken(const struct shmx_win32_chain *chain, uint32_t generation)
     return status != SHMX_ENOENT;
 }
 
-int shmx_win32_chain_add(struct shmx_win32_chain *chain, HANDLE file, uint64_t length,
-                         unsigned flags, struct shmx_os_private *os)
+int shmx_win32_chain_add(struct shmx_win32_chain *chain, uint32_t most, HANDLE file,
+                         uint64_t length, unsigned flags, struct shmx_os_private *os)
 {
     os->wide = chain->wide;
-    for (uint32_t generation = 0; generation <= GENERATIONS_MAX; generation++) {
+    for (uint32_t generation = 0; generation <= most; generation++) {
         int status = add_at(chain, generation, file, length, flags, os);
         if (status == SHMX_EACCES && taken(chain, generation))
             status = SHMX_EEXIST;

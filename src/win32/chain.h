@@ -29,11 +29,15 @@ bool shmx_win32_chain_indexed(const char *name, bool wide);
 int shmx_win32_chain_open(const struct shmx_win32_chain *chain, uint32_t generation, DWORD rights,
                           HANDLE *section);
 
-/* Make a section under the lowest generation that is free. The chain is locked. `file` NULL: of
+/* No generation is above this, whatever a damaged or hostile index says. */
+#define SHMX_WIN32_GENERATIONS 16384u
+
+/* Make a section under the lowest generation that is free, `most` or below; SHMX_EEXIST if none is.
+ * The chain is locked. `file` NULL: of
  * anonymous memory; else of the whole file, and length does not count. Sets section, index and wide
  * in *os. */
-int shmx_win32_chain_add(struct shmx_win32_chain *chain, HANDLE file, uint64_t length,
-                         unsigned flags, struct shmx_os_private *os);
+int shmx_win32_chain_add(struct shmx_win32_chain *chain, uint32_t most, HANDLE file,
+                         uint64_t length, unsigned flags, struct shmx_os_private *os);
 
 /* Take over the index for a user of this generation, who must close it; NULL if it needs none. The
  * chain is locked. */

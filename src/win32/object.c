@@ -213,14 +213,55 @@ static void take_back(struct shmx_os_object *object)
     drop_section(&object->os);
 }
 
+/* SHMX_ENOENT: no section has the name. */
+static int sections_check(struct shmx_win32_chain *chain)
+{
+    struct shmx_os_object other;
+    int status = find(&other, chain, SHMX_READ_ONLY);
+    if (status == SHMX_OK) {
+        leave_mapping(&other);
+        drop_section(&other.os);
+    }
+    bool there = status == SHMX_OK || status == SHMX_EACCES || status == SHMX_EPROTO;
+    return there ? shmx_win32_error(ERROR_ALREADY_EXISTS) : status;
+}
+
+/* SHMX_ENOENT: no file has the name. */
+static int file_check(const struct shmx_win32_chain *chain)
+{
+    HANDLE file;
+    int status = chain->wide ? SHMX_ENOENT : shmx_win32_persist_open(chain->name, &file);
+    if (status == SHMX_OK)
+        CloseHandle(file);
+    bool there = status == SHMX_OK || status == SHMX_EACCES || status == SHMX_EPROTO;
+    return there ? shmx_win32_error(ERROR_ALREADY_EXISTS) : status;
+}
+
+static int create_transient(struct shmx_os_object *object, struct shmx_win32_chain *chain,
+                            size_t length, unsigned flags, const struct shmx_label *label)
+{
+    int status = SHMX_EEXIST;
+    /* If no numbered generation is in use, the first call that makes a section tells all. */
+    if (chain->highest == 0)
+        status = shmx_win32_chain_add(chain, 0, NULL, length, flags, &object->os);
+    if (status == SHMX_EEXIST)
+        status = sections_check(chain);
+    if (status == SHMX_ENOENT)
+        status =
+            shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, NULL, length, flags, &object->os);
+    return status == SHMX_OK ? fill(object, length, label) : status;
+}
+
 static int create_persistent(struct shmx_os_object *object, struct shmx_win32_chain *chain,
                              size_t length, unsigned flags, const struct shmx_label *label)
 {
     HANDLE file;
-    int status = shmx_win32_persist_make(length, &file);
+    int status = sections_check(chain);
+    if (status == SHMX_ENOENT)
+        status = shmx_win32_persist_make(length, &file);
     if (status != SHMX_OK)
         return status;
-    status = shmx_win32_chain_add(chain, file, length, flags, &object->os);
+    status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, file, length, flags, &object->os);
     if (status == SHMX_OK)
         status = fill(object, length, label);
     if (status != SHMX_OK)
@@ -234,25 +275,6 @@ discard:
     return status;
 }
 
-/* SHMX_ENOENT: nothing has the name. */
-static int name_check(struct shmx_win32_chain *chain)
-{
-    struct shmx_os_object other;
-    int status = find(&other, chain, SHMX_READ_ONLY);
-    if (status == SHMX_OK) {
-        leave_mapping(&other);
-        drop_section(&other.os);
-    }
-    HANDLE file;
-    if (status == SHMX_ENOENT && !chain->wide) {
-        status = shmx_win32_persist_open(chain->name, &file);
-        if (status == SHMX_OK)
-            CloseHandle(file);
-    }
-    bool there = status == SHMX_OK || status == SHMX_EACCES || status == SHMX_EPROTO;
-    return there ? shmx_win32_error(ERROR_ALREADY_EXISTS) : status;
-}
-
 static int create_named(struct shmx_os_object *object, const char *name, size_t length,
                         unsigned flags, const struct shmx_label *label)
 {
@@ -260,14 +282,11 @@ static int create_named(struct shmx_os_object *object, const char *name, size_t 
     int status = shmx_win32_chain_lock(&chain, name, (flags & SHMX_MACHINE_WIDE) != 0, flags);
     if (status != SHMX_OK)
         return status;
-    status = name_check(&chain);
-    if (status == SHMX_ENOENT && (flags & SHMX_PERSISTENT) != 0) {
+    status = file_check(&chain);
+    if (status == SHMX_ENOENT && (flags & SHMX_PERSISTENT) != 0)
         status = create_persistent(object, &chain, length, flags, label);
-    } else if (status == SHMX_ENOENT) {
-        status = shmx_win32_chain_add(&chain, NULL, length, flags, &object->os);
-        if (status == SHMX_OK)
-            status = fill(object, length, label);
-    }
+    else if (status == SHMX_ENOENT)
+        status = create_transient(object, &chain, length, flags, label);
     shmx_win32_chain_unlock(&chain);
     return status;
 }
@@ -303,7 +322,7 @@ static int revive(struct shmx_os_object *object, struct shmx_win32_chain *chain,
     int status = shmx_win32_persist_open(chain->name, &file);
     if (status != SHMX_OK)
         return status;
-    status = shmx_win32_chain_add(chain, file, 0, 0, &object->os);
+    status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, file, 0, 0, &object->os);
     CloseHandle(file);
     if (status != SHMX_OK)
         return status;
@@ -374,7 +393,7 @@ void shmx_os_object_close(struct shmx_os_object *object)
     shmx_os_set_error(before);
 }
 
-/* Take the name away from the segment that find or revive attached to. */
+/* Take the name away. Of several who are here with the same segment one finds it live. */
 static int unlink_found(struct shmx_os_object *object)
 {
     uint32_t live = SHMX_STATE_LIVE;
@@ -390,7 +409,7 @@ static int unlink_found(struct shmx_os_object *object)
 static int unlink_in(const char *name, bool wide)
 {
     struct shmx_os_object object;
-    int status = open_locked(&object, name, wide, 0);
+    int status = open_in(&object, name, wide, 0);
     if (status != SHMX_OK)
         return status;
     status = unlink_found(&object);
