@@ -35,6 +35,9 @@ static _Noreturn void make_and_end(const char *path, mode_t mode, volatile int *
     _exit(0);
 }
 
+/* macOS would rather have posix_spawn, which cannot do this. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 /* Return 0 or an error number. The answer comes through shared memory and not as the child's exit
  * status, which the program's own handler of SIGCHLD may take. vfork: it runs no handlers for fork,
  * which would wait for us, and copies no memory. */

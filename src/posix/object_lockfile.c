@@ -271,8 +271,7 @@ static int open_foreign(struct shmx_os_object *object, const struct found *found
 }
 
 /* One of ours, but there is no name file. Either it came this moment, or is gone: then the next
- * look tells. Or somebody has taken the file away: the segment lives on, as nobody can say that it
- * is dead, and we are a user that cannot be counted. */
+ * look tells. Or somebody has taken the file away, and the users file alone tells of users. */
 static int open_orphan(struct shmx_os_object *object, const struct found *found,
                        struct search *search)
 {
@@ -281,7 +280,20 @@ static int open_orphan(struct shmx_os_object *object, const struct found *found,
         close(found->fd);
         return SHMX_EAGAIN;
     }
-    return shmx_lockfile_attach(object, found->fd, found->length, &found->label, search->flags);
+    int user_fd = -1;
+    int status = SHMX_OK;
+    if ((found->label.flags & SHMX_PERSISTENT) == 0)
+        status = shmx_lockfile_users_join(found->label.id, found->owner, &user_fd);
+    if (status == SHMX_OK)
+        status =
+            shmx_lockfile_attach(object, found->fd, found->length, &found->label, search->flags);
+    else
+        close(found->fd);
+    if (status == SHMX_OK)
+        object->os.user_fd = user_fd;
+    else if (user_fd >= 0)
+        close(user_fd);
+    return status;
 }
 
 /* There is no name file that could be believed. */
@@ -399,6 +411,20 @@ static bool counts_users(const struct plan *plan)
     return plan->named && plan->label != NULL && (plan->flags & SHMX_PERSISTENT) == 0;
 }
 
+/* True if an object that had no name file before ours is one of ours without a user. */
+static bool remove_orphan(const struct plan *plan, const struct found *found)
+{
+    int user_fd = -1;
+    bool dead = (found->label.flags & SHMX_PERSISTENT) == 0 &&
+                shmx_lockfile_users_join(found->label.id, found->owner, &user_fd) == SHMX_ENOENT &&
+                unlink_object(plan->name, plan->probe) == SHMX_OK;
+    if (dead)
+        shmx_lockfile_users_remove(found->label.id, found->owner);
+    if (user_fd >= 0)
+        close(user_fd);
+    return dead;
+}
+
 /* What is under a name of the system that we want? SHMX_OK: try the same again; SHMX_EAGAIN: try
  * the next. */
 static int occupied(struct plan *plan)
@@ -409,10 +435,14 @@ static int occupied(struct plan *plan)
         return SHMX_OK;
     if (status == SHMX_EMFILE)
         return status;
-    bool next = probes_of(plan->name) > 1 && status == SHMX_OK && !called(&found, plan->name);
-    if (status == SHMX_OK)
-        close(found.fd);
-    return next ? SHMX_EAGAIN : SHMX_EEXIST;
+    if (status != SHMX_OK)
+        return SHMX_EEXIST;
+    bool same = called(&found, plan->name);
+    bool gone = same && remove_orphan(plan, &found);
+    close(found.fd);
+    if (gone)
+        return SHMX_OK;
+    return same || probes_of(plan->name) == 1 ? SHMX_EEXIST : SHMX_EAGAIN;
 }
 
 /* Make the object under the first name of the system that is free. */
@@ -443,8 +473,8 @@ static int fill(struct shmx_os_object *object, const struct plan *plan)
     bool present = (plan->flags & SHMX_PREFAULT) != 0;
     int status = shmx_posix_room_check(fd, plan->length);
     if (status == SHMX_OK)
-        status = present ? shmx_posix_resize(fd, plan->length)
-                         : shmx_posix_reserve(fd, plan->length);
+        status =
+            present ? shmx_posix_resize(fd, plan->length) : shmx_posix_reserve(fd, plan->length);
     if (status == SHMX_OK)
         status = shmx_posix_map(object, fd, plan->length, plan->flags & ~SHMX_READ_ONLY);
     if (status != SHMX_OK)
@@ -606,23 +636,54 @@ int shmx_os_object_create(struct shmx_os_object *object, const char *name, size_
 
 /* ---- close ---- */
 
+/* True if the object has the name that the name file tells. */
+static bool still_named(const struct shmx_os_object *object, const struct shmx_lockfile_name *file)
+{
+    struct found found;
+    const char *name = object->label.name;
+    if (find(&found, name, (int)file->record.probe, SHMX_READ_ONLY) != SHMX_OK)
+        return false;
+    close(found.fd);
+    return called(&found, name) && found.label.id == object->label.id && found.owner == file->owner;
+}
+
+/* Somebody has taken the name file away, though the segment was not unlinked: make it again, to
+ * remove the segment by it. */
+static int replace_name_file(const struct shmx_os_object *object, struct shmx_lockfile_name *file)
+{
+    char path[LOCKFILE_PATH_MAX];
+    const struct shmx_label *label = &object->label;
+    shmx_lockfile_path_users(path, label->id);
+    if (!shmx_lockfile_in_place(object->os.user_fd, path))
+        return SHMX_ENOENT; /* it was unlinked */
+    int status = shmx_lockfile_name_make(file, label->name, label->flags, label->id);
+    if (status != SHMX_OK)
+        return status == SHMX_EEXIST ? SHMX_EAGAIN : status;
+    int probe = 0;
+    while (probe < probes_of(label->name)) {
+        file->record.probe = (uint32_t)probe;
+        if (still_named(object, file))
+            break;
+        probe++;
+    }
+    /* The rest of the way is this process's alone, so the file need not say LIVE for others. */
+    file->record.state = probe < probes_of(label->name) ? LOCKFILE_LIVE : LOCKFILE_TRYING;
+    return SHMX_OK;
+}
+
 /* The last user's way out, with the exclusive lock on the users file held. SHMX_EAGAIN: the name
  * file is locked. */
 static int remove_as_last(struct shmx_os_object *object)
 {
     struct shmx_lockfile_name file;
     const char *name = object->label.name;
-    struct found found;
     int status = shmx_lockfile_name_lock(&file, name);
+    if (status == SHMX_ENOENT)
+        status = replace_name_file(object, &file);
     if (status != SHMX_OK)
         return status;
-    if (file.known && file.record.state == LOCKFILE_LIVE && file.record.id == object->label.id) {
-        status = find(&found, name, (int)file.record.probe, SHMX_READ_ONLY);
-        bool own = status == SHMX_OK && called(&found, name) &&
-                   found.label.id == file.record.id && found.owner == file.owner;
-        if (status == SHMX_OK)
-            close(found.fd);
-        if (own)
+    if (file.known && file.record.id == object->label.id) {
+        if (file.record.state == LOCKFILE_LIVE && still_named(object, &file))
             remove_segment(&file, name);
         else
             clean(&file, name); /* another program took the name away */
@@ -680,8 +741,8 @@ static int unlink_unlisted(const char *name)
         if (status == SHMX_OK)
             close(found.fd);
         /* What cannot be looked at can be removed all the same, if it is ours. */
-        if (probes == 1 || (status == SHMX_OK && (called(&found, name) ||
-                                                  found.kind == SHMX_CONTROL_NONE)))
+        if (probes == 1 ||
+            (status == SHMX_OK && (called(&found, name) || found.kind == SHMX_CONTROL_NONE)))
             return unlink_object(name, probe);
         if (status != SHMX_OK)
             return status;

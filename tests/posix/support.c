@@ -64,18 +64,71 @@ int64_t system_pid(void)
     return getpid();
 }
 
-/* Linux and some others show shared memory as files. */
-void system_leftovers(const char *prefix, void (*visit)(const char *name, void *context),
-                      void *context)
+/* Visit files in a directory whose names start so. */
+static void files(const char *path, const char *start,
+                  void (*visit)(const char *name, void *context), void *context)
 {
-    DIR *directory = opendir("/dev/shm");
+    DIR *directory = opendir(path);
     if (directory == NULL)
         return;
     const struct dirent *entry;
     while ((entry = readdir(directory)) != NULL)
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+        if (strncmp(entry->d_name, start, strlen(start)) == 0)
             visit(entry->d_name, context);
     closedir(directory);
+}
+
+/* Lock files, where the library needs them, begin with the name of their segment or have it in
+ * theirs. */
+#define LOCK_FILES "/var/tmp"
+
+struct lock_files {
+    const char *prefix;
+    void (*visit)(const char *name, void *context);
+    void *context;
+};
+
+static bool holds(const char *path, const char *prefix)
+{
+    char text[32];
+    FILE *file = fopen(path, "r");
+    bool found = file != NULL && fgets(text, sizeof text, file) != NULL &&
+                 strncmp(text, prefix, strlen(prefix)) == 0;
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
+static void users_file(const char *name, void *context)
+{
+    const struct lock_files *search = context;
+    char path[300];
+    snprintf(path, sizeof path, LOCK_FILES "/%s", name);
+    if (holds(path, search->prefix))
+        search->visit(name, search->context);
+}
+
+/* The file of an owner that was killed stays until somebody asks for the owner, or prunes. */
+static void owner_file(const char *name, void *context)
+{
+    const struct lock_files *search = context;
+    char path[300];
+    snprintf(path, sizeof path, LOCK_FILES "/%s", name);
+    if (holds(path, search->prefix))
+        unlink(path);
+}
+
+/* Linux and some others show shared memory as files. */
+void system_leftovers(const char *prefix, void (*visit)(const char *name, void *context),
+                      void *context)
+{
+    char start[64];
+    struct lock_files search = {prefix, visit, context};
+    files("/dev/shm", prefix, visit, context);
+    snprintf(start, sizeof start, ".shmx-n-%s", prefix);
+    files(LOCK_FILES, start, visit, context);
+    files(LOCK_FILES, ".shmx-u-", users_file, &search);
+    files(LOCK_FILES, ".shmx-o-", owner_file, &search);
 }
 
 int test_open_handles(void)
