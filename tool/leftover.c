@@ -34,7 +34,7 @@ static int visit_dead(const char *name, void *context)
     char copy[SHMX_NAME_MAX + 1];
     if (strlen(name) >= sizeof copy)
         return 0;
-    strcpy(copy, name);
+    memcpy(copy, name, strlen(name) + 1);
     /* One that is closed while we look is not there any more the second time. */
     if (is_dead(copy) && shmx_os_object_list(same_name, copy) == 1 && is_dead(copy))
         listing->visit(copy, listing->context);

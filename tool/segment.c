@@ -83,16 +83,14 @@ static const struct {
 
 const char *flags_text(const shmx_info *info, char buffer[128])
 {
-    buffer[0] = '\0';
-    for (size_t i = 0; i < FLAG_NAMES; i++) {
-        if ((info->flags & flag_names[i].bit) == 0)
-            continue;
-        strcat(buffer, buffer[0] != '\0' ? "," : "");
-        strcat(buffer, flag_names[i].name);
-    }
+    int used = 0;
+    for (size_t i = 0; i < FLAG_NAMES; i++)
+        if ((info->flags & flag_names[i].bit) != 0)
+            used += snprintf(buffer + used, 128 - (size_t)used, "%s%s", used > 0 ? "," : "",
+                             flag_names[i].name);
     if (info->foreign)
-        strcat(buffer, buffer[0] != '\0' ? ",foreign" : "foreign");
-    return buffer[0] != '\0' ? buffer : "-";
+        used += snprintf(buffer + used, 128 - (size_t)used, "%sforeign", used > 0 ? "," : "");
+    return used > 0 ? buffer : "-";
 }
 
 enum creator creator_look(const shmx_info *info)
