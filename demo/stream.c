@@ -5,18 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "clock.h"
 
 #define CHUNKS 32            /* that may be under way */
 #define SHOW_EVERY 200000000 /* ns */
 #define FACTOR 0x9e3779b97f4a7c15u
-
-static int64_t now(void)
-{
-    struct timespec time;
-    timespec_get(&time, TIME_UTC);
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
 
 static bool usage(FILE *to, const struct stream *stream)
 {
@@ -79,7 +73,7 @@ int stream_open(struct stream *stream)
     int status = shmx_open_or_create(&stream->shm, stream->name, QUEUE_OFFSET + size, 0, NULL);
     if (status == SHMX_OK)
         status = shmx_queue_open(&stream->queue, stream->shm, QUEUE_OFFSET, size);
-    stream->started = stream->shown = now();
+    stream->started = stream->shown = clock_now();
     return status == SHMX_OK ? 0 : stream_complain(stream, "cannot open the queue", status);
 }
 
@@ -114,7 +108,7 @@ static void show(const struct stream *stream, int64_t at, const char *end)
 
 void stream_count(struct stream *stream, const void *chunk, size_t size)
 {
-    int64_t at = now();
+    int64_t at = clock_now();
     if (stream->total.bytes == 0)
         stream->started = at; /* not while the other end was waited for */
     stream->total.bytes += size;
@@ -127,7 +121,7 @@ void stream_count(struct stream *stream, const void *chunk, size_t size)
 
 void stream_end(struct stream *stream)
 {
-    show(stream, now(), "\n");
+    show(stream, clock_now(), "\n");
     printf("%s: %" PRIu64 " bytes, checksum %016" PRIx64 "\n", stream->program, stream->total.bytes,
            stream->total.checksum);
 }
