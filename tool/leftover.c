@@ -2,14 +2,20 @@
 /*
  * Segments whose users were all killed. The public functions show the living only, so this one goes
  * to the library's own contract with the system: a name that is still there, and that says "no such
- * segment" when opened, is one.
+ * segment" when opened, is one. One that is closed while we look is not there any more when we look
+ * again.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
 #include "os.h"
 
+typedef char dead_name[SHMX_NAME_MAX + 1];
+
 struct listing {
+    dead_name *names; /* seen dead at the first look, sorted for the second */
+    size_t count, room;
     void (*visit)(const char *name, void *context);
     void *context;
 };
@@ -23,26 +29,45 @@ static bool is_dead(const char *name)
     return status == SHMX_ENOENT;
 }
 
-static int same_name(const char *name, void *context)
+static int look_first(const char *name, void *context)
 {
-    return strcmp(name, context) == 0;
+    struct listing *listing = context;
+    if (strlen(name) > SHMX_NAME_MAX || !is_dead(name))
+        return 0;
+    if (listing->count == listing->room) {
+        size_t room = listing->room * 2 + 64;
+        dead_name *names = realloc(listing->names, room * sizeof *names);
+        if (names == NULL)
+            return SHMX_ENOMEM;
+        listing->names = names;
+        listing->room = room;
+    }
+    memcpy(listing->names[listing->count++], name, strlen(name) + 1);
+    return 0;
 }
 
-static int visit_dead(const char *name, void *context)
+static int compare(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static int look_again(const char *name, void *context)
 {
     const struct listing *listing = context;
-    char copy[SHMX_NAME_MAX + 1];
-    if (strlen(name) >= sizeof copy)
-        return 0;
-    memcpy(copy, name, strlen(name) + 1);
-    /* One that is closed while we look is not there any more the second time. */
-    if (is_dead(copy) && shmx_os_object_list(same_name, copy) == 1 && is_dead(copy))
-        listing->visit(copy, listing->context);
+    if (bsearch(name, listing->names, listing->count, sizeof(dead_name), compare) != NULL &&
+        is_dead(name))
+        listing->visit(name, listing->context);
     return 0;
 }
 
 int leftovers_list(void (*visit)(const char *name, void *context), void *context)
 {
-    struct listing listing = {visit, context};
-    return shmx_os_object_list(visit_dead, &listing);
+    struct listing listing = {NULL, 0, 0, visit, context};
+    int status = shmx_os_object_list(look_first, &listing);
+    if (status == SHMX_OK && listing.count > 0) {
+        qsort(listing.names, listing.count, sizeof(dead_name), compare);
+        status = shmx_os_object_list(look_again, &listing);
+    }
+    free(listing.names);
+    return status;
 }
