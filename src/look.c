@@ -44,9 +44,12 @@ static int list_one(const char *name, void *context)
 {
     const struct listing *listing = context;
     shmx_info info;
-    /* What went away meanwhile, or is not ours to see, is left out. */
     int status = describe(name, &info, SHMX_OS_NOWAIT);
-    return status == SHMX_OK ? listing->visit(&info, listing->context) : 0;
+    if (status == SHMX_OK)
+        return listing->visit(&info, listing->context);
+    /* What went away meanwhile, or is not ours to see, is left out; but not what this process has no
+     * room to look at. */
+    return status == SHMX_EMFILE || status == SHMX_ENOMEM ? status : 0;
 }
 
 int shmx_list(int (*visit)(const shmx_info *info, void *context), void *context)
