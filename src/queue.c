@@ -157,7 +157,7 @@ static void pass_the_word(shmx_queue *queue)
  * of the first looks for several times on end stays away for a moment the next time, and then finds
  * many messages, or much room, at once. Who waits for an answer never finds it that soon.
  */
-static bool spin(shmx_queue *queue, const struct direction *direction)
+static bool spin_aside(shmx_queue *queue, const struct direction *direction)
 {
     uint32_t *close = &queue->close[direction->producer];
     for (int i = 0; *close >= CLOSE_ENOUGH && i < AWAY; i++)
@@ -182,7 +182,7 @@ static int wait_for(shmx_queue *queue, struct job *job, const struct direction *
     bool last = wait->timeout_ms == 0;
     shmx_queue_wait_begin(wait);
     while (status == QUEUE_NOTHING || status == QUEUE_AGAIN) {
-        if (status == QUEUE_NOTHING && !last && spin(queue, direction)) {
+        if (status == QUEUE_NOTHING && !last && spin_aside(queue, direction)) {
             status = direction->attempt(queue, job, false);
             continue;
         }
