@@ -20,10 +20,11 @@
  *      there is a generation above 0, there is an index, or the last user is about to be gone; and
  *      without an index it is enough to look at NAME. The number only grows; when nobody uses a
  *      generation above 0 the system removes the index, and with it the number.
- *   4. Who finds a section without a control block under the lock has found another program's, or a
- *      raw one: one of ours in the making has a maker who holds the lock. If he was killed, his
- *      handle is gone with him, and the section too unless somebody was just looking at it: then
- *      he who looks last finds himself the only one to have it open, and takes it for gone.
+ *   4. A section is sealed until its control block is complete: by its access control list nobody
+ *      may map it. So nobody ever sees a half-made one, and one without a control block is another
+ *      program's, or a raw one. Who finds a sealed section under the lock has found one whose maker
+ *      was killed: the system gives the lock of a killed process away before it closes its
+ *      handles. It is gone in a moment, and he waits for that.
  *   5. To attach to a live segment needs no lock: whose handle was open when the state word said
  *      LIVE and the label had the name has attached at that instant.
  */
@@ -32,6 +33,9 @@
 /* The lock is held for microseconds, unless its holder is stopped. */
 #define PATIENCE_MS 5000
 #define PATIENCE_NOWAIT_MS 20
+
+/* The system needs far less to close a killed process's handles. */
+#define SETTLE_MS 1000
 
 #define INDEX_SIZE 4096
 #define INDEX_RIGHTS (SECTION_QUERY | SECTION_MAP_READ)
@@ -202,7 +206,9 @@ int shmx_win32_size_error(DWORD error)
 static int make(const char *name, HANDLE file, uint64_t length, unsigned flags, void **section)
 {
     struct shmx_win32_security security;
-    int status = shmx_win32_security(&security, shmx_win32_section_rights(flags));
+    bool sealed = (flags & SHMX_WIN32_SEALED) != 0;
+    int status = sealed ? shmx_win32_security_sealed(&security)
+                        : shmx_win32_security(&security, shmx_win32_section_rights(flags));
     if (status != SHMX_OK)
         return status;
     if (file == NULL)
@@ -220,6 +226,16 @@ static int make(const char *name, HANDLE file, uint64_t length, unsigned flags, 
         return SHMX_OK;
     CloseHandle(*section);
     return shmx_win32_error(ERROR_ALREADY_EXISTS);
+}
+
+int shmx_win32_unseal(HANDLE section, unsigned flags)
+{
+    struct shmx_win32_security security;
+    int status = shmx_win32_security(&security, shmx_win32_section_rights(flags));
+    if (status == SHMX_OK &&
+        !SetKernelObjectSecurity(section, DACL_SECURITY_INFORMATION, &security.descriptor))
+        status = shmx_win32_error(GetLastError());
+    return status;
 }
 
 int shmx_win32_section_make(uint64_t length, unsigned flags, void **section)
@@ -244,24 +260,68 @@ static int add_at(struct shmx_win32_chain *chain, uint32_t generation, HANDLE fi
     return status;
 }
 
+static int probe(const struct shmx_win32_chain *chain, uint32_t generation, DWORD rights)
+{
+    HANDLE section;
+    int status = shmx_win32_chain_open(chain, generation, rights, &section);
+    if (status == SHMX_OK)
+        CloseHandle(section);
+    return status;
+}
+
 /* True if something is there: another user's, or one that we may look at only. */
 static bool taken(const struct shmx_win32_chain *chain, uint32_t generation)
 {
-    HANDLE section;
-    int status = shmx_win32_chain_open(chain, generation, SECTION_QUERY, &section);
-    if (status == SHMX_OK)
-        CloseHandle(section);
-    return status != SHMX_ENOENT;
+    return probe(chain, generation, SECTION_QUERY) != SHMX_ENOENT;
+}
+
+static bool sealed(const struct shmx_win32_chain *chain, uint32_t generation)
+{
+    return probe(chain, generation, SECTION_QUERY) == SHMX_OK &&
+           probe(chain, generation, SECTION_QUERY | SECTION_MAP_READ) == SHMX_EACCES;
+}
+
+/* Wait for what the system is clearing away. `there` tells whether it still is. */
+static int settle(const struct shmx_win32_chain *chain, uint32_t generation, unsigned flags,
+                  bool (*there)(const struct shmx_win32_chain *chain, uint32_t generation))
+{
+    int patience = (flags & SHMX_OS_NOWAIT) != 0 ? 0 : SETTLE_MS;
+    for (; there(chain, generation); patience--) {
+        if (patience <= 0)
+            return SHMX_EAGAIN;
+        Sleep(1);
+    }
+    return SHMX_OK;
+}
+
+int shmx_win32_chain_settle(const struct shmx_win32_chain *chain, uint32_t generation,
+                            unsigned flags)
+{
+    return settle(chain, generation, flags, sealed);
+}
+
+/* SHMX_EEXIST: something is there, whoever may open it. */
+static int try_add(struct shmx_win32_chain *chain, uint32_t generation, HANDLE file,
+                   uint64_t length, unsigned flags, struct shmx_os_private *os)
+{
+    int status = add_at(chain, generation, file, length, flags, os);
+    return status == SHMX_EACCES && taken(chain, generation) ? SHMX_EEXIST : status;
 }
 
 int shmx_win32_chain_add(struct shmx_win32_chain *chain, uint32_t most, HANDLE file,
                          uint64_t length, unsigned flags, struct shmx_os_private *os)
 {
+    uint32_t known = chain->highest;
+    bool patient = true;
     os->wide = chain->wide;
     for (uint32_t generation = 0; generation <= most; generation++) {
-        int status = add_at(chain, generation, file, length, flags, os);
-        if (status == SHMX_EACCES && taken(chain, generation))
-            status = SHMX_EEXIST;
+        int status = try_add(chain, generation, file, length, flags, os);
+        if (status == SHMX_EEXIST && generation > known && patient) {
+            /* Beyond the index: its user was killed, and the index was closed first. The new index
+             * must not make it findable again. */
+            patient = settle(chain, generation, flags, taken) == SHMX_OK;
+            status = try_add(chain, generation, file, length, flags, os);
+        }
         if (status != SHMX_EEXIST)
             return status;
     }

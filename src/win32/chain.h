@@ -32,12 +32,23 @@ int shmx_win32_chain_open(const struct shmx_win32_chain *chain, uint32_t generat
 /* No generation is above this, whatever a damaged or hostile index says. */
 #define SHMX_WIN32_GENERATIONS 16384u
 
+/* For shmx_win32_chain_add: nobody can open the section before shmx_win32_unseal. */
+#define SHMX_WIN32_SEALED 0x40000000u
+
 /* Make a section under the lowest generation that is free, `most` or below; SHMX_EEXIST if none is.
  * The chain is locked. `file` NULL: of
  * anonymous memory; else of the whole file, and length does not count. Sets section, index and wide
  * in *os. */
 int shmx_win32_chain_add(struct shmx_win32_chain *chain, uint32_t most, HANDLE file,
                          uint64_t length, unsigned flags, struct shmx_os_private *os);
+
+/* The section is complete: let it be opened by whom flags' SHMX_OTHERS_... say. */
+int shmx_win32_unseal(HANDLE section, unsigned flags);
+
+/* The chain is locked, so who made a sealed section that is there is dead. Wait until the system
+ * has cleared it away; SHMX_EAGAIN: it takes too long. flags: SHMX_OS_NOWAIT. */
+int shmx_win32_chain_settle(const struct shmx_win32_chain *chain, uint32_t generation,
+                            unsigned flags);
 
 /* Take over the index for a user of this generation, who must close it; NULL if it needs none. The
  * chain is locked. */

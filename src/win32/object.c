@@ -102,24 +102,15 @@ static int try_generation(struct shmx_os_object *object, const struct shmx_win32
                           uint32_t generation, unsigned flags, enum verdict *verdict)
 {
     int status = try_once(object, chain, generation, flags, verdict);
-    if (status != SHMX_EACCES || (flags & SHMX_READ_ONLY) != 0)
+    if (status != SHMX_EACCES)
         return status;
-    int error = shmx_os_last_error();
-    status = try_once(object, chain, generation, flags | SHMX_READ_ONLY, verdict);
-    if (status == SHMX_OK) {
-        drop(object);
-        status = SHMX_EACCES;
-    }
-    if (status == SHMX_EACCES)
-        shmx_os_set_error(error);
-    return status;
-}
-
-/* Under the lock, a section without a control block that nobody else has open is left over from
- * our own look at it: rule 4 of chain.c. */
-static bool left_over(const struct shmx_os_object *object)
-{
-    return object->control == NULL && shmx_win32_handles(object->os.section) == 1;
+    status = shmx_win32_chain_settle(chain, generation, flags);
+    if (status == SHMX_OK)
+        status = try_once(object, chain, generation, flags | SHMX_READ_ONLY, verdict);
+    if (status != SHMX_OK || (flags & SHMX_READ_ONLY) != 0)
+        return status;
+    drop(object);
+    return shmx_win32_error(ERROR_ACCESS_DENIED);
 }
 
 /* Attach to what has the name of a locked chain: a live segment of ours before another program's,
@@ -136,10 +127,7 @@ static int find(struct shmx_os_object *object, struct shmx_win32_chain *chain, u
             return SHMX_OK;
         }
         if (status == SHMX_OK) {
-            bool gone = left_over(object);
             drop(object);
-            if (gone)
-                continue;
             foreign = best != SHMX_OK ? generation : foreign;
             best = SHMX_OK;
         }
@@ -191,26 +179,33 @@ static void drop_section(struct shmx_os_private *os)
         CloseHandle(os->index);
 }
 
+static void give_up(struct shmx_os_object *object)
+{
+    leave_mapping(object);
+    drop_section(&object->os);
+}
+
 /* Map the new section and make it a segment. On failure it is gone. */
 static int fill(struct shmx_os_object *object, size_t length, const struct shmx_label *label)
 {
     int status = shmx_win32_map(object, object->os.section, 0);
-    if (status == SHMX_OK) {
-        status = write_control(object, length, label);
-        if (status != SHMX_OK)
-            leave_mapping(object);
-    }
-    if (status != SHMX_OK)
+    if (status != SHMX_OK) {
         drop_section(&object->os);
+        return status;
+    }
+    status = write_control(object, length, label);
+    if (status != SHMX_OK)
+        give_up(object);
     return status;
 }
 
-/* Who found it in the meantime must not take it for one that has a name. */
-static void take_back(struct shmx_os_object *object)
+/* Let others find it. On failure it is gone. */
+static int unseal(struct shmx_os_object *object, unsigned flags)
 {
-    atomic_store(&object->control->state, SHMX_STATE_UNLINKED);
-    leave_mapping(object);
-    drop_section(&object->os);
+    int status = shmx_win32_unseal(object->os.section, flags);
+    if (status != SHMX_OK)
+        give_up(object);
+    return status;
 }
 
 /* SHMX_ENOENT: no section has the name. */
@@ -218,10 +213,8 @@ static int sections_check(struct shmx_win32_chain *chain)
 {
     struct shmx_os_object other;
     int status = find(&other, chain, SHMX_READ_ONLY);
-    if (status == SHMX_OK) {
-        leave_mapping(&other);
-        drop_section(&other.os);
-    }
+    if (status == SHMX_OK)
+        give_up(&other);
     bool there = status == SHMX_OK || status == SHMX_EACCES || status == SHMX_EPROTO;
     return there ? shmx_win32_error(ERROR_ALREADY_EXISTS) : status;
 }
@@ -241,15 +234,19 @@ static int create_transient(struct shmx_os_object *object, struct shmx_win32_cha
                             size_t length, unsigned flags, const struct shmx_label *label)
 {
     int status = SHMX_EEXIST;
+    bool seal = label != NULL; /* a raw one is complete as it is */
+    unsigned how = seal ? flags | SHMX_WIN32_SEALED : flags;
     /* If no numbered generation is in use, the first call that makes a section tells all. */
     if (chain->highest == 0)
-        status = shmx_win32_chain_add(chain, 0, NULL, length, flags, &object->os);
+        status = shmx_win32_chain_add(chain, 0, NULL, length, how, &object->os);
     if (status == SHMX_EEXIST)
         status = sections_check(chain);
     if (status == SHMX_ENOENT)
         status =
-            shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, NULL, length, flags, &object->os);
-    return status == SHMX_OK ? fill(object, length, label) : status;
+            shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, NULL, length, how, &object->os);
+    if (status == SHMX_OK)
+        status = fill(object, length, label);
+    return status == SHMX_OK && seal ? unseal(object, flags) : status;
 }
 
 static int create_persistent(struct shmx_os_object *object, struct shmx_win32_chain *chain,
@@ -261,15 +258,22 @@ static int create_persistent(struct shmx_os_object *object, struct shmx_win32_ch
         status = shmx_win32_persist_make(length, &file);
     if (status != SHMX_OK)
         return status;
-    status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, file, length, flags, &object->os);
+    status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, file, length,
+                                  flags | SHMX_WIN32_SEALED, &object->os);
     if (status == SHMX_OK)
         status = fill(object, length, label);
     if (status != SHMX_OK)
         goto discard;
+    /* Of several sessions of the user, which do not share the lock, one can publish. */
     status = shmx_win32_persist_publish(file, chain->name);
-    if (status == SHMX_OK)
-        return SHMX_OK;
-    take_back(object);
+    if (status != SHMX_OK) {
+        give_up(object);
+        goto discard;
+    }
+    status = unseal(object, flags);
+    if (status != SHMX_OK)
+        shmx_win32_persist_unname(chain->name, label->id);
+    return status;
 discard:
     shmx_win32_persist_discard(file);
     return status;
@@ -386,8 +390,7 @@ void shmx_os_object_close(struct shmx_os_object *object)
                      atomic_load(&object->control->state) == SHMX_STATE_UNLINKED;
     shmx_win32_wait_end(object);
     shmx_win32_owner_end(object);
-    leave_mapping(object);
-    drop_section(&object->os);
+    give_up(object);
     if (file_left)
         shmx_win32_persist_remove(object->label.id);
     shmx_os_set_error(before);
@@ -413,8 +416,7 @@ static int unlink_in(const char *name, bool wide)
     if (status != SHMX_OK)
         return status;
     status = unlink_found(&object);
-    leave_mapping(&object);
-    drop_section(&object.os);
+    give_up(&object);
     if (status == SHMX_OK && (object.label.flags & SHMX_PERSISTENT) != 0)
         shmx_win32_persist_remove(object.label.id);
     return status;

@@ -4,6 +4,9 @@
 
 #include "win32.h"
 
+/* Of any kind of object. Not GENERIC_ALL, which is made into rights at creation only. */
+#define ALL_RIGHTS (STANDARD_RIGHTS_ALL | SPECIFIC_RIGHTS_ALL)
+
 /* A SID is at most 68 bytes long; TOKEN_USER is a pointer to one and a word. */
 struct user {
     union {
@@ -38,27 +41,37 @@ static const struct user *user_of_process(int *status)
     return &user;
 }
 
-int shmx_win32_security(struct shmx_win32_security *security, DWORD everyone)
+static int build(struct shmx_win32_security *security, const struct user *user, DWORD everyone)
 {
-    int status;
-    const struct user *user = user_of_process(&status);
-    if (status != SHMX_OK)
-        return status;
     SID world = {SID_REVISION, 1, {SECURITY_WORLD_SID_AUTHORITY}, {SECURITY_WORLD_RID}};
     ACL *list = (ACL *)security->list;
     SECURITY_DESCRIPTOR *descriptor = &security->descriptor;
-    bool good = InitializeAcl(list, sizeof security->list, ACL_REVISION) &&
-                AddAccessAllowedAce(list, ACL_REVISION, GENERIC_ALL, user->token.user.User.Sid) &&
-                (everyone == 0 || AddAccessAllowedAce(list, ACL_REVISION, everyone, &world)) &&
-                InitializeSecurityDescriptor(descriptor, SECURITY_DESCRIPTOR_REVISION) &&
-                SetSecurityDescriptorControl(descriptor, SE_DACL_PROTECTED, SE_DACL_PROTECTED) &&
-                SetSecurityDescriptorDacl(descriptor, TRUE, list, FALSE);
+    bool good = InitializeAcl(list, sizeof security->list, ACL_REVISION);
+    if (good && user != NULL)
+        good = AddAccessAllowedAce(list, ACL_REVISION, ALL_RIGHTS, user->token.user.User.Sid);
+    if (good && everyone != 0)
+        good = AddAccessAllowedAce(list, ACL_REVISION, everyone, &world);
+    good = good && InitializeSecurityDescriptor(descriptor, SECURITY_DESCRIPTOR_REVISION) &&
+           SetSecurityDescriptorControl(descriptor, SE_DACL_PROTECTED, SE_DACL_PROTECTED) &&
+           SetSecurityDescriptorDacl(descriptor, TRUE, list, FALSE);
     if (!good)
         return shmx_win32_error(GetLastError());
     security->attributes.nLength = sizeof security->attributes;
     security->attributes.lpSecurityDescriptor = descriptor;
     security->attributes.bInheritHandle = FALSE;
     return SHMX_OK;
+}
+
+int shmx_win32_security(struct shmx_win32_security *security, DWORD everyone)
+{
+    int status;
+    const struct user *user = user_of_process(&status);
+    return status == SHMX_OK ? build(security, user, everyone) : status;
+}
+
+int shmx_win32_security_sealed(struct shmx_win32_security *security)
+{
+    return build(security, NULL, SECTION_QUERY);
 }
 
 DWORD shmx_win32_section_rights(unsigned flags)

@@ -62,6 +62,9 @@ struct shmx_win32_security {
 
 int shmx_win32_security(struct shmx_win32_security *security, DWORD everyone);
 
+/* For a section that is being made: nobody may do more than see that it is there. */
+int shmx_win32_security_sealed(struct shmx_win32_security *security);
+
 /* Write what tells the user from all others: letters and digits. */
 int shmx_win32_user(char out[SHMX_WIN32_NAME_MAX]);
 

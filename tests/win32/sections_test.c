@@ -513,6 +513,44 @@ static void a_name_whose_lock_is_held_too_long_is_eagain(void **state)
     shmx_close(&shm);
 }
 
+/* As a maker does it who has not come further. */
+PART(maker_of_half)
+{
+    (void)argc;
+    DWORD room[64];
+    ACL *list = (ACL *)room;
+    SID world = {SID_REVISION, 1, {SECURITY_WORLD_SID_AUTHORITY}, {SECURITY_WORLD_RID}};
+    SECURITY_DESCRIPTOR descriptor;
+    SECURITY_ATTRIBUTES attributes = {sizeof attributes, &descriptor, FALSE};
+    must(InitializeAcl(list, sizeof room, ACL_REVISION));
+    must(AddAccessAllowedAce(list, ACL_REVISION, SECTION_QUERY, &world));
+    must(InitializeSecurityDescriptor(&descriptor, SECURITY_DESCRIPTOR_REVISION));
+    must(SetSecurityDescriptorDacl(&descriptor, TRUE, list, FALSE));
+    must(CreateFileMappingA(INVALID_HANDLE_VALUE, &attributes, PAGE_READWRITE, 0, 8192,
+                            local_name(argv[1])) != NULL);
+    say("sealed");
+    hear();
+    return 0;
+}
+
+static void a_half_made_segment_is_never_seen(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    struct test_child *child = child_start("maker_of_half", name);
+    child_expect(child, "sealed");
+    shmx *shm;
+    assert_status(shmx_open(&shm, name, 0), SHMX_EAGAIN);
+    assert_status(shmx_create(&shm, name, SIZE, 0), SHMX_EAGAIN);
+    assert_status(shmx_unlink(name), SHMX_EAGAIN);
+    child_kill(child);
+    child_wait(child);
+    expect(name, 0);
+    shm = create_marked(name, 0, 1);
+    expect(name, 1);
+    shmx_close(&shm);
+}
+
 /* ---- access ---- */
 
 /* Rights that everybody has by the section's list; the list has so many entries. */
@@ -718,6 +756,7 @@ static void no_handle_is_left(void **state)
 static const struct test_part parts[] = {{"user_of", part_user_of},
                                          {"maker_of_persistent", part_maker_of_persistent},
                                          {"holder_of_lock", part_holder_of_lock},
+                                         {"maker_of_half", part_maker_of_half},
                                          {"adopter", part_adopter},
                                          {NULL, NULL}};
 
@@ -742,6 +781,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_raw_segment_is_a_plain_section),
     cmocka_unit_test(another_program_finds_ours),
     cmocka_unit_test(a_name_whose_lock_is_held_too_long_is_eagain),
+    cmocka_unit_test(a_half_made_segment_is_never_seen),
     cmocka_unit_test(others_have_the_rights_that_the_flags_say),
     cmocka_unit_test(what_may_not_be_opened_is_eacces),
     cmocka_unit_test(a_nameless_segment_is_handed_to_a_child),
