@@ -22,5 +22,5 @@ enum shmx_control_kind shmx_lockfile_label(int fd, uint64_t length, struct shmx_
     memcpy((unsigned char *)label + sizeof label->magic, page + before + sizeof label->magic,
            sizeof *label - sizeof label->magic);
     munmap(page, mapped);
-    return shmx_label_check(label, length, NULL);
+    return shmx_lockfile_label_check(label, length);
 }

@@ -12,5 +12,5 @@ enum shmx_control_kind shmx_lockfile_label(int fd, uint64_t length, struct shmx_
     off_t at = (off_t)(length - SHMX_CONTROL_SIZE);
     if (pread(fd, label, sizeof *label, at) != (ssize_t)sizeof *label)
         return SHMX_CONTROL_DAMAGED; /* cannot tell: not for us to touch */
-    return shmx_label_check(label, length, NULL);
+    return shmx_lockfile_label_check(label, length);
 }

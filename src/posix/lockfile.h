@@ -142,6 +142,16 @@ void shmx_lockfile_start(struct shmx_os_object *object, int fd);
 /* Remove what a name file leads to if all its users were killed, or if it was left half-made. */
 int shmx_lockfile_reap(const char *name, bool *removed);
 
+/* ---- labels (label_lockfile.c) ---- */
+
+/* Write the control block of a new object. Its label says that lock files keep the object's users,
+ * so that a library on the same machine that was built with another lifetime variant, and sees no
+ * user, does not take it for dead but for damaged. */
+void shmx_lockfile_label_write(struct shmx_os_object *object, const struct shmx_label *label);
+
+/* Take the mark off a label that was read, and check it. Any name will do. */
+enum shmx_control_kind shmx_lockfile_label_check(struct shmx_label *label, uint64_t length);
+
 /* ---- what systems do differently, chosen by Meson ---- */
 
 /* Read and check the label of an object of that length (label_*.c). Any name will do. */

@@ -485,11 +485,8 @@ static int fill(struct shmx_os_object *object, const struct plan *plan)
         munmap(object->data, object->length);
         return status;
     }
-    if (plan->label != NULL) {
-        shmx_control_write(object->data, object->length, plan->label);
-        object->control = shmx_control_at(object->data, object->length);
-        object->label = *plan->label;
-    }
+    if (plan->label != NULL)
+        shmx_lockfile_label_write(object, plan->label);
     return SHMX_OK;
 }
 

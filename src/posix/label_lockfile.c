@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "lockfile.h"
+
+/* Beside the flags of label->flags. */
+#define MARK 0x40000000u
+
+void shmx_lockfile_label_write(struct shmx_os_object *object, const struct shmx_label *label)
+{
+    struct shmx_label marked = *label;
+    marked.flags |= MARK;
+    shmx_control_write(object->data, object->length, &marked);
+    object->control = shmx_control_at(object->data, object->length);
+    object->label = *label;
+}
+
+enum shmx_control_kind shmx_lockfile_label_check(struct shmx_label *label, uint64_t length)
+{
+    bool marked = (label->flags & MARK) != 0;
+    label->flags &= ~MARK;
+    enum shmx_control_kind kind = shmx_label_check(label, length, NULL);
+    return kind == SHMX_CONTROL_GOOD && !marked ? SHMX_CONTROL_DAMAGED : kind;
+}
