@@ -47,8 +47,8 @@ static int list_one(const char *name, void *context)
     int status = describe(name, &info, SHMX_OS_NOWAIT);
     if (status == SHMX_OK)
         return listing->visit(&info, listing->context);
-    /* What went away meanwhile, or is not ours to see, is left out; but not what this process has no
-     * room to look at. */
+    /* What went away meanwhile, or is not ours to see, is left out; but not what this process has
+     * no room to look at. */
     return status == SHMX_EMFILE || status == SHMX_ENOMEM ? status : 0;
 }
 

@@ -44,9 +44,10 @@ void shmx_queue_step(void);
 #define QUEUE_UNIT 8u
 
 /* Bits of a side's lock beside the owner's token. */
-#define QUEUE_WAITERS 0x80000000u  /* somebody may sleep until the lock is free */
-#define QUEUE_SLEEPERS 0x40000000u /* the other side may sleep until this one has done something   \
-                                    */
+#define QUEUE_WAITERS 0x80000000u /* somebody may sleep until the lock is free */
+#define QUEUE_SLEEPERS                                                                             \
+    0x40000000u /* the other side may sleep until this one has done something                      \
+                 */
 
 /* One side's words are on cache lines of its own, two of them because processors fetch pairs. */
 struct queue_side {

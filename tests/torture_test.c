@@ -5,9 +5,9 @@
  * long.
  *
  * What is known: a board in shared memory tells for each name how often somebody began to unlink
- * it, and for each worker whether it is at it. Who saw nobody unlinking before it attached, and sees
- * no more beginnings, has a segment that still has its name: opening it again must give the same one,
- * creating it must be refused. When all workers are gone, all names must be free.
+ * it, and for each worker whether it is at it. Who saw nobody unlinking before it attached, and
+ * sees no more beginnings, has a segment that still has its name: opening it again must give the
+ * same one, creating it must be refused. When all workers are gone, all names must be free.
  */
 #include "support.h"
 
@@ -76,8 +76,8 @@ static bool nobody_unlinks(int name)
     return true;
 }
 
-/* Before attaching. An unlink that began before `begun` is read here has ended, if nobody is seen to
- * unlink; one that begins later changes it. */
+/* Before attaching. An unlink that began before `begun` is read here has ended, if nobody is seen
+ * to unlink; one that begins later changes it. */
 static void know(struct held *mine, int name)
 {
     mine->name = name;
