@@ -40,10 +40,10 @@ def compare(what, first, second):
 
 def main():
     header, definitions, library, *tool = sys.argv[1:]
-    functions = listed(definitions)
-    same = functions <= declared(header)
+    functions = declared(header)
+    same = compare("header, definitions", functions, listed(definitions))
     if tool:
-        same = compare("definitions, library", functions, exported(library, tool)) and same
+        same = compare("header, library", functions, exported(library, tool)) and same
     else:
         print("no tool here that lists what a library exports")
     return 0 if same else 1
