@@ -272,12 +272,12 @@ static int probe(const struct shmx_win32_chain *chain, uint32_t generation, DWOR
 /* True if something is there: another user's, or one that we may look at only. */
 static bool taken(const struct shmx_win32_chain *chain, uint32_t generation)
 {
-    return probe(chain, generation, SECTION_QUERY) != SHMX_ENOENT;
+    return probe(chain, generation, SECTION_MAP_READ) != SHMX_ENOENT;
 }
 
 static bool sealed(const struct shmx_win32_chain *chain, uint32_t generation)
 {
-    return probe(chain, generation, SECTION_QUERY) == SHMX_OK &&
+    return probe(chain, generation, SHMX_WIN32_SEALED_RIGHTS) == SHMX_OK &&
            probe(chain, generation, SECTION_QUERY | SECTION_MAP_READ) == SHMX_EACCES;
 }
 

@@ -71,7 +71,7 @@ int shmx_win32_security(struct shmx_win32_security *security, DWORD everyone)
 
 int shmx_win32_security_sealed(struct shmx_win32_security *security)
 {
-    return build(security, NULL, SECTION_QUERY);
+    return build(security, NULL, SHMX_WIN32_SEALED_RIGHTS);
 }
 
 DWORD shmx_win32_section_rights(unsigned flags)

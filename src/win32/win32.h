@@ -62,7 +62,9 @@ struct shmx_win32_security {
 
 int shmx_win32_security(struct shmx_win32_security *security, DWORD everyone);
 
-/* For a section that is being made: nobody may do more than see that it is there. */
+/* For a section that is being made: nobody may do more than see that it is there, by opening it
+ * with these rights. (SECTION_QUERY alone is to OpenFileMapping what FILE_MAP_COPY is.) */
+#define SHMX_WIN32_SEALED_RIGHTS (SECTION_QUERY | READ_CONTROL)
 int shmx_win32_security_sealed(struct shmx_win32_security *security);
 
 /* Write what tells the user from all others: letters and digits. */

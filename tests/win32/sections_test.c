@@ -523,7 +523,7 @@ PART(maker_of_half)
     SECURITY_DESCRIPTOR descriptor;
     SECURITY_ATTRIBUTES attributes = {sizeof attributes, &descriptor, FALSE};
     must(InitializeAcl(list, sizeof room, ACL_REVISION));
-    must(AddAccessAllowedAce(list, ACL_REVISION, SECTION_QUERY, &world));
+    must(AddAccessAllowedAce(list, ACL_REVISION, SECTION_QUERY | READ_CONTROL, &world));
     must(InitializeSecurityDescriptor(&descriptor, SECURITY_DESCRIPTOR_REVISION));
     must(SetSecurityDescriptorDacl(&descriptor, TRUE, list, FALSE));
     must(CreateFileMappingA(INVALID_HANDLE_VALUE, &attributes, PAGE_READWRITE, 0, 8192,
