@@ -61,13 +61,14 @@ bool shmx_lockfile_patience(int *round);
 enum shmx_lockfile_state {
     LOCKFILE_TRYING = 1, /* the object may have been made; then it has no length */
     LOCKFILE_MADE,       /* the object has been made, but not its control block */
-    LOCKFILE_LIVE        /* the object is whole */
+    LOCKFILE_LIVE,       /* the object is whole */
+    LOCKFILE_LOOKING     /* nothing is made: only to keep makers out for a moment */
 };
 
 /* What is written in a name file. */
 struct shmx_lockfile_record {
     uint8_t magic[8];
-    uint64_t id;    /* as in the object's label; 0: a raw or nameless object, never LIVE */
+    uint64_t id;    /* as in the object's label; 0: a raw or nameless object, or none */
     uint32_t state; /* enum shmx_lockfile_state */
     uint32_t probe; /* for shmx_name_condense */
 };
@@ -83,7 +84,7 @@ struct shmx_lockfile_name {
 
 /* Make the file, and hold its lock. SHMX_EEXIST: there is one. SHMX_EAGAIN: another was quicker. */
 int shmx_lockfile_name_make(struct shmx_lockfile_name *file, const char *name, unsigned flags,
-                            uint64_t id);
+                            enum shmx_lockfile_state state, uint64_t id);
 
 /* Hold the lock of the file that is there. SHMX_ENOENT: there is none; SHMX_EAGAIN: another holds
  * it; SHMX_EACCES, SHMX_EPROTO: what is there is not for us. */

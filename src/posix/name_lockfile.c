@@ -29,7 +29,7 @@ static void record_read(struct shmx_lockfile_name *file)
     ssize_t got = pread(file->fd, record, sizeof *record, 0);
     file->known = got == (ssize_t)sizeof *record &&
                   memcmp(record->magic, MAGIC, sizeof record->magic) == 0 &&
-                  record->state >= LOCKFILE_TRYING && record->state <= LOCKFILE_LIVE &&
+                  record->state >= LOCKFILE_TRYING && record->state <= LOCKFILE_LOOKING &&
                   record->probe < SHMX_NAME_PROBES;
 }
 
@@ -43,7 +43,7 @@ static int hold(const struct shmx_lockfile_name *file)
 }
 
 int shmx_lockfile_name_make(struct shmx_lockfile_name *file, const char *name, unsigned flags,
-                            uint64_t id)
+                            enum shmx_lockfile_state state, uint64_t id)
 {
     shmx_lockfile_path_name(file->path, name);
     int status = shmx_lockfile_make(file->path, flags, "", &file->fd);
@@ -61,7 +61,7 @@ int shmx_lockfile_name_make(struct shmx_lockfile_name *file, const char *name, u
     memset(&file->record, 0, sizeof file->record);
     memcpy(file->record.magic, MAGIC, sizeof file->record.magic);
     file->record.id = id;
-    file->record.state = LOCKFILE_TRYING;
+    file->record.state = (uint32_t)state;
     status = record_write(file);
     if (status != SHMX_OK) {
         shmx_lockfile_name_remove(file);

@@ -136,7 +136,8 @@ static int clean(struct shmx_lockfile_name *file, const char *name)
 }
 
 enum verdict {
-    VERDICT_NONE,    /* the name file leads to no segment: its object is gone, or half-made */
+    VERDICT_STALE,   /* the name file tells of nothing */
+    VERDICT_NONE,    /* the name file tells of an object that is gone, or half-made */
     VERDICT_ALIEN,   /* the name file and the object have nothing to do with each other */
     VERDICT_LIVE,    /* ours; user_fd is a user's, or -1: has none, or nobody can say */
     VERDICT_DEAD,    /* ours, and all users were killed; user_fd holds the exclusive lock */
@@ -181,8 +182,8 @@ static enum verdict judge(const struct shmx_lockfile_name *file, const char *nam
 {
     struct found *found = &out->found;
     out->user_fd = -1;
-    if (!file->known)
-        return VERDICT_NONE;
+    if (!file->known || file->record.state == LOCKFILE_LOOKING)
+        return VERDICT_STALE;
     int status = find(found, name, (int)file->record.probe, flags & SHMX_READ_ONLY);
     if (status == SHMX_ENOENT)
         return VERDICT_NONE;
@@ -270,6 +271,47 @@ static int open_foreign(struct shmx_os_object *object, const struct found *found
     return shmx_lockfile_attach(object, found->fd, found->length, NULL, flags);
 }
 
+static int look_again(const struct found *found)
+{
+    close(found->fd);
+    return SHMX_EAGAIN;
+}
+
+static bool is_listed(const char *name)
+{
+    struct stat facts;
+    char path[LOCKFILE_PATH_MAX];
+    shmx_lockfile_path_name(path, name);
+    return lstat(path, &facts) == 0;
+}
+
+/* An object that looks foreign, but that one of us may be making at this moment: look again while
+ * no segment of that name can be made. */
+static int open_if_foreign(struct shmx_os_object *object, const struct search *search, int probe)
+{
+    struct shmx_lockfile_name file;
+    struct found found;
+    int status = SHMX_ENOTSUP;
+    file.fd = -1;
+    if ((search->flags & SHMX_OS_NOWAIT) == 0)
+        status = shmx_lockfile_name_make(&file, search->name, 0, LOCKFILE_LOOKING, 0);
+    if (status == SHMX_EEXIST || status == SHMX_EAGAIN)
+        return SHMX_EAGAIN;
+    /* Who may not make a file can do no better than see that there is none. */
+    if (status != SHMX_OK && is_listed(search->name))
+        return SHMX_EAGAIN;
+    status = find(&found, search->name, probe, search->flags);
+    if (status == SHMX_OK && found.kind == SHMX_CONTROL_NONE)
+        status = open_foreign(object, &found, search->flags);
+    else if (status == SHMX_OK)
+        status = look_again(&found);
+    if (file.fd >= 0) {
+        shmx_lockfile_name_remove(&file);
+        shmx_lockfile_name_unlock(&file);
+    }
+    return status;
+}
+
 /* One of ours, but there is no name file. Either it came this moment, or is gone: then the next
  * look tells. Or somebody has taken the file away, and the users file alone tells of users. */
 static int open_orphan(struct shmx_os_object *object, const struct found *found,
@@ -277,8 +319,7 @@ static int open_orphan(struct shmx_os_object *object, const struct found *found,
 {
     if (search->orphan != found->label.id) {
         search->orphan = found->label.id;
-        close(found->fd);
-        return SHMX_EAGAIN;
+        return look_again(found);
     }
     int user_fd = -1;
     int status = SHMX_OK;
@@ -296,8 +337,8 @@ static int open_orphan(struct shmx_os_object *object, const struct found *found,
     return status;
 }
 
-/* There is no name file that could be believed. */
-static int open_unlisted(struct shmx_os_object *object, struct search *search)
+/* There is no name file that could be believed. `sure`: nobody is making a segment of that name. */
+static int open_unlisted(struct shmx_os_object *object, struct search *search, bool sure)
 {
     struct found found;
     int probes = probes_of(search->name);
@@ -307,8 +348,12 @@ static int open_unlisted(struct shmx_os_object *object, struct search *search)
             continue;
         if (status != SHMX_OK)
             return status;
-        if (found.kind == SHMX_CONTROL_NONE)
+        if (found.kind == SHMX_CONTROL_NONE && sure)
             return open_foreign(object, &found, search->flags);
+        if (found.kind == SHMX_CONTROL_NONE) {
+            close(found.fd);
+            return open_if_foreign(object, search, probe);
+        }
         if (called(&found, search->name))
             return open_orphan(object, &found, search);
         close(found.fd);
@@ -354,8 +399,12 @@ static int open_listed(struct shmx_os_object *object, struct search *search,
         if (!only_look)
             clean(file, search->name);
         return SHMX_ENOENT;
+    case VERDICT_STALE:
+        if (!only_look && clean(file, search->name) == SHMX_OK)
+            return SHMX_EAGAIN;
+        return open_unlisted(object, search, true);
     case VERDICT_ALIEN:
-        return open_unlisted(object, search);
+        return open_unlisted(object, search, true);
     default:
         return judged.status;
     }
@@ -370,13 +419,13 @@ static int open_once(struct shmx_os_object *object, struct search *search)
         shmx_lockfile_name_unlock(&file);
         return status;
     }
-    if (status == SHMX_ENOENT || status == SHMX_EPROTO)
-        return open_unlisted(object, search);
-    if (status != SHMX_EACCES)
+    if (status == SHMX_ENOENT)
+        return open_unlisted(object, search, false);
+    if (status != SHMX_EACCES && status != SHMX_EPROTO)
         return status;
     /* A neighbour's file. If there is something that we may attach to, then it is not the
      * neighbour's. */
-    return open_unlisted(object, search);
+    return open_unlisted(object, search, true);
 }
 
 int shmx_os_object_open(struct shmx_os_object *object, const char *name, unsigned flags)
@@ -593,7 +642,8 @@ static int create_once(struct shmx_os_object *object, struct plan *plan)
 {
     uint64_t id = plan->label != NULL ? plan->label->id : 0;
     for (int round = 0; round < ROUNDS_MAX; round++) {
-        int status = shmx_lockfile_name_make(&plan->file, plan->name, plan->flags, id);
+        int status =
+            shmx_lockfile_name_make(&plan->file, plan->name, plan->flags, LOCKFILE_TRYING, id);
         if (status == SHMX_OK) {
             status = build_with_users(object, plan);
             shmx_lockfile_name_unlock(&plan->file);
@@ -653,7 +703,8 @@ static int replace_name_file(const struct shmx_os_object *object, struct shmx_lo
     shmx_lockfile_path_users(path, label->id);
     if (!shmx_lockfile_in_place(object->os.user_fd, path))
         return SHMX_ENOENT; /* it was unlinked */
-    int status = shmx_lockfile_name_make(file, label->name, label->flags, label->id);
+    int status =
+        shmx_lockfile_name_make(file, label->name, label->flags, LOCKFILE_LOOKING, label->id);
     if (status != SHMX_OK)
         return status == SHMX_EEXIST ? SHMX_EAGAIN : status;
     int probe = 0;
@@ -664,7 +715,7 @@ static int replace_name_file(const struct shmx_os_object *object, struct shmx_lo
         probe++;
     }
     /* The rest of the way is this process's alone, so the file need not say LIVE for others. */
-    file->record.state = probe < probes_of(label->name) ? LOCKFILE_LIVE : LOCKFILE_TRYING;
+    file->record.state = probe < probes_of(label->name) ? LOCKFILE_LIVE : LOCKFILE_LOOKING;
     return SHMX_OK;
 }
 
@@ -766,7 +817,11 @@ static int unlink_listed(struct shmx_lockfile_name *file, const char *name)
     case VERDICT_NONE:
         clean(file, name);
         return SHMX_ENOENT;
-    default: /* a neighbour's name file, or an object that we cannot make out */
+    case VERDICT_STALE:
+        status = unlink_unlisted(name);
+        clean(file, name);
+        return status;
+    default: /* another program's object, or one that we cannot make out */
         status = unlink_unlisted(name);
         if (status == SHMX_OK)
             clean(file, name);
@@ -778,10 +833,13 @@ static int unlink_once(const char *name)
 {
     struct shmx_lockfile_name file;
     int status = shmx_lockfile_name_lock(&file, name);
-    if (status == SHMX_ENOENT || status == SHMX_EPROTO || status == SHMX_EACCES)
-        return unlink_unlisted(name);
+    /* So that nobody makes what we look at. */
+    if (status == SHMX_ENOENT)
+        status = shmx_lockfile_name_make(&file, name, 0, LOCKFILE_LOOKING, 0);
+    if (status == SHMX_EPROTO || status == SHMX_EACCES)
+        return unlink_unlisted(name); /* a neighbour's file */
     if (status != SHMX_OK)
-        return status;
+        return status == SHMX_EEXIST ? SHMX_EAGAIN : status;
     status = unlink_listed(&file, name);
     shmx_lockfile_name_unlock(&file);
     return status;
@@ -813,6 +871,7 @@ static int reap_listed(struct shmx_lockfile_name *file, const char *name, bool *
         status = clean(file, name);
         *removed = status == SHMX_OK;
         return status;
+    case VERDICT_STALE:
     case VERDICT_ALIEN:
         return clean(file, name);
     case VERDICT_FAILED:
