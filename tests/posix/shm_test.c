@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/* What is particular to /dev/shm: other users, what they plant there, and a full one. */
+#include "../support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SHM "/dev/shm"
+#define SIZE 4096
+
+static const char *path_of(const char *name)
+{
+    static char path[256];
+    snprintf(path, sizeof path, SHM "/%s", name);
+    return path;
+}
+
+/* ---- another user ---- */
+
+/* What another user gets when it opens to read, opens to write, describes, creates, unlinks. */
+PART(stranger) /* NAME */
+{
+    const char *why;
+    shmx *shm;
+    shmx_info info;
+    must(argc == 2);
+    if (!test_become_other_user(&why)) {
+        say("skip");
+        return 0;
+    }
+    int status = shmx_open(&shm, argv[1], SHMX_READ_ONLY);
+    say("read %s", shmx_status_name(status));
+    shmx_close(&shm);
+    status = shmx_open(&shm, argv[1], 0);
+    say("write %s", shmx_status_name(status));
+    shmx_close(&shm);
+    say("stat %s", shmx_status_name(shmx_stat(argv[1], &info)));
+    status = shmx_create(&shm, argv[1], SIZE, 0);
+    say("create %s", shmx_status_name(status));
+    say("unlink %s", shmx_status_name(shmx_unlink(argv[1])));
+    must(shmx_prune(NULL) == SHMX_OK);
+    return 0;
+}
+
+static void stranger_gets(unsigned flags, mode_t mask, const char *const expected[5])
+{
+    static const char *const words[] = {"read", "write", "stat", "create", "unlink"};
+    const char *name = test_name();
+    shmx *shm, *other;
+    mode_t before = umask(mask);
+    assert_ok(shmx_create(&shm, name, SIZE, flags));
+    umask(before);
+    struct test_child *child = child_start("stranger", name);
+    for (int i = 0; i < 5; i++) {
+        char line[64];
+        const char *said = child_receive(child);
+        assert_non_null(said);
+        if (strcmp(said, "skip") == 0) {
+            child_wait(child);
+            shmx_close(&shm);
+            test_skip("only root can become another user");
+        }
+        snprintf(line, sizeof line, "%s %s", words[i], expected[i]);
+        assert_string_equal(said, line);
+    }
+    assert_int_equal(child_wait(child), 0);
+    assert_ok(shmx_open(&other, name, 0)); /* it has done no harm */
+    shmx_close(&other);
+    shmx_close(&shm);
+    assert_status(shmx_open(&other, name, 0), SHMX_ENOENT);
+}
+
+static const mode_t masks[] = {0, 022, 077, 0777};
+
+#define MASKS (sizeof masks / sizeof masks[0])
+
+static void the_default_is_the_creating_user_only(void **state)
+{
+    (void)state;
+    static const char *const expected[] = {"SHMX_EACCES", "SHMX_EACCES", "SHMX_EACCES",
+                                           "SHMX_EEXIST", "SHMX_EACCES"};
+    for (size_t i = 0; i < MASKS; i++)
+        stranger_gets(0, masks[i], expected);
+}
+
+static void others_may_read_whatever_the_umask(void **state)
+{
+    (void)state;
+    static const char *const expected[] = {"SHMX_OK", "SHMX_EACCES", "SHMX_OK", "SHMX_EEXIST",
+                                           "SHMX_EACCES"};
+    for (size_t i = 0; i < MASKS; i++)
+        stranger_gets(SHMX_OTHERS_READ, masks[i], expected);
+}
+
+static void others_may_write_whatever_the_umask(void **state)
+{
+    (void)state;
+    static const char *const expected[] = {"SHMX_OK", "SHMX_OK", "SHMX_OK", "SHMX_EEXIST",
+                                           "SHMX_EACCES"};
+    for (size_t i = 0; i < MASKS; i++)
+        stranger_gets(SHMX_OTHERS_WRITE, masks[i], expected);
+}
+
+/* ---- planted ---- */
+
+/* Each call answers, and what lies there stays as it is. */
+static void is_let_be(const char *name, const char *what)
+{
+    shmx *shm;
+    shmx_info info;
+    struct stat before, after;
+    assert_int_equal(lstat(path_of(name), &before), 0);
+    if (shmx_open(&shm, name, 0) == SHMX_OK || shmx_open(&shm, name, SHMX_READ_ONLY) == SHMX_OK)
+        fail_msg("%s was opened", what);
+    assert_null(shm);
+    if (shmx_stat(name, &info) == SHMX_OK)
+        fail_msg("%s was described", what);
+    if (shmx_create(&shm, name, SIZE, 0) == SHMX_OK)
+        fail_msg("%s was replaced", what);
+    if (shmx_open_or_create(&shm, name, SIZE, 0, NULL) == SHMX_OK)
+        fail_msg("%s was opened or replaced", what);
+    assert_ok(shmx_prune(NULL));
+    assert_int_equal(lstat(path_of(name), &after), 0);
+    assert_int_equal(after.st_ino, before.st_ino);
+    assert_int_equal(after.st_size, before.st_size);
+}
+
+static void a_directory_is_let_be(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    assert_int_equal(mkdir(path_of(name), 0700), 0);
+    is_let_be(name, "a directory");
+    rmdir(path_of(name));
+}
+
+static void a_pipe_is_let_be(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    assert_int_equal(mkfifo(path_of(name), 0600), 0);
+    is_let_be(name, "a pipe");
+    unlink(path_of(name));
+}
+
+static void a_link_is_not_followed(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    char target[] = "shmx-link-XXXXXX";
+    int fd = mkstemp(target);
+    assert_true(fd >= 0 && write(fd, "do not touch", 12) == 12);
+    char *full = realpath(target, NULL);
+    assert_non_null(full);
+    assert_int_equal(symlink(full, path_of(name)), 0);
+    is_let_be(name, "a link");
+    struct stat facts;
+    assert_int_equal(stat(full, &facts), 0);
+    assert_int_equal(facts.st_size, 12);
+    unlink(path_of(name));
+    unlink(full);
+    free(full);
+    close(fd);
+}
+
+static void an_empty_object_is_let_be(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    int fd = open(path_of(name), O_RDWR | O_CREAT | O_EXCL, 0600);
+    assert_true(fd >= 0);
+    is_let_be(name, "an empty object");
+    close(fd);
+    unlink(path_of(name));
+}
+
+static void a_device_is_let_be(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    if (mknod(path_of(name), S_IFCHR | 0600, (1 << 8) | 3) != 0) /* /dev/null */
+        test_skip("only root can make devices");
+    is_let_be(name, "a device");
+    unlink(path_of(name));
+}
+
+/* ---- a full one ---- */
+
+static int fill(const char *name, size_t size, unsigned flags)
+{
+    shmx *shm;
+    int status = shmx_create(&shm, name, size, flags);
+    if (status == SHMX_OK) {
+        memset(shmx_data(shm), 1, size); /* every page is there: no SIGBUS */
+        shmx_close(&shm);
+    }
+    return status;
+}
+
+static uint64_t room(void)
+{
+    struct statvfs facts;
+    must(statvfs(SHM, &facts) == 0);
+    return (uint64_t)facts.f_bavail * facts.f_frsize;
+}
+
+/* In a mount name space of its own, where /dev/shm is 1 MiB small. */
+PART(squeezed)
+{
+    (void)argv;
+    must(argc == 1);
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("tmpfs", SHM, "tmpfs", 0, "size=1m") != 0) {
+        say("skip");
+        return 0;
+    }
+    uint64_t before = room();
+    static const unsigned ways[] = {0, SHMX_PREFAULT, SHMX_PERSISTENT, SHMX_RAW};
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        must(fill("much", 4 << 20, ways[i]) == SHMX_ENOSPC);
+        must(room() == before); /* nothing is left */
+        must(shmx_unlink("much") == SHMX_ENOENT);
+        must(fill("little", 512 << 10, ways[i]) == SHMX_OK);
+        shmx_unlink("little");
+        must(room() == before);
+    }
+    shmx *shm;
+    must(shmx_create(&shm, "half", 600 << 10, 0) == SHMX_OK);
+    must(fill("half-too", 600 << 10, 0) == SHMX_ENOSPC);
+    must(fill("", 600 << 10, 0) == SHMX_ENOSPC);
+    memset(shmx_data(shm), 1, shmx_size(shm));
+    shmx_close(&shm);
+    must(fill("half-too", 600 << 10, 0) == SHMX_OK);
+    must(room() == before);
+    say("good");
+    return 0;
+}
+
+static void a_full_one_is_enospc_at_create_and_never_a_fault(void **state)
+{
+    (void)state;
+    struct test_child *child = child_start("squeezed");
+    const char *said = child_receive(child);
+    bool skipped = said != NULL && strcmp(said, "skip") == 0;
+    if (!skipped) {
+        assert_non_null(said);
+        assert_string_equal(said, "good");
+    }
+    assert_int_equal(child_wait(child), 0);
+    if (skipped)
+        test_skip("only root can mount a small one");
+}
+
+static const struct test_part parts[] = {
+    {"stranger", part_stranger}, {"squeezed", part_squeezed}, {NULL, NULL}};
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(the_default_is_the_creating_user_only),
+    cmocka_unit_test(others_may_read_whatever_the_umask),
+    cmocka_unit_test(others_may_write_whatever_the_umask),
+    cmocka_unit_test(a_directory_is_let_be),
+    cmocka_unit_test(a_pipe_is_let_be),
+    cmocka_unit_test(a_link_is_not_followed),
+    cmocka_unit_test(an_empty_object_is_let_be),
+    cmocka_unit_test(a_device_is_let_be),
+    cmocka_unit_test(a_full_one_is_enospc_at_create_and_never_a_fault),
+};
+
+TEST_MAIN(tests, parts)
