@@ -12,6 +12,7 @@ Segment names get an ending of their own, so that runs do not disturb each other
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -136,6 +137,11 @@ def main():
             for name, text in page.files.items():
                 with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                     file.write(text)
+            absent = {compiler_of(name)[0] for name in page.files if not name.endswith((".h", ".py"))}
+            absent = {compiler for compiler in absent if shutil.which(compiler) is None}
+            if absent:
+                print("left out", os.path.basename(path) + ": there is no", *absent)
+                continue
             built = True
             for name in page.files:
                 if not name.endswith((".h", ".py")):

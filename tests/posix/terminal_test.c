@@ -26,7 +26,9 @@ struct terminal {
 static void terminal_open(struct terminal *terminal)
 {
     terminal->ours = posix_openpt(O_RDWR | O_NOCTTY);
-    must(terminal->ours >= 0 && grantpt(terminal->ours) == 0 && unlockpt(terminal->ours) == 0);
+    if (terminal->ours < 0)
+        test_skip("this system has no terminals to give");
+    must(grantpt(terminal->ours) == 0 && unlockpt(terminal->ours) == 0);
     terminal->its = open(ptsname(terminal->ours), O_RDWR | O_NOCTTY);
     must(terminal->its >= 0);
     struct winsize size = {.ws_row = 10, .ws_col = 100};
