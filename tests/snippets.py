@@ -115,7 +115,8 @@ def run(group, folder):
         running.append(start(name, folder))
         deadline = time.monotonic() + START
         # The first of several makes the segment that the others want.
-        while len(group) > 1 and not segments() and time.monotonic() < deadline:
+        while (name == group[0] != group[-1] and not segments() and time.monotonic() < deadline
+               and running[0].poll() is None):
             time.sleep(0.01)
     good = True
     for program in running:
