@@ -37,7 +37,8 @@ static int open_name(const char *name, unsigned flags, int *fd)
     char path[SHMX_NAME_MAX + 2] = "/";
     memcpy(path + 1, name, strlen(name) + 1);
     int access = (flags & SHMX_READ_ONLY) != 0 ? O_RDONLY : O_RDWR;
-    *fd = shm_open(path, access | O_NONBLOCK, 0); /* a pipe that is planted there is not waited for */
+    /* A pipe that is planted there is not waited for. */
+    *fd = shm_open(path, access | O_NONBLOCK, 0);
     return *fd >= 0 ? SHMX_OK : shmx_posix_error(errno);
 }
 
