@@ -276,7 +276,7 @@ static bool die_in_scene(int index, long step)
     static const struct scene plain = {.act = ""};
     const struct scene *scene = &scenes[index];
     const char *name = test_name();
-    char number[16], at[16];
+    char number[16], at[24];
     const void *seen;
     shmx *shm;
     shmx_queue *queue, *other;
