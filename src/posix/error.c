@@ -18,6 +18,8 @@ void shmx_os_set_error(int number)
 int shmx_posix_error(int number)
 {
     last_error = number;
+    if (number == ENOTSUP) /* on some systems the same number as one below */
+        return SHMX_ENOTSUP;
     switch (number) {
     case EACCES:
     case EPERM:
