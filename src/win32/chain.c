@@ -275,7 +275,7 @@ static bool taken(const struct shmx_win32_chain *chain, uint32_t generation)
     return probe(chain, generation, SECTION_MAP_READ) != SHMX_ENOENT;
 }
 
-static bool sealed(const struct shmx_win32_chain *chain, uint32_t generation)
+static bool is_sealed(const struct shmx_win32_chain *chain, uint32_t generation)
 {
     return probe(chain, generation, SHMX_WIN32_SEALED_RIGHTS) == SHMX_OK &&
            probe(chain, generation, SECTION_QUERY | SECTION_MAP_READ) == SHMX_EACCES;
@@ -297,7 +297,7 @@ static int settle(const struct shmx_win32_chain *chain, uint32_t generation, uns
 int shmx_win32_chain_settle(const struct shmx_win32_chain *chain, uint32_t generation,
                             unsigned flags)
 {
-    return settle(chain, generation, flags, sealed);
+    return settle(chain, generation, flags, is_sealed);
 }
 
 /* SHMX_EEXIST: something is there, whoever may open it. */
