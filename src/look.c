@@ -10,7 +10,7 @@
 static int describe(const char *name, shmx_info *info, unsigned flags)
 {
     struct shmx_os_object object = {0};
-    int status = shmx_os_object_open(&object, name, SHMX_READ_ONLY | flags);
+    int status = shmx_os_object_open(&object, name, SHMX_READ_ONLY | SHMX_OS_LOOK | flags);
     if (status != SHMX_OK)
         return status;
     memset(info, 0, sizeof *info);
@@ -23,7 +23,7 @@ static int describe(const char *name, shmx_info *info, unsigned flags)
         info->flags = object.label.flags;
     }
     status = shmx_os_object_usage(&object, &info->footprint, &info->users);
-    if (info->users > 0)
+    if (info->users > 0 && !object.guest)
         info->users--; /* ourselves */
     shmx_os_object_close(&object);
     return status;

@@ -43,6 +43,7 @@ struct shmx_os_object {
     unsigned char *data;          /* the mapping, page-aligned */
     size_t length;                /* bytes mapped; for a foreign object what the system says */
     bool read_only;               /* mapped without write access */
+    bool guest;                   /* opened with SHMX_OS_LOOK, and no user: keeps nothing alive */
     struct shmx_control *control; /* the end of the mapping; NULL if foreign or raw */
     struct shmx_label label;      /* private, checked copy of control->label */
     _Atomic uint32_t owner;       /* token of this attachment in this process, 0: none yet */
@@ -62,6 +63,10 @@ int shmx_os_object_create(struct shmx_os_object *object, const char *name, size_
 /* For shmx_os_object_open: only look. What is not ready is SHMX_EAGAIN at once, and what is dead is
  * SHMX_ENOENT and stays where it is. */
 #define SHMX_OS_NOWAIT 0x80000000u
+
+/* For shmx_os_object_open with SHMX_READ_ONLY: for a look at label and usage. Where the system can,
+ * the object is a guest, so that a look is never what keeps a segment alive. */
+#define SHMX_OS_LOOK 0x40000000u
 
 /* Attach to what has that name: SHMX_READ_ONLY, SHMX_RAW and SHMX_PREFAULT count in
  * flags. A segment whose users

@@ -23,7 +23,7 @@ struct listing {
 static bool is_dead(const char *name)
 {
     struct shmx_os_object object = {0};
-    int status = shmx_os_object_open(&object, name, SHMX_READ_ONLY | SHMX_OS_NOWAIT);
+    int status = shmx_os_object_open(&object, name, SHMX_READ_ONLY | SHMX_OS_LOOK | SHMX_OS_NOWAIT);
     if (status == SHMX_OK)
         shmx_os_object_close(&object);
     return status == SHMX_ENOENT;

@@ -22,7 +22,7 @@ void shmx_posix_heir_make(struct shmx_os_object *object)
         *heir = -1; /* out of descriptors: the child shares the parent's */
         return;
     }
-    if (object->control != NULL)
+    if (object->control != NULL && !object->guest)
         shmx_ofd_set(*heir, F_RDLCK, LOCK_USER, 1);
 }
 

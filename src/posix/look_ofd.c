@@ -91,12 +91,12 @@ static int users_count(const struct users *users, const struct user *wanted)
 }
 
 /* -1: it cannot be told. */
-static int count_users(const struct stat *facts)
+static int count_users(const struct stat *facts, bool guest)
 {
     const struct user wanted = {facts->st_dev, facts->st_ino};
     struct users now;
     if (listed != NULL)
-        return users_count(listed, &wanted) + 1; /* the caller's attachment came later */
+        return users_count(listed, &wanted) + !guest; /* the caller's attachment came later */
     if (!users_read(&now))
         return -1;
     int count = users_count(&now, &wanted);
@@ -138,6 +138,6 @@ int shmx_os_object_usage(struct shmx_os_object *object, uint64_t *footprint, int
     if (fstat(object->os.fd, &facts) != 0)
         return shmx_posix_error(errno);
     *footprint = (uint64_t)facts.st_blocks * 512;
-    *users = object->control != NULL ? count_users(&facts) : -1;
+    *users = object->control != NULL ? count_users(&facts, object->guest) : -1;
     return SHMX_OK;
 }

@@ -308,7 +308,7 @@ static int become_user(int fd, const char *name, unsigned flags, bool *counted)
     default:
         break;
     }
-    if ((flags & SHMX_RAW) != 0)
+    if ((flags & (SHMX_RAW | SHMX_OS_LOOK)) != 0)
         return SHMX_OK; /* a guest: its lifetime is the system's own */
     int error = shmx_ofd_set(fd, F_RDLCK, LOCK_USER, 1);
     if (error == EAGAIN || error == EACCES)
@@ -365,10 +365,11 @@ int shmx_ofd_open(struct shmx_os_object *object, int fd, const char *name, unsig
 {
     start(object, fd);
     bool counted = true;
+    object->guest = (flags & SHMX_OS_LOOK) != 0;
     int status = name != NULL ? become_user(fd, name, flags, &counted) : SHMX_OK;
     if (status == SHMX_OK)
         status = look_inside(object, fd, name, flags);
-    if (status == SHMX_OK && object->control != NULL && !counted) {
+    if (status == SHMX_OK && object->control != NULL && !counted && !object->guest) {
         status = SHMX_EAGAIN; /* it became ours between two looks: replaced, look again */
         munmap(object->data, object->length);
     }
@@ -402,7 +403,7 @@ int shmx_os_object_open(struct shmx_os_object *object, const char *name, unsigne
 
 static bool transient(const struct shmx_os_object *object)
 {
-    return object->control != NULL && object->label.name_length != 0 &&
+    return object->control != NULL && !object->guest && object->label.name_length != 0 &&
            (object->label.flags & SHMX_PERSISTENT) == 0;
 }
 

@@ -260,8 +260,48 @@ static void a_full_one_is_enospc_at_create_and_never_a_fault(void **state)
         test_skip("only root can mount a small one");
 }
 
-static const struct test_part parts[] = {
-    {"stranger", part_stranger}, {"squeezed", part_squeezed}, {NULL, NULL}};
+/* ---- looking ---- */
+
+/* Looks at a name again and again. */
+PART(looker)
+{
+    (void)argc;
+    (void)argv;
+    say("ready");
+    const char *name = hear();
+    must(name != NULL);
+    for (int i = 0; i < 3000; i++) {
+        shmx_info info;
+        int status = shmx_stat(name, &info);
+        must(status == SHMX_OK || status == SHMX_ENOENT || status == SHMX_EAGAIN);
+        must(status != SHMX_OK || (info.size == 64 && !info.foreign));
+    }
+    say("done");
+    return 0;
+}
+
+/* Who looks is never the last user, nor in the way of the next. */
+static void a_look_at_the_end_changes_nothing(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    struct test_child *child = child_start("looker");
+    child_expect(child, "ready");
+    child_send(child, name);
+    for (int i = 0; i < 1000; i++) {
+        shmx *shm;
+        assert_ok(shmx_create(&shm, name, 64, 0));
+        shmx_close(&shm);
+        assert_status(shmx_open(&shm, name, 0), SHMX_ENOENT);
+    }
+    child_expect(child, "done");
+    assert_int_equal(child_wait(child), 0);
+}
+
+static const struct test_part parts[] = {{"stranger", part_stranger},
+                                         {"squeezed", part_squeezed},
+                                         {"looker", part_looker},
+                                         {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_default_is_the_creating_user_only),
@@ -272,6 +312,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_link_is_not_followed),
     cmocka_unit_test(an_empty_object_is_let_be),
     cmocka_unit_test(a_device_is_let_be),
+    cmocka_unit_test(a_look_at_the_end_changes_nothing),
     cmocka_unit_test(a_full_one_is_enospc_at_create_and_never_a_fault),
 };
 
