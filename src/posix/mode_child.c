@@ -47,10 +47,10 @@ static int make_in_child(const char *path, mode_t mode)
         mmap(NULL, sizeof *error, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
     if (error == MAP_FAILED)
         return errno;
-    *error = EIO; /* if the child is killed */
-    pid_t child = vfork();
+    *error = EIO;          /* if the child is killed */
+    pid_t child = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork)
     if (child == 0)
-        make_and_end(path, mode, error);
+        make_and_end(path, mode, error); // NOLINT(clang-analyzer-unix.Vfork)
     int result = child < 0 ? errno : 0;
     while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
         ;

@@ -190,12 +190,12 @@ static enum verdict judge(const struct shmx_lockfile_name *file, const char *nam
     if (status != SHMX_OK)
         return fail(out, status);
     enum verdict verdict = VERDICT_LIVE;
-    if (found->owner != file->owner)
+    bool live = file->record.state == LOCKFILE_LIVE;
+    /* A neighbour's object; or another program has unlinked ours and made its own. */
+    if (found->owner != file->owner || (live && found->kind == SHMX_CONTROL_NONE))
         verdict = VERDICT_ALIEN;
-    else if (file->record.state != LOCKFILE_LIVE)
+    else if (!live)
         verdict = half_made(file, found) ? VERDICT_NONE : VERDICT_ALIEN;
-    else if (found->kind == SHMX_CONTROL_NONE)
-        verdict = VERDICT_ALIEN; /* another program has unlinked ours and made its own */
     else if (!called(found, name) || found->label.id != file->record.id)
         verdict = fail(out, SHMX_EPROTO);
     if (verdict == VERDICT_LIVE)
