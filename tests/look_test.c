@@ -8,7 +8,7 @@
 
 #include "system.h"
 
-#define MANY 200
+#define MANY 100
 
 PART(user) /* NAME */
 {
@@ -27,7 +27,7 @@ PART(restless)
     (void)argc;
     (void)argv;
     say("ready");
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 400; i++) {
         shmx *shm;
         must(shmx_create(&shm, test_name(), 4096, 0) == SHMX_OK);
         shmx_close(&shm);
@@ -222,7 +222,7 @@ static void what_comes_and_goes_disturbs_no_listing(void **state)
     (void)state;
     struct test_child *child = child_start("restless");
     child_expect(child, "ready");
-    for (int i = 0; i < 50; i++)
+    for (int i = 0; i < 20; i++)
         assert_int_equal(shmx_list(sane, NULL), 0);
     child_expect(child, "done");
     assert_int_equal(child_wait(child), 0);
