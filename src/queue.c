@@ -9,13 +9,11 @@
  * the record as one's own, copy, and mark it again. */
 #define COPY_LOCKED 1024
 
-/* Looks that make a find a close one, how many of them make a stream, and how long to stay away
+/* Looks that make a find a close one, how many of these make a stream, and how long to stay away
  * then: about half a microsecond. */
-#ifndef LOOKS_CLOSE
 #define LOOKS_CLOSE 10
 #define CLOSE_ENOUGH 3
 #define AWAY 20
-#endif
 
 /* ---- opening ---- */
 
@@ -106,12 +104,37 @@ size_t shmx_queue_max_message(const shmx_queue *queue)
  * failure. `ask`: find out whether those who are in the way are dead. */
 struct job {
     const void *message; /* send */
-    void *buffer;        /* receive; NULL: leave it where it is */
+    void *buffer;        /* receive */
     size_t size;         /* of either */
     struct queue_own own;
     uint32_t head; /* receive: before anything was done */
     struct queue_wait wait;
 };
+
+/* Field by field: what need not be written is not, in a call that takes a few nanoseconds. */
+static inline void job_begin(struct job *job, size_t size, int timeout_ms)
+{
+    job->size = size;
+    job->wait.timeout_ms = timeout_ms;
+    job->wait.begun = false;
+    job->wait.slept = false;
+}
+
+/* Messages are short more often than not, and a call costs more than to copy one. */
+static inline void copy_bytes(void *to, const void *from, size_t size)
+{
+    unsigned char *target = to;
+    const unsigned char *source = from;
+    if (size < 8 || size > 64) {
+        if (size != 0)
+            memcpy(target, source, size);
+        return;
+    }
+    /* Eight at a time, and the last eight again. */
+    for (size_t done = 0; done + 8 < size; done += 8)
+        memcpy(target + done, source + done, 8);
+    memcpy(target + size - 8, source + size - 8, 8);
+}
 
 struct direction {
     int (*attempt)(shmx_queue *queue, struct job *job, bool ask);
@@ -133,8 +156,9 @@ static bool nothing_there(shmx_queue *queue)
     if (next >= queue->capacity)
         return false;
     queue->watch = &queue_at(queue, next)->state;
-    queue->watch_value = STATE_EMPTY;
-    return atomic_load_explicit(queue->watch, memory_order_relaxed) == STATE_EMPTY &&
+    queue->watch_value = atomic_load_explicit(queue->watch, memory_order_relaxed);
+    bool reserved = (queue->watch_value & STATE_KIND) == STATE_RESERVED;
+    return (queue->watch_value == STATE_EMPTY || reserved) &&
            atomic_load_explicit(&side->returned, memory_order_relaxed) == 0;
 }
 
@@ -202,18 +226,17 @@ static int wait_for(shmx_queue *queue, struct job *job, const struct direction *
     return status;
 }
 
-static int run(shmx_queue *queue, struct job *job, const struct direction *direction)
+/* Go on after a first attempt that did not succeed. */
+static int persist(shmx_queue *queue, struct job *job, const struct direction *direction,
+                   int status)
 {
-    int status = direction->attempt(queue, job, false);
-    if (status == SHMX_OK)
-        return SHMX_OK;
     if (status == QUEUE_NOTHING || status == QUEUE_AGAIN)
         status = wait_for(queue, job, direction, status);
     if (job->wait.slept && !direction->producer)
         pass_the_word(queue);
     if (status == SHMX_EPROTO || status == SHMX_EMSGSIZE)
         return shmx_refuse(status);
-    return shmx_report(status);
+    return status == SHMX_OK ? SHMX_OK : shmx_report(status);
 }
 
 /* ---- producers ---- */
@@ -247,8 +270,23 @@ static int collect(shmx_queue *queue, struct queue_wait *wait)
     return status == QUEUE_NOTHING || status == QUEUE_AGAIN ? SHMX_OK : status;
 }
 
+/* The usual case of shmx_queue_room: there is room where the tail is, as far as is known. */
+static inline bool room_at_tail(const shmx_queue *queue, uint32_t units, uint32_t *place)
+{
+    const struct queue_side *side = &queue->header->producers;
+    /* Relaxed: the lock is held. */
+    uint32_t tail = atomic_load_explicit(&side->place, memory_order_relaxed);
+    uint32_t head = atomic_load_explicit(&side->edge, memory_order_relaxed);
+    *place = tail;
+    if (tail >= queue->capacity || head >= queue->capacity)
+        return false;
+    uint32_t end = head > tail ? head : queue->capacity;
+    return units < end - tail &&
+           atomic_load_explicit(&queue_at(queue, tail)->state, memory_order_relaxed) == STATE_EMPTY;
+}
+
 /* Take the producers' lock and find room. */
-static int room_lock(shmx_queue *queue, struct job *job, bool ask, uint32_t *place)
+static inline int room_lock(shmx_queue *queue, struct job *job, bool ask, uint32_t *place)
 {
     struct queue_side *side = &queue->header->producers;
     int status = ask ? collect(queue, &job->wait) : SHMX_OK;
@@ -258,14 +296,17 @@ static int room_lock(shmx_queue *queue, struct job *job, bool ask, uint32_t *pla
     if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
         return status;
     STEP();
-    status = shmx_queue_room(queue, queue_units((uint32_t)job->size), place);
+    uint32_t units = queue_units((uint32_t)job->size);
+    if (room_at_tail(queue, units, place))
+        return SHMX_OK;
+    status = shmx_queue_room(queue, units, place);
     if (status != SHMX_OK)
         shmx_queue_unlock(queue, side);
     return status;
 }
 
 /* Show a record at the tail; its message, if it is one, has been written. */
-static void append(shmx_queue *queue, uint32_t place, uint32_t size, uint32_t state)
+static inline void append(shmx_queue *queue, uint32_t place, uint32_t size, uint32_t state)
 {
     struct queue_record *record = queue_at(queue, place);
     uint32_t end = queue_behind(queue, place, queue_units(size));
@@ -281,14 +322,13 @@ static void append(shmx_queue *queue, uint32_t place, uint32_t size, uint32_t st
     atomic_store_explicit(&queue->header->producers.place, end, memory_order_relaxed);
 }
 
-static int attempt_send(shmx_queue *queue, struct job *job, bool ask)
+static inline int attempt_send(shmx_queue *queue, struct job *job, bool ask)
 {
     uint32_t place;
     int status = room_lock(queue, job, ask, &place);
     if (status != SHMX_OK)
         return status;
-    if (job->size != 0)
-        memcpy(queue_message(queue, place), job->message, job->size);
+    copy_bytes(queue_message(queue, place), job->message, job->size);
     append(queue, place, (uint32_t)job->size, STATE_COMMITTED);
     queue_unlock_tell(queue, &queue->header->producers);
     return SHMX_OK;
@@ -386,8 +426,11 @@ static int send_check(const shmx_queue *queue, size_t size, int timeout_ms)
 
 static int reserve(shmx_queue *queue, size_t size, struct queue_own *own, int timeout_ms)
 {
-    struct job job = {.size = size, .wait = {.timeout_ms = timeout_ms}};
-    int status = run(queue, &job, &reserving);
+    struct job job;
+    job_begin(&job, size, timeout_ms);
+    int status = attempt_reserve(queue, &job, false);
+    if (status != SHMX_OK)
+        status = persist(queue, &job, &reserving, status);
     if (status == SHMX_OK)
         *own = job.own;
     return status;
@@ -417,8 +460,11 @@ int shmx_queue_send(shmx_queue *queue, const void *message, size_t size, int tim
         return shmx_refuse(status);
     if (size > COPY_LOCKED)
         return send_long(queue, message, size, timeout_ms);
-    struct job job = {.message = message, .size = size, .wait = {.timeout_ms = timeout_ms}};
-    return run(queue, &job, &sending);
+    struct job job;
+    job_begin(&job, size, timeout_ms);
+    job.message = message;
+    status = attempt_send(queue, &job, false);
+    return status == SHMX_OK ? SHMX_OK : persist(queue, &job, &sending, status);
 }
 
 int shmx_queue_reserve(shmx_queue *queue, size_t size, void **message, int timeout_ms)
@@ -458,8 +504,25 @@ static void find_unlock(shmx_queue *queue, const struct job *job)
         shmx_queue_unlock(queue, side);
 }
 
+/* The usual case of shmx_queue_find: there is a message at `next`, and none has come back. */
+static inline bool message_at_next(const shmx_queue *queue, struct queue_own *found)
+{
+    const struct queue_side *side = &queue->header->consumers;
+    /* Relaxed: the lock is held; a message that comes back now is found the next time. */
+    uint32_t next = atomic_load_explicit(&side->place, memory_order_relaxed);
+    if (atomic_load_explicit(&side->returned, memory_order_relaxed) != 0 || next >= queue->capacity)
+        return false;
+    struct queue_record *record = queue_at(queue, next);
+    /* Acquire: the message and its size were written before. */
+    if (atomic_load_explicit(&record->state, memory_order_acquire) != STATE_COMMITTED)
+        return false;
+    found->place = next;
+    found->size = atomic_load_explicit(&record->size, memory_order_relaxed);
+    return found->size <= QUEUE_MESSAGE_MAX && queue_units(found->size) <= queue->capacity - next;
+}
+
 /* Take the consumers' lock and find a message. */
-static int find_lock(shmx_queue *queue, struct job *job, bool ask)
+static inline int find_lock(shmx_queue *queue, struct job *job, bool ask)
 {
     struct queue_side *side = &queue->header->consumers;
     if (!ask && nothing_there(queue))
@@ -472,6 +535,8 @@ static int find_lock(shmx_queue *queue, struct job *job, bool ask)
     if (status == SHMX_EOWNERDEAD)
         atomic_store_explicit(&side->returned, 1, memory_order_relaxed);
     job->head = atomic_load_explicit(&side->edge, memory_order_relaxed);
+    if (!ask && message_at_next(queue, &job->own))
+        return SHMX_OK;
     status = shmx_queue_find(queue, ask, &job->own);
     if (status != SHMX_OK)
         find_unlock(queue, job);
@@ -493,36 +558,43 @@ static int take(shmx_queue *queue, struct job *job)
     return status;
 }
 
+/* A message was copied, and there are others between head and next. */
+static int copied_beside_others(shmx_queue *queue, const struct queue_own *found)
+{
+    int status = shmx_queue_pass(queue, found);
+    if (status != SHMX_OK)
+        return status;
+    /* Release: as in copy. */
+    atomic_store_explicit(&queue_at(queue, found->place)->state, STATE_FREE, memory_order_release);
+    STEP();
+    return shmx_queue_advance(queue);
+}
+
 /* Copy it, and make room of it. A consumer that dies before its record is before `next` has not
  * taken it; one that dies before it is free has given it back. */
-static int copy(shmx_queue *queue, struct job *job)
+static inline int copy(shmx_queue *queue, struct job *job)
 {
     struct queue_side *side = &queue->header->consumers;
     uint32_t place = job->own.place;
-    if (job->own.size != 0)
-        memcpy(job->buffer, queue_message(queue, place), job->own.size);
+    copy_bytes(job->buffer, queue_message(queue, place), job->own.size);
     STEP();
-    int status = shmx_queue_pass(queue, &job->own);
-    if (status == SHMX_OK) {
-        /* Relaxed: the lock is held. */
-        if (atomic_load_explicit(&side->edge, memory_order_relaxed) == place) {
-            uint32_t end = queue_behind(queue, place, queue_units(job->own.size));
-            /* Release: the message was copied before its room is another's. */
-            atomic_store_explicit(&side->edge, end, memory_order_release);
-            STEP();
-        } else {
-            atomic_store_explicit(&queue_at(queue, place)->state, STATE_FREE, memory_order_release);
-            STEP();
-        }
-        if (atomic_load_explicit(&side->edge, memory_order_relaxed) !=
-            atomic_load_explicit(&side->place, memory_order_relaxed))
-            status = shmx_queue_advance(queue);
+    /* Relaxed loads: the lock is held. */
+    bool oldest = atomic_load_explicit(&side->edge, memory_order_relaxed) == place;
+    int status = SHMX_OK;
+    if (oldest && atomic_load_explicit(&side->place, memory_order_relaxed) == place) {
+        uint32_t end = queue_behind(queue, place, queue_units(job->own.size));
+        atomic_store_explicit(&side->place, end, memory_order_relaxed);
+        STEP();
+        /* Release: the message was copied before its room is another's. */
+        atomic_store_explicit(&side->edge, end, memory_order_release);
+    } else {
+        status = copied_beside_others(queue, &job->own);
     }
     queue_unlock_tell(queue, side);
     return status;
 }
 
-static int attempt_receive(shmx_queue *queue, struct job *job, bool ask)
+static inline int attempt_receive(shmx_queue *queue, struct job *job, bool ask)
 {
     int status = find_lock(queue, job, ask);
     if (status != SHMX_OK)
@@ -574,8 +646,12 @@ int shmx_queue_receive(shmx_queue *queue, void *buffer, size_t capacity, size_t 
 {
     if (queue == NULL || (buffer == NULL && capacity != 0) || timeout_ms < SHMX_FOREVER)
         return shmx_refuse(SHMX_EINVAL);
-    struct job job = {.buffer = buffer, .size = capacity, .wait = {.timeout_ms = timeout_ms}};
-    int status = run(queue, &job, &receiving);
+    struct job job;
+    job_begin(&job, capacity, timeout_ms);
+    job.buffer = buffer;
+    int status = attempt_receive(queue, &job, false);
+    if (status != SHMX_OK)
+        status = persist(queue, &job, &receiving, status);
     if (size != NULL)
         *size = status == SHMX_OK || status == SHMX_EMSGSIZE ? job.own.size : 0;
     if (status != SHMX_OK || job.own.size <= COPY_LOCKED)
@@ -592,8 +668,11 @@ int shmx_queue_peek(shmx_queue *queue, const void **message, size_t *size, int t
     if (queue == NULL || message == NULL || owned(queue, &queue->taken) ||
         timeout_ms < SHMX_FOREVER)
         return shmx_refuse(SHMX_EINVAL);
-    struct job job = {.wait = {.timeout_ms = timeout_ms}};
-    int status = run(queue, &job, &peeking);
+    struct job job;
+    job_begin(&job, 0, timeout_ms);
+    int status = attempt_peek(queue, &job, false);
+    if (status != SHMX_OK)
+        status = persist(queue, &job, &peeking, status);
     if (status != SHMX_OK)
         return status;
     queue->taken = job.own;
