@@ -4,7 +4,7 @@
  *
  * A waiter reads the number while it holds the mutex, so a signal that follows a change made under
  * the mutex comes with a later number, and the waiter does not sleep or is woken. A waiter that
- * was woken and killed took the signal with it only until the others, after a slice at most, see
+ * was woken and killed took the signal with it only until the others, within a second, see
  * for themselves that the number is another: they return, as early returns are allowed. The same
  * holds for a signaller killed between the number and the wake. A waiter killed asleep leaves
  * `waiters` too high, which costs signallers a call of the system and nothing else.
@@ -28,10 +28,11 @@ static uint32_t sequence_of(const struct cond *cond)
 static int sleep_until_signal(shmx *shm, struct cond *cond, uint32_t sequence, int64_t deadline)
 {
     int status = SHMX_OK;
+    int round = 0;
     if (deadline != SHMX_DEADLINE_PAST && shmx_spin(&cond->sequence, sequence))
         return SHMX_OK;
     while (status == SHMX_OK && sequence_of(cond) == sequence)
-        status = shmx_sleep(&shm->object, &cond->sequence, sequence, deadline);
+        status = shmx_sleep_round(&shm->object, &cond->sequence, sequence, deadline, &round);
     return status == SHMX_ETIMEDOUT && sequence_of(cond) != sequence ? SHMX_OK : status;
 }
 

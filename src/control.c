@@ -22,12 +22,28 @@ struct shmx_control *shmx_control_at(void *mapping, size_t length)
     return (struct shmx_control *)((unsigned char *)mapping + length - SHMX_CONTROL_SIZE);
 }
 
+uint32_t shmx_label_sum(const struct shmx_label *label)
+{
+    struct shmx_label blank = *label;
+    uint64_t words[sizeof blank / sizeof(uint64_t)];
+    memset(blank.magic, 0, sizeof blank.magic);
+    blank.check = 0;
+    memcpy(words, &blank, sizeof blank);
+    uint64_t hash = 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
+    return (uint32_t)hash;
+}
+
 void shmx_control_write(void *mapping, size_t length, const struct shmx_label *label)
 {
     struct shmx_control *control = shmx_control_at(mapping, length);
     assert(control != NULL);
     struct shmx_label unmarked = *label;
     memset(unmarked.magic, 0, sizeof unmarked.magic);
+    unmarked.check = shmx_label_sum(label);
     control->label = unmarked;
     atomic_store_explicit(&control->state, SHMX_STATE_LIVE, memory_order_relaxed);
     /* The magic comes last: on systems where others can already see the mapping, who finds it
@@ -36,8 +52,11 @@ void shmx_control_write(void *mapping, size_t length, const struct shmx_label *l
     memcpy(control->label.magic, SHMX_MAGIC, sizeof control->label.magic);
 }
 
+/* Return whether all but the magic is as it must be. */
 static bool label_holds(const struct shmx_label *label, uint64_t length, const char *name)
 {
+    if (label->check != shmx_label_sum(label))
+        return false;
     if (label->version != SHMX_LAYOUT_VERSION || label->byte_order != SHMX_BYTE_ORDER)
         return false;
     if (label->size == 0 || label->size > length - SHMX_CONTROL_SIZE)
@@ -54,18 +73,25 @@ static bool label_holds(const struct shmx_label *label, uint64_t length, const c
 enum shmx_control_kind shmx_label_check(const struct shmx_label *label, uint64_t length,
                                         const char *name)
 {
-    if (memcmp(label->magic, SHMX_MAGIC, sizeof label->magic) != 0)
-        return SHMX_CONTROL_NONE;
-    return label_holds(label, length, name) ? SHMX_CONTROL_GOOD : SHMX_CONTROL_DAMAGED;
+    static const uint8_t none[sizeof label->magic];
+    bool holds = label_holds(label, length, name);
+    if (memcmp(label->magic, SHMX_MAGIC, sizeof label->magic) == 0)
+        return holds ? SHMX_CONTROL_GOOD : SHMX_CONTROL_DAMAGED;
+    /* All zeros: it is being made, or was never meant to be one. */
+    bool made = memcmp(label->magic, none, sizeof none) != 0;
+    return holds && made ? SHMX_CONTROL_DAMAGED : SHMX_CONTROL_NONE;
 }
 
 enum shmx_control_kind shmx_control_check(struct shmx_label *label, const void *mapping,
                                           size_t length, const char *name)
 {
     const struct shmx_control *control = shmx_control_at((void *)mapping, length);
-    if (control == NULL || memcmp(control->label.magic, SHMX_MAGIC, sizeof label->magic) != 0)
+    if (control == NULL)
         return SHMX_CONTROL_NONE;
+    memcpy(label->magic, control->label.magic, sizeof label->magic);
     atomic_thread_fence(memory_order_acquire);
-    *label = control->label;
+    memcpy((unsigned char *)label + sizeof label->magic,
+           (const unsigned char *)&control->label + sizeof label->magic,
+           sizeof *label - sizeof label->magic);
     return shmx_label_check(label, length, name);
 }

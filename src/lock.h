@@ -58,6 +58,11 @@ bool shmx_spin_apart(const _Atomic uint32_t *word, uint32_t mask);
 int shmx_sleep(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
                int64_t deadline);
 
+/* The same for who need not look as often the longer it waits: *round counts from 0, and each of
+ * the first four rounds is twice as long as the one before. */
+int shmx_sleep_round(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
+                     int64_t deadline, int *round);
+
 /* Take the lock: SHMX_OK, SHMX_EOWNERDEAD (taken too), SHMX_EDEADLK, SHMX_ETIMEDOUT, or what the
  * system reports. The place has been checked. */
 int shmx_lock_acquire(shmx *shm, struct shmx_lock *lock, int64_t deadline);

@@ -35,6 +35,12 @@ int shmx_stat(const char *name, shmx_info *info)
     return status == SHMX_OK ? shmx_result(describe(name, info, 0)) : shmx_refuse(status);
 }
 
+/* It says nothing about the object. */
+static bool no_room(int status)
+{
+    return status == SHMX_EMFILE || status == SHMX_ENOMEM;
+}
+
 struct listing {
     int (*visit)(const shmx_info *info, void *context);
     void *context;
@@ -49,7 +55,7 @@ static int list_one(const char *name, void *context)
         return listing->visit(&info, listing->context);
     /* What went away meanwhile, or is not ours to see, is left out; but not what this process has
      * no room to look at. */
-    return status == SHMX_EMFILE || status == SHMX_ENOMEM ? status : 0;
+    return no_room(status) ? status : 0;
 }
 
 int shmx_list(int (*visit)(const shmx_info *info, void *context), void *context)
@@ -64,10 +70,10 @@ static int prune_one(const char *name, void *context)
 {
     bool removed = false;
     int *count = context;
+    int status = shmx_os_object_reap(name, &removed);
+    *count += removed;
     /* One that cannot be reaped (another user's) does not keep the rest from it. */
-    if (shmx_os_object_reap(name, &removed) == SHMX_OK && removed)
-        ++*count;
-    return 0;
+    return no_room(status) ? status : 0;
 }
 
 int shmx_prune(int *removed)

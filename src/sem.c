@@ -5,7 +5,7 @@
  * A poster adds to the count and then looks for waiters; a waiter announces itself and then looks
  * at the count. Both steps are sequentially consistent on both sides, so one sees the other. The
  * token stays in the count until somebody takes it: a waiter killed after it was woken takes
- * nothing with it, and another finds the token within a slice. A waiter killed asleep leaves
+ * nothing with it, and another finds the token within a second. A waiter killed asleep leaves
  * `waiters` too high, which costs posters a call of the system and nothing else.
  */
 #include "lock.h"
@@ -33,10 +33,11 @@ static bool take(struct sem *sem)
 static int wait_announced(shmx *shm, struct sem *sem, int64_t deadline)
 {
     int status = SHMX_OK;
+    int round = 0;
     atomic_fetch_add(&sem->waiters, 1);
     bool taken = take(sem);
     while (!taken && status == SHMX_OK) {
-        status = shmx_sleep(&shm->object, &sem->count, 0, deadline);
+        status = shmx_sleep_round(&shm->object, &sem->count, 0, deadline, &round);
         taken = take(sem);
     }
     atomic_fetch_sub(&sem->waiters, 1);

@@ -35,7 +35,8 @@ struct shmx_label {
     uint64_t creator; /* process id */
     uint32_t flags;   /* SHMX_..., as given at create */
     uint32_t name_length;
-    char name[136]; /* full name, zero-padded; "" for none */
+    char name[132]; /* full name, zero-padded; "" for none */
+    uint32_t check; /* of all the above but the magic; see shmx_label_sum */
 };
 
 enum { SHMX_STATE_LIVE = 1, SHMX_STATE_UNLINKED = 2 };
@@ -63,6 +64,7 @@ struct shmx_control {
 
 static_assert(sizeof(struct shmx_label) == 192, "layout");
 static_assert(offsetof(struct shmx_label, name) == 56, "layout");
+static_assert(offsetof(struct shmx_label, check) == 188, "layout");
 static_assert(offsetof(struct shmx_control, state) == 192, "layout");
 static_assert(offsetof(struct shmx_control, sleepers) == 248, "layout");
 static_assert(offsetof(struct shmx_control, slots) == 504, "layout");

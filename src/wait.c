@@ -95,16 +95,25 @@ bool shmx_spin_apart(const _Atomic uint32_t *word, uint32_t mask)
     return success;
 }
 
+int shmx_sleep_round(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
+                     int64_t deadline, int *round)
+{
+    int64_t now = shmx_os_now();
+    int64_t slice = SHMX_SLICE << *round;
+    *round += *round < 4;
+    if (now >= deadline)
+        return SHMX_ETIMEDOUT;
+    if (deadline - now <= slice)
+        return shmx_os_wait(object, word, expected, deadline);
+    int status = shmx_os_wait(object, word, expected, now + slice);
+    return status == SHMX_ETIMEDOUT ? SHMX_OK : status;
+}
+
 int shmx_sleep(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
                int64_t deadline)
 {
-    int64_t now = shmx_os_now();
-    if (now >= deadline)
-        return SHMX_ETIMEDOUT;
-    if (deadline - now <= SHMX_SLICE)
-        return shmx_os_wait(object, word, expected, deadline);
-    int status = shmx_os_wait(object, word, expected, now + SHMX_SLICE);
-    return status == SHMX_ETIMEDOUT ? SHMX_OK : status;
+    int round = 0;
+    return shmx_sleep_round(object, word, expected, deadline, &round);
 }
 
 static _Atomic uint32_t *bucket_of(const shmx *shm, const uint32_t *word)

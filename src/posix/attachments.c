@@ -7,6 +7,10 @@
 
 /* Readers open and close descriptors; fork is the writer. */
 static pthread_rwlock_t gate = PTHREAD_RWLOCK_INITIALIZER;
+/* Held by a fork from before it waits for the gate: readers that come then wait for it here, as
+ * some systems let readers through for ever while a writer waits. */
+static pthread_mutex_t turnstile = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic bool fork_waits;
 /* Guards the list and the tokens. Taken inside the gate. */
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct shmx_os_object *list;
@@ -17,7 +21,10 @@ static pthread_once_t handlers_once = PTHREAD_ONCE_INIT;
 
 static void before_fork(void)
 {
+    pthread_mutex_lock(&turnstile);
+    atomic_store(&fork_waits, true);
     pthread_rwlock_wrlock(&gate);
+    atomic_store(&fork_waits, false);
     pthread_mutex_lock(&list_lock);
     for (struct shmx_os_object *object = list; object != NULL; object = object->os.next)
         shmx_posix_heir_make(object);
@@ -29,6 +36,7 @@ static void after_fork_in_parent(void)
         shmx_posix_heir_drop(object);
     pthread_mutex_unlock(&list_lock);
     pthread_rwlock_unlock(&gate);
+    pthread_mutex_unlock(&turnstile);
 }
 
 static void after_fork_in_child(void)
@@ -42,6 +50,7 @@ static void after_fork_in_child(void)
     /* Not unlocked but made anew: who locked it has another thread id in the child, and glibc takes
      * an unlock by another thread for a reader's. The child has this one thread only. */
     pthread_rwlock_init(&gate, NULL);
+    pthread_mutex_unlock(&turnstile);
 }
 
 static void set_handlers(void)
@@ -52,6 +61,11 @@ static void set_handlers(void)
 void shmx_posix_gate_enter(void)
 {
     pthread_once(&handlers_once, set_handlers);
+    /* Relaxed: who does not see it yet is let through once more. */
+    if (atomic_load_explicit(&fork_waits, memory_order_relaxed)) {
+        pthread_mutex_lock(&turnstile);
+        pthread_mutex_unlock(&turnstile);
+    }
     pthread_rwlock_rdlock(&gate);
 }
 

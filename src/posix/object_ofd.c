@@ -39,6 +39,8 @@ static int open_name(const char *name, unsigned flags, int *fd)
     int access = (flags & SHMX_READ_ONLY) != 0 ? O_RDONLY : O_RDWR;
     /* A pipe that is planted there is not waited for. */
     *fd = shm_open(path, access | O_NONBLOCK, 0);
+    if (*fd < 0 && errno == EINVAL)
+        errno = EISDIR; /* as which glibc reports a directory */
     return *fd >= 0 ? SHMX_OK : shmx_posix_error(errno);
 }
 

@@ -3,13 +3,22 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "posix.h"
 
 static struct shmx_os_facts facts;
 static uid_t user;
+static uint64_t length_known;
 static pthread_once_t facts_once = PTHREAD_ONCE_INIT;
+
+uint64_t shmx_posix_length_limit(void)
+{
+    struct rlimit limit;
+    bool known = getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return known ? (uint64_t)limit.rlim_cur : UINT64_MAX;
+}
 
 static void find_facts(void)
 {
@@ -17,6 +26,7 @@ static void find_facts(void)
     facts.futex = true; /* sleeping needs the word alone, on every system here */
     facts.raw_unlink = true;
     user = geteuid();
+    length_known = shmx_posix_length_limit();
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     facts.processors = processors > 0 ? (unsigned)processors : 1;
 }
@@ -25,6 +35,12 @@ const struct shmx_os_facts *shmx_os_facts(void)
 {
     pthread_once(&facts_once, find_facts);
     return &facts;
+}
+
+uint64_t shmx_posix_length_known(void)
+{
+    pthread_once(&facts_once, find_facts);
+    return length_known;
 }
 
 uid_t shmx_posix_user(void)

@@ -16,6 +16,9 @@ int shmx_posix_room_check(int fd, size_t length)
     uint64_t most = sizeof(off_t) < sizeof(int64_t) ? INT32_MAX : INT64_MAX;
     if ((uint64_t)length > most)
         return shmx_posix_error(EFBIG);
+    /* A limit on the length of files holds for these too, and its signal would end the process. */
+    if (length > (length < CHECK_FROM ? shmx_posix_length_known() : shmx_posix_length_limit()))
+        return shmx_posix_error(EFBIG);
     if (length < CHECK_FROM)
         return SHMX_OK;
     uint64_t memory;

@@ -279,19 +279,51 @@ discard:
     return status;
 }
 
-static int create_named(struct shmx_os_object *object, const char *name, size_t length,
-                        unsigned flags, const struct shmx_label *label)
+static int open_in(struct shmx_os_object *object, const char *name, bool wide, unsigned flags);
+
+/* SHMX_ENOENT: nothing in the session, or machine-wide, has the name. */
+static int elsewhere_check(const char *name, bool wide)
+{
+    struct shmx_os_object other;
+    int status = open_in(&other, name, wide, SHMX_READ_ONLY);
+    if (status == SHMX_OK)
+        give_up(&other);
+    bool there = status == SHMX_OK || status == SHMX_EACCES || status == SHMX_EPROTO;
+    return there ? shmx_win32_error(ERROR_ALREADY_EXISTS) : status;
+}
+
+static int create_in(struct shmx_os_object *object, const char *name, size_t length, unsigned flags,
+                     const struct shmx_label *label)
 {
     struct shmx_win32_chain chain;
     int status = shmx_win32_chain_lock(&chain, name, (flags & SHMX_MACHINE_WIDE) != 0, flags);
     if (status != SHMX_OK)
         return status;
-    status = file_check(&chain);
+    status = elsewhere_check(name, !chain.wide);
+    if (status == SHMX_ENOENT)
+        status = file_check(&chain);
     if (status == SHMX_ENOENT && (flags & SHMX_PERSISTENT) != 0)
         status = create_persistent(object, &chain, length, flags, label);
     else if (status == SHMX_ENOENT)
         status = create_transient(object, &chain, length, flags, label);
     shmx_win32_chain_unlock(&chain);
+    return status;
+}
+
+/* What can be seen from one session is one name. So who creates for all sessions holds the lock of
+ * its own session too, and who creates in a session sees under that lock whether there is one for
+ * all. */
+static int create_named(struct shmx_os_object *object, const char *name, size_t length,
+                        unsigned flags, const struct shmx_label *label)
+{
+    struct shmx_win32_chain session;
+    if ((flags & SHMX_MACHINE_WIDE) == 0)
+        return create_in(object, name, length, flags, label);
+    int status = shmx_win32_chain_lock(&session, name, false, flags);
+    if (status != SHMX_OK)
+        return status;
+    status = create_in(object, name, length, flags, label);
+    shmx_win32_chain_unlock(&session);
     return status;
 }
 

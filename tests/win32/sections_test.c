@@ -292,14 +292,21 @@ static void the_session_goes_before_the_machine(void **state)
     assert_ok(shmx_open(&shm, name, 0));
     assert_int_equal(first_byte(shm), 1);
     shmx_close(&shm);
-    shmx *local = create_marked(name, 0, 2);
-    expect(name, 2);
-    assert_ok(shmx_unlink(name));
-    assert_ok(shmx_open(&shm, name, 0));
-    assert_int_equal(first_byte(shm), 1);
+    assert_status(shmx_create(&shm, name, SIZE, 0), SHMX_EEXIST); /* here it is one name */
+    HANDLE foreign =
+        CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, SIZE, local_name(name));
+    assert_non_null(foreign);
+    assert_ok(shmx_open(&shm, name, SHMX_READ_ONLY));
+    assert_int_equal(first_byte(shm), 0);
     shmx_close(&shm);
+    CloseHandle(foreign);
+    expect(name, 1);
     assert_ok(shmx_unlink(name));
-    expect(name, 0);
+    assert_status(shmx_open(&shm, name, 0), SHMX_ENOENT);
+    shmx *local = create_marked(name, 0, 2);
+    assert_status(shmx_create(&shm, name, SIZE, SHMX_MACHINE_WIDE), SHMX_EEXIST);
+    assert_ok(shmx_unlink(name));
+    assert_status(shmx_unlink(name), SHMX_ENOENT);
     shmx_close(&local);
     shmx_close(&wide);
 }
