@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "queue_layout.h"
+#include "system.h"
 
 #define SIZE 65536
 #define SHORT_MS 60 /* a wait that is to end in vain */
@@ -770,6 +771,46 @@ static void many_processes(void **state)
     close_both(&fixture);
 }
 
+/* A child that is the same test built for another processor, such as one of 32 bits. */
+static struct test_child *other_start(const char *other, const char *const *words)
+{
+    const char *own = system_program;
+    system_program = other;
+    struct test_child *child = child_start_words(words);
+    system_program = own;
+    return child;
+}
+
+static void the_layout_is_that_of_another_build(void **state)
+{
+    (void)state;
+    const char *other = getenv("SHMX_QUEUE_OTHER");
+    if (other == NULL)
+        test_skip("SHMX_QUEUE_OTHER does not say where this test is, built for another width");
+    struct fixture fixture = open_new(4096);
+    const char *const producing[] = {"producer", fixture.name, "1", "5000", NULL};
+    const char *const consuming[] = {"consumer", fixture.name, NULL};
+    struct test_child *producer = child_start("producer", fixture.name, "0", "5000");
+    struct test_child *other_producer = other_start(other, producing);
+    struct test_child *consumers[] = {child_start("consumer", fixture.name),
+                                      other_start(other, consuming)};
+    assert_int_equal(child_wait(producer), 0);
+    assert_int_equal(child_wait(other_producer), 0);
+    unsigned received = 0, got;
+    unsigned long long sum = 0, part;
+    for (int i = 0; i < 2; i++)
+        assert_ok(shmx_queue_send(fixture.queue, NULL, 0, SHMX_FOREVER));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(sscanf(child_receive(consumers[i]), "%u %llu", &got, &part), 2);
+        received += got;
+        sum += part;
+        assert_int_equal(child_wait(consumers[i]), 0);
+    }
+    assert_int_equal(received, 10000);
+    assert_true(sum == 5000ull * 5001);
+    close_both(&fixture);
+}
+
 static void a_sleeping_consumer_is_woken(void **state)
 {
     (void)state;
@@ -1066,6 +1107,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(one_to_many),
     cmocka_unit_test(many_to_many),
     cmocka_unit_test(many_processes),
+    cmocka_unit_test(the_layout_is_that_of_another_build),
     cmocka_unit_test(a_sleeping_consumer_is_woken),
     cmocka_unit_test(a_commit_wakes_who_waits_for_it),
     cmocka_unit_test(a_sleeping_producer_is_woken),
