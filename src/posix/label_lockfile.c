@@ -18,7 +18,10 @@ void shmx_lockfile_label_write(struct shmx_os_object *object, const struct shmx_
 enum shmx_control_kind shmx_lockfile_label_check(struct shmx_label *label, uint64_t length)
 {
     bool marked = (label->flags & MARK) != 0;
+    bool whole = label->check == shmx_label_sum(label);
     label->flags &= ~MARK;
+    if (marked && whole)
+        label->check = shmx_label_sum(label);
     enum shmx_control_kind kind = shmx_label_check(label, length, NULL);
     return kind == SHMX_CONTROL_GOOD && !marked ? SHMX_CONTROL_DAMAGED : kind;
 }

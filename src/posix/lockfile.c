@@ -87,14 +87,13 @@ bool shmx_lockfile_in_place(int fd, const char *path)
            own.st_ino == found.st_ino;
 }
 
-void shmx_lockfile_sweep(const char *path, bool (*judge)(int fd, uint64_t id), uint64_t id)
+void shmx_lockfile_sweep(const char *path)
 {
     struct stat facts;
     int fd;
     if (shmx_lockfile_open(path, &fd, &facts) != SHMX_OK)
         return;
-    if (shmx_lockfile_set(fd, LOCK_EX) == 0 && shmx_lockfile_in_place(fd, path) &&
-        (judge == NULL || judge(fd, id)))
+    if (shmx_lockfile_set(fd, LOCK_EX) == 0 && shmx_lockfile_in_place(fd, path))
         unlink(path);
     close(fd);
 }
@@ -102,9 +101,14 @@ void shmx_lockfile_sweep(const char *path, bool (*judge)(int fd, uint64_t id), u
 /* Rounds in which whoever holds a lock is likely to be done with it. */
 #define ROUNDS_SHORT 40
 
+bool shmx_lockfile_is_short(int round)
+{
+    return round < ROUNDS_SHORT;
+}
+
 bool shmx_lockfile_patience(int *round)
 {
-    if (*round < ROUNDS_SHORT) {
+    if (shmx_lockfile_is_short(*round)) {
         ++*round;
         shmx_os_sleep(50000);
         return true;

@@ -49,12 +49,14 @@ int shmx_lockfile_open(const char *path, int *fd, struct stat *facts);
 /* True if the path still leads to fd's file. */
 bool shmx_lockfile_in_place(int fd, const char *path);
 
-/* Take a file away if nobody holds a lock on it and `judge`, asked with the lock held, agrees;
- * NULL does. */
-void shmx_lockfile_sweep(const char *path, bool (*judge)(int fd, uint64_t id), uint64_t id);
+/* Take a file away if nobody holds a lock on it. */
+void shmx_lockfile_sweep(const char *path);
 
 /* Sleep a little; false when the patience with whoever holds a lock has ended. */
 bool shmx_lockfile_patience(int *round);
+
+/* True while nothing slower is to be expected than another's look. */
+bool shmx_lockfile_is_short(int round);
 
 /* ---- the name file (name_lockfile.c) ---- */
 

@@ -77,21 +77,23 @@ static int reap_owner(const char *rest, void *context)
     uint32_t token;
     if (sscanf(rest, "%16" SCNx64 "-%8" SCNx32, &id, &token) == 2) {
         shmx_lockfile_path_owner(path, id, token);
-        shmx_lockfile_sweep(path, NULL, id);
+        shmx_lockfile_sweep(path);
     }
     return SHMX_OK;
 }
 
-/* A users file without users belongs to a dead segment, which is removed by its name and takes the
- * file along, unless no name file leads to it. */
-static bool nameless(int fd, uint64_t id)
+/* The name of the segment that a users file belongs to; false if none can be made out. */
+static bool users_name(int fd, char name[SHMX_NAME_MAX + 1])
+{
+    ssize_t got = pread(fd, name, SHMX_NAME_MAX, 0);
+    name[got > 0 ? got : 0] = '\0';
+    return shmx_name_check(name) == SHMX_OK;
+}
+
+/* True if no name file leads to the segment: then nothing does. */
+static bool nameless(const char *name, uint64_t id)
 {
     struct shmx_lockfile_name file;
-    char name[SHMX_NAME_MAX + 1];
-    ssize_t got = pread(fd, name, sizeof name - 1, 0);
-    name[got > 0 ? got : 0] = '\0';
-    if (shmx_name_check(name) != SHMX_OK)
-        return true;
     int status = shmx_lockfile_name_lock(&file, name);
     if (status != SHMX_OK)
         return status == SHMX_ENOENT;
@@ -100,15 +102,41 @@ static bool nameless(int fd, uint64_t id)
     return !leads;
 }
 
+static void reap_patiently(const char *name)
+{
+    bool removed, more;
+    int round = 0;
+    while (shmx_lockfile_reap(name, &removed) == SHMX_EAGAIN) {
+        shmx_posix_gate_leave();
+        more = shmx_lockfile_patience(&round);
+        shmx_posix_gate_enter();
+        if (!more)
+            return;
+    }
+}
+
+/* A users file without users belongs to a dead segment, which is removed by its name and takes the
+ * file along, unless no name file leads to it. */
 static int reap_users(const char *rest, void *context)
 {
     (void)context;
-    char path[LOCKFILE_PATH_MAX];
+    char path[LOCKFILE_PATH_MAX], name[SHMX_NAME_MAX + 1];
+    struct stat facts;
     uint64_t id;
-    if (sscanf(rest, "%16" SCNx64, &id) == 1) {
-        shmx_lockfile_path_users(path, id);
-        shmx_lockfile_sweep(path, nameless, id);
-    }
+    int fd;
+    if (sscanf(rest, "%16" SCNx64, &id) != 1)
+        return SHMX_OK;
+    shmx_lockfile_path_users(path, id);
+    if (shmx_lockfile_open(path, &fd, &facts) != SHMX_OK)
+        return SHMX_OK;
+    bool held = shmx_lockfile_set(fd, LOCK_EX) == 0 && shmx_lockfile_in_place(fd, path);
+    bool named = held && users_name(fd, name) && !nameless(name, id);
+    if (held && !named)
+        unlink(path);
+    close(fd);
+    /* Who left while we held the lock has seen it, and has left the rest to us. */
+    if (named)
+        reap_patiently(name);
     return SHMX_OK;
 }
 

@@ -219,6 +219,18 @@ static int bury(struct shmx_lockfile_name *file, const char *name)
     return status;
 }
 
+/* Stop being the user that judge_users made of us. The last of the others may have left meanwhile
+ * and have seen us: then it is for us to do what it left undone. True if so. */
+static bool leave_judged(struct shmx_lockfile_name *file, const char *name, int *user_fd)
+{
+    bool last = *user_fd >= 0 && shmx_lockfile_users_leave(file->record.id, false, user_fd) &&
+                bury(file, name) == SHMX_OK;
+    if (*user_fd >= 0)
+        close(*user_fd);
+    *user_fd = -1;
+    return last;
+}
+
 /* ---- attaching ---- */
 
 void shmx_lockfile_start(struct shmx_os_object *object, int fd)
@@ -364,8 +376,8 @@ static int open_unlisted(struct shmx_os_object *object, struct search *search, b
 }
 
 /* Attach to a segment that a name file leads to. */
-static int open_judged(struct shmx_os_object *object, const struct judgement *judged,
-                       unsigned flags)
+static int open_judged(struct shmx_os_object *object, struct shmx_lockfile_name *file,
+                       struct judgement *judged, unsigned flags)
 {
     const struct shmx_label *label = &judged->found.label;
     bool raw = (flags & SHMX_RAW) != 0; /* a guest: its lifetime is the system's own */
@@ -373,8 +385,8 @@ static int open_judged(struct shmx_os_object *object, const struct judgement *ju
                                       raw ? NULL : label, flags);
     if (status == SHMX_OK && !raw)
         object->os.user_fd = judged->user_fd;
-    else if (judged->user_fd >= 0)
-        close(judged->user_fd);
+    else
+        leave_judged(file, label->name, &judged->user_fd);
     return status;
 }
 
@@ -386,7 +398,7 @@ static int open_listed(struct shmx_os_object *object, struct search *search,
     bool only_look = (search->flags & SHMX_OS_NOWAIT) != 0;
     switch (judge(file, search->name, search->flags, &judged)) {
     case VERDICT_LIVE:
-        return open_judged(object, &judged, search->flags);
+        return open_judged(object, file, &judged, search->flags);
     case VERDICT_DEAD:
         if (!only_look)
             bury(file, search->name); /* who may not remove it sees that it is dead all the same */
@@ -433,12 +445,14 @@ int shmx_os_object_open(struct shmx_os_object *object, const char *name, unsigne
     struct search search = {.name = name, .flags = flags, .orphan = 0};
     int round = 0;
     int status;
+    bool more;
     do {
         shmx_posix_gate_enter();
         status = open_once(object, &search);
         shmx_posix_gate_leave();
-    } while (status == SHMX_EAGAIN && (flags & SHMX_OS_NOWAIT) == 0 &&
-             shmx_lockfile_patience(&round));
+        /* Who only looks waits for others that look, but for no maker. */
+        more = (flags & SHMX_OS_NOWAIT) == 0 || shmx_lockfile_is_short(round);
+    } while (status == SHMX_EAGAIN && more && shmx_lockfile_patience(&round));
     return status;
 }
 
@@ -874,9 +888,13 @@ static int reap_listed(struct shmx_lockfile_name *file, const char *name, bool *
     case VERDICT_STALE:
     case VERDICT_ALIEN:
         return clean(file, name);
+    case VERDICT_LIVE:
+        *removed = leave_judged(file, name, &judged.user_fd);
+        dismiss(&judged);
+        return SHMX_OK;
     case VERDICT_FAILED:
         return judged.status;
-    default:
+    default: /* whoever holds all locks on the users file removes the segment */
         dismiss(&judged);
         return SHMX_OK;
     }

@@ -118,7 +118,7 @@ static void sweep_listed(uint64_t id)
             sscanf(entry->d_name + strlen(start), "%8" SCNx32, &token) != 1)
             continue;
         shmx_lockfile_path_owner(path, id, token);
-        shmx_lockfile_sweep(path, NULL, id);
+        shmx_lockfile_sweep(path);
     }
     closedir(directory);
 }
@@ -132,6 +132,6 @@ void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given)
     }
     for (uint32_t token = 1; token <= given; token++) {
         shmx_lockfile_path_owner(path, id, token);
-        shmx_lockfile_sweep(path, NULL, id);
+        shmx_lockfile_sweep(path);
     }
 }
