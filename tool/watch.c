@@ -173,6 +173,8 @@ static void watch(struct view *view)
     }
     if (keys)
         system_keys_end();
+    if (system_stopped())
+        clearerr(stdout); /* the request may have come in the middle of a write: no failure */
     if (view->screen)
         putchar('\n');
 }
