@@ -10,6 +10,7 @@
 
 #include "lockfile.h"
 #include "name.h"
+#include "names.h"
 #include "posix.h"
 
 #define NAME_START LOCKFILE_PREFIX "n-"
@@ -49,11 +50,16 @@ static int list_other(const char *name, void *context)
     return access(path, F_OK) == 0 ? SHMX_OK : list_named(name, context);
 }
 
-int shmx_os_object_list(int (*visit)(const char *name, void *context), void *context)
+static int read_names(shmx_names_visit *visit, void *context)
 {
     struct listing listing = {visit, context};
     int status = visit_files(NAME_START, list_named, &listing);
     return status == SHMX_OK ? shmx_lockfile_names(list_other, &listing) : status;
+}
+
+int shmx_os_object_list(int (*visit)(const char *name, void *context), void *context)
+{
+    return shmx_names_each(read_names, visit, context);
 }
 
 int shmx_os_object_usage(struct shmx_os_object *object, uint64_t *footprint, int *users)

@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include "name.h"
+#include "names.h"
 #include "ofd.h"
 #include "posix.h"
 
@@ -106,7 +107,7 @@ static int count_users(const struct stat *facts, bool guest)
 
 /* ---- what there is ---- */
 
-static int list_names(int (*visit)(const char *name, void *context), void *context)
+static int read_names(shmx_names_visit *visit, void *context)
 {
     DIR *directory = opendir(DIRECTORY);
     if (directory == NULL)
@@ -125,7 +126,7 @@ int shmx_os_object_list(int (*visit)(const char *name, void *context), void *con
     const struct users *outer = listed;
     if (users_read(&users))
         listed = &users;
-    int status = list_names(visit, context);
+    int status = shmx_names_each(read_names, visit, context);
     if (listed == &users)
         free(users.all);
     listed = outer;

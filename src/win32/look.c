@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "name.h"
+#include "names.h"
 #include "nt.h"
 #include "persist.h"
 
@@ -28,25 +29,11 @@ int shmx_os_object_usage(struct shmx_os_object *object, uint64_t *footprint, int
 
 /* ---- all names ---- */
 
-struct names {
-    char (*list)[SHMX_NAME_MAX + 1];
-    size_t count, room;
+/* Who is told of each name. */
+struct told {
+    shmx_names_visit *visit;
+    void *context;
 };
-
-static int names_add(const char *name, void *context)
-{
-    struct names *names = context;
-    if (names->count == names->room) {
-        size_t room = names->room * 2 + 64;
-        void *list = realloc(names->list, room * sizeof *names->list);
-        if (list == NULL)
-            return SHMX_ENOMEM;
-        names->list = list;
-        names->room = room;
-    }
-    memcpy(names->list[names->count++], name, strlen(name) + 1);
-    return SHMX_OK;
-}
 
 static bool is_text(const struct nt_string *string, const char *text)
 {
@@ -79,7 +66,7 @@ static bool base_name(char name[SHMX_NAME_MAX + 1], const struct nt_string *sect
     return used == length || (digits == length && digits > used + 1);
 }
 
-static int add_entries(HANDLE directory, struct names *names)
+static int visit_entries(HANDLE directory, const struct told *told)
 {
     union {
         struct nt_directory_entry entry;
@@ -94,12 +81,12 @@ static int add_entries(HANDLE directory, struct names *names)
             0)
             break;
         if (is_text(&out.entry.type, "Section") && base_name(name, &out.entry.name))
-            status = names_add(name, names);
+            status = told->visit(name, told->context);
     }
     return status;
 }
 
-static int add_directory(const char *path, struct names *names)
+static int visit_directory(const char *path, const struct told *told)
 {
     WCHAR text[64];
     USHORT length = 0;
@@ -112,40 +99,32 @@ static int add_directory(const char *path, struct names *names)
     LONG result = NtOpenDirectoryObject(&directory, NT_DIRECTORY_QUERY, &place);
     if (result < 0)
         return shmx_win32_error(shmx_win32_number(result));
-    int status = add_entries(directory, names);
+    int status = visit_entries(directory, told);
     CloseHandle(directory);
     return status;
 }
 
 /* Where Local\ and Global\ lead. */
-static int add_sections(struct names *names)
+static int visit_sections(const struct told *told)
 {
     DWORD session = 0;
     char path[64];
     if (!ProcessIdToSessionId(GetCurrentProcessId(), &session))
         return shmx_win32_error(GetLastError());
     snprintf(path, sizeof path, "\\Sessions\\%lu\\BaseNamedObjects", (unsigned long)session);
-    int status = session != 0 ? add_directory(path, names) : SHMX_OK;
-    return status == SHMX_OK ? add_directory("\\BaseNamedObjects", names) : status;
-}
-
-static int compare(const void *one, const void *other)
-{
-    return strcmp(one, other);
+    int status = session != 0 ? visit_directory(path, told) : SHMX_OK;
+    return status == SHMX_OK ? visit_directory("\\BaseNamedObjects", told) : status;
 }
 
 /* A name can be there several times: in both spaces, in several generations, and as a file. */
+static int read_names(shmx_names_visit *visit, void *context)
+{
+    const struct told told = {visit, context};
+    int status = visit_sections(&told);
+    return status == SHMX_OK ? shmx_win32_persist_list(visit, context) : status;
+}
+
 int shmx_os_object_list(int (*visit)(const char *name, void *context), void *context)
 {
-    struct names names = {NULL, 0, 0};
-    int status = add_sections(&names);
-    if (status == SHMX_OK)
-        status = shmx_win32_persist_list(names_add, &names);
-    if (names.count > 0)
-        qsort(names.list, names.count, sizeof *names.list, compare);
-    for (size_t i = 0; status == SHMX_OK && i < names.count; i++)
-        if (i == 0 || strcmp(names.list[i], names.list[i - 1]) != 0)
-            status = visit(names.list[i], context);
-    free(names.list);
-    return status;
+    return shmx_names_each(read_names, visit, context);
 }

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sleepers' slots on Windows: src/win32/wait.c, one step for each access to shared memory and each
+ * call of the system. A word counts tokens. A sleeper takes one, or sleeps while there is none; a
+ * waker adds one and wakes one sleeper. Sleepers may give up at any time if -DTIMES is given, be
+ * killed between any two steps (-DKILLS=n of them), or expect a value that the word never has (the
+ * last -DFICKLE=n of them), so that they are in a slot for an instant only. One or two slots. Wakers may be killed
+ * with -DWAKER_KILLS=n; only then sleepers look up by themselves.
+ *
+ * Checked, at every end (monitor): no living sleeper sleeps on while its word has a token, unless
+ * somebody was killed who had been given the wake while alive; all but the dead have left their
+ * slots; and (asserts on the way) a slot is left only by who took it, or for a dead one.
+ */
+/* check: -DSLEEPERS=2 -DWAKERS=2 -DSLOTS=2 -DWORDS=1 -DTIMES
+   check: -DSLEEPERS=2 -DWAKERS=2 -DSLOTS=2 -DWORDS=2
+   check: -DSLEEPERS=3 -DWAKERS=1 -DSLOTS=2 -DWORDS=1
+   check: -DSLEEPERS=2 -DWAKERS=1 -DSLOTS=2 -DWORDS=1 -DFICKLE=1
+   check: -DSLEEPERS=2 -DWAKERS=1 -DSLOTS=2 -DWORDS=1 -DKILLS=1 -DTIMES
+   check: -DSLEEPERS=2 -DWAKERS=2 -DSLOTS=2 -DWORDS=1 -DKILLS=1
+   check: -DSLEEPERS=2 -DWAKERS=2 -DSLOTS=1 -DWORDS=1 -DKILLS=1
+   check: -DSLEEPERS=2 -DWAKERS=1 -DSLOTS=2 -DWORDS=1 -DKILLS=1 -DWAKER_KILLS=1 */
+#ifndef KILLS
+#define KILLS 0
+#endif
+#ifndef FICKLE
+#define FICKLE 0
+#endif
+#ifndef WAKER_KILLS
+#define WAKER_KILLS 0
+#endif
+
+#define FREE 0
+#define TAKEN 1
+#define WAITING 2
+#define WOKEN 3
+#define NONE 255
+/* With one word there is nothing to confuse, so that the turns are left out. */
+#define TURNS (WORDS == 1 -> 1 : 8)
+
+byte word[WORDS];
+
+/* The slots. kind, whose and turn are one number and are read and changed together. */
+byte kind[SLOTS];
+byte whose[SLOTS];
+byte turn[SLOTS];
+byte offset[SLOTS];
+bool event[SLOTS];
+
+/* What only the checks know. */
+bool dead[SLEEPERS];
+bool asleep[SLEEPERS];   /* in the call of the system */
+bool woken[SLEEPERS];    /* was given a wake and has not looked at the word since */
+bool pending[SLEEPERS];  /* ... by a waker who may still take it back */
+bool excused[WORDS];
+byte kills = KILLS;
+byte waker_kills = WAKER_KILLS;
+
+/* Between two steps of a sleeper. */
+#define DIE \
+    kills--; \
+    dead[me] = true; \
+    excused[w] = excused[w] || (woken[me] && !pending[me]) || passing; \
+    goto over
+#if KILLS == 0
+#define KILL
+#else
+#define KILL ; \
+    if \
+    :: true \
+    :: atomic { kills > 0 -> DIE } \
+    fi
+#endif
+
+#define usable(i) (kind[i] == FREE || dead[whose[i]])
+#define free_slot (usable(0) || usable(SLOTS - 1))
+
+/* Between a waker's two steps. */
+#if WAKER_KILLS == 0
+#define WAKER_KILL
+#else
+#define WAKER_KILL ; \
+    if \
+    :: true \
+    :: atomic { is_waker && waker_kills > 0 -> waker_kills--; goto over } \
+    fi
+#endif
+
+/* A compare-and-exchange of slot s. */
+inline step(s, from, owner, time, to, done)
+{
+    d_step {
+        done = kind[s] == from && whose[s] == owner && turn[s] == time;
+        if
+        :: done ->
+            kind[s] = to;
+            if /* nobody reads it then */
+            :: to == FREE -> whose[s] = 0
+            :: else
+            fi
+        :: else
+        fi
+    }
+}
+
+/* shmx_os_wake(word w, 1), as far as `left` wakes go. Uses the caller's variables. Each atomic
+ * has one access to what is shared, and what the process does with it. */
+inline wake()
+{
+    d_step { left = 1; given = NONE; n = 0; matches = false };
+    do
+    :: n < SLOTS ->
+        atomic {
+            s = (first + n) % SLOTS;
+            n++;
+            matches = kind[s] == WAITING;
+            if
+            :: matches -> seen_whose = whose[s]; seen_turn = turn[s]
+            :: else -> seen_whose = 0; seen_turn = 0
+            fi
+        };
+        if
+        :: atomic { matches && offset[s] != w -> matches = false }
+        :: atomic { matches && offset[s] == w -> skip }
+        :: atomic { !matches -> skip }
+        fi;
+        if
+        :: matches && left == 0 && given != NONE ->
+            /* take_back */
+            if
+            :: atomic { dead[given_whose] -> left = 1 };
+                step(given, WOKEN, given_whose, given_turn, FREE, done)
+            :: atomic { !dead[given_whose] -> pending[given_whose] = false }
+            fi;
+            d_step { given = NONE; given_whose = 0; given_turn = 0 }
+        :: else
+        fi;
+        if
+        :: matches && left == 0 -> break
+        :: matches && left > 0 ->
+            d_step {
+                done = kind[s] == WAITING && whose[s] == seen_whose && turn[s] == seen_turn;
+                if
+                :: done ->
+                    assert(offset[s] == w);
+                    kind[s] = WOKEN;
+                    woken[seen_whose] = KILLS > 0;
+                    pending[seen_whose] = KILLS > 0;
+                    given = s;
+                    given_whose = seen_whose;
+                    given_turn = seen_turn;
+                    left = 0
+                :: else
+                fi
+            };
+            if
+            :: done ->
+                skip WAKER_KILL;
+                event[s] = true
+            :: else
+            fi
+        :: else
+        fi
+    :: else -> break
+    od;
+    /* Nobody else wants it: it is theirs now. */
+    skip;
+    d_step {
+        if
+        :: given != NONE -> pending[given_whose] = false
+        :: else
+        fi;
+        given = NONE; given_whose = 0; given_turn = 0;
+        left = 0; n = 0; s = 0; first = 0; seen_whose = 0; seen_turn = 0;
+        matches = false; done = false
+    }
+}
+
+#define WAKE_VARIABLES \
+    byte left, given, given_whose, given_turn, n, s, first; \
+    byte seen_whose, seen_turn; \
+    bool matches, done
+
+proctype sleeper(byte me)
+{
+    WAKE_VARIABLES;
+    bool is_waker = false;
+    byte w = me % WORDS;
+    bool fickle = me >= SLEEPERS - FICKLE;
+    byte mine, my_turn;
+    bool slept, gave_up, was_woken;
+    bool passing = false; /* it is about to give on a wake that it did not need */
+    byte tries = 2;       /* of a fickle one */
+again:
+    skip KILL;
+    if
+    :: fickle && tries == 0 -> goto over
+    :: fickle && tries > 0 -> tries--; woken[me] = false
+    :: !fickle ->
+        atomic { /* take a token */
+            woken[me] = false;
+            if
+            :: word[w] > 0 -> word[w]--; goto over
+            :: else
+            fi
+        }
+    fi;
+    /* slot_take */
+    d_step { mine = NONE; n = 0 };
+    do
+    :: n < SLOTS && mine == NONE ->
+        d_step {
+            if
+            :: kind[n] == FREE ->
+                kind[n] = TAKEN;
+                whose[n] = me;
+                turn[n] = (turn[n] + 1) % TURNS;
+                mine = n;
+                my_turn = turn[n]
+            :: else
+            fi;
+            n++
+        }
+        KILL
+    :: else -> break
+    od;
+    n = 0;
+    if
+    :: mine == NONE ->
+        /* slots_reclaim */
+        do
+        :: n < SLOTS ->
+            d_step {
+                left = kind[n];
+                seen_whose = whose[n];
+                seen_turn = turn[n]
+            };
+            if
+            :: left != FREE && dead[seen_whose] ->
+                step(n, left, seen_whose, seen_turn, FREE, done)
+            :: else
+            fi;
+            d_step { n++; left = 0; seen_whose = 0; seen_turn = 0; done = false }
+        :: else -> break
+        od;
+        n = 0;
+        /* sleep_alone: not asleep for long. Guarded, so that there is an end to look at. */
+end_alone:
+        (word[w] > 0 || free_slot);
+        goto again
+    :: else
+    fi;
+    offset[mine] = w KILL;
+    assert(kind[mine] == TAKEN && whose[mine] == me && turn[mine] == my_turn);
+    kind[mine] = WAITING KILL;
+    gave_up = false;
+    slept = word[w] == 0 && !fickle;
+    if
+    :: slept ->
+        do
+        :: atomic { word[w] > 0 -> break }
+        :: else ->
+            asleep[me] = true;
+end_asleep:
+            if
+            :: atomic { event[mine] -> event[mine] = false; asleep[me] = false }
+#ifdef TIMES
+            :: atomic { asleep[me] = false; gave_up = true }; break
+#endif
+            /* Looks up. Guarded, so that there is an end to look at. */
+            :: atomic {
+                WAKER_KILLS > waker_kills && (word[w] > 0 || kind[mine] != WAITING) ->
+                asleep[me] = false
+            }
+            :: atomic { kills > 0 -> DIE } /* in its sleep */
+            fi;
+            if
+            :: kind[mine] != WAITING || whose[mine] != me || turn[mine] != my_turn -> break
+            :: else
+            fi
+        od
+    :: else
+    fi KILL;
+    /* slot_leave */
+    step(mine, WAITING, me, my_turn, FREE, done);
+    was_woken = !done;
+    if
+    :: was_woken ->
+        skip KILL;
+        step(mine, WOKEN, me, my_turn, FREE, done);
+        assert(done)
+    :: else
+    fi;
+    if
+    :: was_woken && !slept ->
+        passing = true;
+        first = 0;
+        wake();
+        passing = false;
+        woken[me] = false
+    :: else
+    fi;
+    d_step { done = false; slept = false; mine = NONE; my_turn = 0 };
+    if
+    :: atomic { gave_up && !was_woken -> goto over }
+    :: atomic { else -> gave_up = false; was_woken = false; goto again }
+    fi;
+over:
+    asleep[me] = false
+}
+
+proctype waker(byte me)
+{
+    WAKE_VARIABLES;
+    bool is_waker = true;
+    byte w = me % WORDS;
+    word[w] = word[w] + 1 WAKER_KILL;
+    first = me % SLOTS; /* cursor */
+    wake();
+over:
+    skip
+}
+
+/* When nothing moves any more. */
+active proctype monitor()
+{
+    byte i;
+    atomic {
+        i = 0;
+        do
+        :: i < SLEEPERS -> run sleeper(i); i++
+        :: else -> break
+        od;
+        i = 0;
+        do
+        :: i < WAKERS -> run waker(i); i++
+        :: else -> break
+        od
+    };
+    timeout ->
+    d_step {
+        i = 0;
+        do
+        :: i < SLEEPERS ->
+            assert(dead[i] || !asleep[i] || word[i % WORDS] == 0 || excused[i % WORDS]);
+            i++
+        :: else -> break
+        od;
+        i = 0;
+        do
+        :: i < SLOTS ->
+            assert(kind[i] == FREE || dead[whose[i]] || asleep[whose[i]]);
+            i++
+        :: else -> break
+        od
+    }
+}

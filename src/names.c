@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "names.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "name.h"
+
+/* Of the few entries that one reading passed over the next tells; each is read for itself, so that
+ * of those hardly one is passed over thrice. Where so much comes and goes that each reading tells
+ * something new, more readings would find no end. */
+#define READINGS_MOST 3
+
+struct names {
+    char (*list)[SHMX_NAME_MAX + 1];
+    size_t count, room;
+};
+
+static int add(const char *name, void *context)
+{
+    struct names *names = context;
+    if (names->count == names->room) {
+        size_t room = names->room * 2 + 64;
+        void *list = realloc(names->list, room * sizeof *names->list);
+        if (list == NULL)
+            return SHMX_ENOMEM;
+        names->list = list;
+        names->room = room;
+    }
+    memcpy(names->list[names->count++], name, strlen(name) + 1);
+    return SHMX_OK;
+}
+
+static int compare(const void *one, const void *other)
+{
+    return strcmp(one, other);
+}
+
+static void sort(struct names *names)
+{
+    if (names->count == 0)
+        return;
+    qsort(names->list, names->count, sizeof *names->list, compare);
+    size_t kept = 1;
+    for (size_t i = 1; i < names->count; i++)
+        if (strcmp(names->list[i], names->list[kept - 1]) != 0)
+            memmove(names->list[kept++], names->list[i], sizeof *names->list);
+    names->count = kept;
+}
+
+static int collect(struct names *names, shmx_names_read *read)
+{
+    bool more = true;
+    int status = SHMX_OK;
+    for (int i = 0; status == SHMX_OK && more && i < READINGS_MOST; i++) {
+        size_t known = names->count;
+        status = read(add, names);
+        sort(names);
+        more = names->count > known;
+    }
+    return status;
+}
+
+int shmx_names_each(shmx_names_read *read, shmx_names_visit *visit, void *context)
+{
+    struct names names = {NULL, 0, 0};
+    int status = collect(&names, read);
+    for (size_t i = 0; status == SHMX_OK && i < names.count; i++)
+        status = visit(names.list[i], context);
+    free(names.list);
+    return status;
+}
