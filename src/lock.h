@@ -7,7 +7,7 @@
  *     word    bits 0 to 29  token of the owner's attachment (shmx_os_owner_claim), 0: free
  *             bit 30        CLAIMING: the owner takes it over from a dead one, `thread` is not its
  *             bit 31        WAITERS: somebody may sleep on the word
- *     thread  number of the owner's thread within its process; 0 while the lock changes hands
+ *     thread  tells the owner's thread from all others; 0 while the lock changes hands
  */
 #ifndef SHMX_LOCK_H
 #define SHMX_LOCK_H

@@ -22,6 +22,16 @@ static void thread_enter(void)
         thread_self = atomic_fetch_add_explicit(&thread_last, 1, memory_order_relaxed) + 1;
 }
 
+/* What `thread` says while this thread holds the lock by that token. A thread looks first at the
+ * token and then at this, and the lock may have gone to another process in between: so the number
+ * alone, which threads of all processes have, would not do. Multiplying spreads tokens so far
+ * (golden ratio, Knuth 6.4) that no two of 2^15 tokens given in a row and 2^15 threads agree. */
+static uint32_t thread_mark(uint32_t token)
+{
+    uint32_t mark = token * 0x9E3779B1u + thread_self;
+    return mark != 0 ? mark : UINT32_C(1) << 31;
+}
+
 /* This attachment's token if it has one already, else 0. */
 static uint32_t token_known(const shmx *shm)
 {
@@ -29,11 +39,11 @@ static uint32_t token_known(const shmx *shm)
     return atomic_load_explicit(&shm->object.owner, memory_order_relaxed);
 }
 
-/* Relaxed loads of `thread`, here and below: a thread that finds its own number reads what it wrote
+/* Relaxed loads of `thread`, here and below: a thread that finds its own mark reads what it wrote
  * itself, for it writes 0 before it lets go; any other value means "not me". */
-static bool thread_is_self(const struct shmx_lock *lock)
+static bool thread_is_self(const struct shmx_lock *lock, uint32_t token)
 {
-    return atomic_load_explicit(&lock->thread, memory_order_relaxed) == thread_self;
+    return atomic_load_explicit(&lock->thread, memory_order_relaxed) == thread_mark(token);
 }
 
 /* Change the word from `seen` to `next`. Acquire: what the last owner did is seen by the next one.
@@ -49,18 +59,17 @@ static inline bool take_free(struct shmx_lock *lock, uint32_t seen, uint32_t nex
 {
     if (!word_take(lock, seen, next))
         return false;
-    atomic_store_explicit(&lock->thread, thread_self, memory_order_relaxed);
+    atomic_store_explicit(&lock->thread, thread_mark(next & SHMX_OWNER_MASK), memory_order_relaxed);
     return true;
 }
 
-/* Take it from a dead owner. Until CLAIMING is gone `thread` is the dead one's, and might be the
- * number of a thread of this process, which would then believe that it holds the lock. */
+/* Take it from a dead owner. Until CLAIMING is gone `thread` is the dead one's. */
 static bool take_dead(struct shmx_lock *lock, uint32_t seen, uint32_t token)
 {
     /* WAITERS: others may sleep whose announcement the dead owner had swallowed. */
     if (!word_take(lock, seen, token | CLAIMING | WAITERS))
         return false;
-    atomic_store_explicit(&lock->thread, thread_self, memory_order_relaxed);
+    atomic_store_explicit(&lock->thread, thread_mark(token), memory_order_relaxed);
     /* Release: who sees CLAIMING gone sees the new thread. */
     atomic_fetch_and_explicit(&lock->word, ~CLAIMING, memory_order_release);
     return true;
@@ -80,7 +89,7 @@ struct attempt {
 static bool held_by_self(const struct attempt *attempt, uint32_t word)
 {
     uint32_t owner = word & SHMX_OWNER_MASK;
-    if ((word & CLAIMING) != 0 || !thread_is_self(attempt->lock))
+    if ((word & CLAIMING) != 0 || !thread_is_self(attempt->lock, owner))
         return false;
     return owner == attempt->token || shmx_os_owner_here(&attempt->shm->object, owner);
 }
@@ -162,7 +171,8 @@ bool shmx_lock_held(const shmx *shm, const struct shmx_lock *lock)
 {
     uint32_t token = token_known(shm);
     uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
-    return token != 0 && (word & ~WAITERS) == token && thread_self != 0 && thread_is_self(lock);
+    return token != 0 && (word & ~WAITERS) == token && thread_self != 0 &&
+           thread_is_self(lock, token);
 }
 
 int shmx_lock_release(shmx *shm, struct shmx_lock *lock)

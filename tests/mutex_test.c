@@ -428,6 +428,28 @@ static void a_childs_end_does_not_end_its_parent(void **state)
         test_skip("this system has no fork");
 }
 
+/* Each is the first thread of its process, and still another one: who looks at the word while
+ * the lock goes from one process to the other must not take the other's thread for itself. */
+static void threads_of_two_processes_are_told_apart(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create(name);
+    struct layout *layout = layout_of(shm);
+    assert_ok(shmx_mutex_lock(shm, &layout->mutex, 0));
+    uint32_t own = layout->mutex.thread;
+    assert_ok(shmx_mutex_unlock(shm, &layout->mutex));
+    struct test_child *child = child_start("owner", name, "0");
+    child_expect(child, "SHMX_OK");
+    assert_int_not_equal(layout->mutex.thread, own);
+    assert_int_not_equal(layout->mutex.thread, 0);
+    child_send(child, "unlock");
+    child_expect(child, "SHMX_OK");
+    child_close_input(child);
+    assert_int_equal(child_wait(child), 0);
+    shmx_close(&shm);
+}
+
 static void closing_while_holding_is_a_death(void **state)
 {
     (void)state;
@@ -526,6 +548,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_owner_that_execs_is_dead),
     cmocka_unit_test(a_forked_child_owns_nothing),
     cmocka_unit_test(a_childs_end_does_not_end_its_parent),
+    cmocka_unit_test(threads_of_two_processes_are_told_apart),
     cmocka_unit_test(closing_while_holding_is_a_death),
     cmocka_unit_test(garbage_never_hangs),
     cmocka_unit_test(nothing_is_lost_between_threads_and_processes),
