@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -112,6 +113,13 @@ static void others_may_write_whatever_the_umask(void **state)
 
 /* ---- planted ---- */
 
+static int pass(const shmx_info *info, void *context)
+{
+    (void)info;
+    (void)context;
+    return 0;
+}
+
 /* Each call answers, and what lies there stays as it is. */
 static void is_let_be(const char *name, const char *what)
 {
@@ -129,6 +137,7 @@ static void is_let_be(const char *name, const char *what)
     if (shmx_open_or_create(&shm, name, SIZE, 0, NULL) == SHMX_OK)
         fail_msg("%s was opened or replaced", what);
     assert_ok(shmx_prune(NULL));
+    assert_ok(shmx_list(pass, NULL));
     assert_int_equal(lstat(path_of(name), &after), 0);
     assert_int_equal(after.st_ino, before.st_ino);
     assert_int_equal(after.st_size, before.st_size);
@@ -260,6 +269,75 @@ static void a_full_one_is_enospc_at_create_and_never_a_fault(void **state)
         test_skip("only root can mount a small one");
 }
 
+/* setrlimit(2): what exceeds it is EFBIG, and a signal that ends the process. */
+PART(limited)
+{
+    (void)argv;
+    must(argc == 1);
+    const struct rlimit small = {65536, 65536};
+    must(setrlimit(RLIMIT_FSIZE, &small) == 0);
+    uint64_t before = room();
+    must(fill("t-limited", 1 << 20, 0) == SHMX_ENOSPC);
+    must(fill("", 1 << 20, 0) == SHMX_ENOSPC);
+    must(shmx_unlink("t-limited") == SHMX_ENOENT);
+    must(room() + (1 << 20) > before); /* others may use some meanwhile */
+    must(fill("", 4096, 0) == SHMX_OK);
+    say("good");
+    return 0;
+}
+
+static void a_limit_on_the_size_of_files_is_enospc(void **state)
+{
+    (void)state;
+    struct test_child *child = child_start("limited");
+    child_expect(child, "good");
+    assert_int_equal(child_wait(child), 0);
+}
+
+/* ---- fork ---- */
+
+static _Atomic bool enough;
+
+static void create_and_close(void *context)
+{
+    (void)context;
+    while (!enough) {
+        shmx *shm;
+        must(shmx_create(&shm, NULL, 64, 0) == SHMX_OK);
+        shmx_close(&shm);
+    }
+}
+
+static void end_at_once(void *context)
+{
+    (void)context;
+    _exit(0);
+}
+
+/* A fork waits for the calls that are under way, and no new one overtakes it for ever. */
+static void a_fork_gets_through_between_busy_threads(void **state)
+{
+    (void)state;
+    enum { THREADS = 4, FORKS = 30 };
+    struct test_thread *threads[THREADS];
+    int64_t longest = 0;
+    for (int i = 0; i < THREADS; i++)
+        threads[i] = thread_start(create_and_close, NULL);
+    for (int i = 0; i < FORKS; i++) {
+        int64_t start = test_now_ms();
+        struct test_child *child = child_fork(end_at_once, NULL);
+        int64_t took = test_now_ms() - start;
+        longest = took > longest ? took : longest;
+        assert_int_equal(child_wait(child), 0);
+    }
+    enough = true;
+    for (int i = 0; i < THREADS; i++)
+        thread_join(threads[i]);
+    assert_ok(shmx_prune(NULL)); /* what a child was the last user of */
+    print_message("the longest of %d forks took %d ms\n", FORKS, (int)longest);
+    assert_true(longest < 5000);
+}
+
 /* ---- looking ---- */
 
 /* Looks at a name again and again. */
@@ -300,6 +378,7 @@ static void a_look_at_the_end_changes_nothing(void **state)
 
 static const struct test_part parts[] = {{"stranger", part_stranger},
                                          {"squeezed", part_squeezed},
+                                         {"limited", part_limited},
                                          {"looker", part_looker},
                                          {NULL, NULL}};
 
@@ -314,6 +393,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_device_is_let_be),
     cmocka_unit_test(a_look_at_the_end_changes_nothing),
     cmocka_unit_test(a_full_one_is_enospc_at_create_and_never_a_fault),
+    cmocka_unit_test(a_limit_on_the_size_of_files_is_enospc),
+    cmocka_unit_test(a_fork_gets_through_between_busy_threads),
 };
 
 TEST_MAIN(tests, parts)
