@@ -25,10 +25,16 @@ bool part_read(const struct command *command, struct part *part, const shmx *shm
         return false;
     *status = STATUS_NO;
     size_t size = shmx_size(shm);
-    if (offset > size || count > size - offset) {
+    if (offset > size) {
+        fprintf(stderr, "shmx: \"%s\" has %zu bytes: offset %" PRIu64 " is behind its end\n",
+                shmx_name(shm), size, offset);
+        return false;
+    }
+    if (count > size - offset) {
         fprintf(stderr,
-                "shmx: \"%s\" has %zu bytes: there are no %" PRIu64 " at offset %" PRIu64 "\n",
-                shmx_name(shm), size, count, offset);
+                "shmx: \"%s\" has %zu bytes: there are only %" PRIu64 " from offset %" PRIu64
+                " on, not %" PRIu64 "\n",
+                shmx_name(shm), size, size - offset, offset, count);
         return false;
     }
     part->offset = (size_t)offset;

@@ -52,7 +52,8 @@ int shmx_lockfile_make(const char *path, unsigned flags, const char *text, int *
 {
     bool others = (flags & (SHMX_OTHERS_READ | SHMX_OTHERS_WRITE)) != 0;
     mode_t mode = others ? 0644 : 0600;
-    *fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    *fd = shmx_posix_clear_of_streams(
+        open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
     if (*fd < 0)
         return shmx_posix_error(errno);
     /* The umask may have taken bits away that others, or we ourselves, need. */
@@ -69,7 +70,7 @@ int shmx_lockfile_make(const char *path, unsigned flags, const char *text, int *
 int shmx_lockfile_open(const char *path, int *fd, struct stat *facts)
 {
     /* Not blocking: it might be a FIFO. To lock, reading is enough. */
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    *fd = shmx_posix_clear_of_streams(open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (*fd < 0)
         return errno == EMLINK ? shmx_posix_error(ELOOP) : shmx_posix_error(errno);
     int status = fstat(*fd, facts) == 0 ? SHMX_OK : shmx_posix_error(errno);

@@ -16,7 +16,7 @@
 
 static int make(const char *path, mode_t mode, int *fd)
 {
-    *fd = shm_open(path, O_RDWR | O_CREAT | O_EXCL, mode);
+    *fd = shmx_posix_clear_of_streams(shm_open(path, O_RDWR | O_CREAT | O_EXCL, mode));
     return *fd >= 0 ? 0 : errno;
 }
 
@@ -66,7 +66,7 @@ static int make_again(const char *path, mode_t mode, int *fd)
     int error = make_in_child(path, mode);
     if (error != 0)
         return shmx_posix_error(error);
-    *fd = shm_open(path, O_RDWR, 0);
+    *fd = shmx_posix_clear_of_streams(shm_open(path, O_RDWR, 0));
     if (*fd < 0)
         return shmx_posix_error(errno);
     if (exact(*fd, mode))

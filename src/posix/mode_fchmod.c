@@ -12,7 +12,7 @@
 int shmx_lockfile_object_make(const char *path, unsigned flags, int *fd)
 {
     mode_t mode = shmx_posix_mode(flags);
-    *fd = shm_open(path, O_RDWR | O_CREAT | O_EXCL, mode);
+    *fd = shmx_posix_clear_of_streams(shm_open(path, O_RDWR | O_CREAT | O_EXCL, mode));
     if (*fd < 0)
         return shmx_posix_error(errno);
     struct stat facts;

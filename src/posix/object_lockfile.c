@@ -67,7 +67,7 @@ static int find(struct found *found, const char *name, int probe, unsigned flags
     char path[SHMX_NAME_MAX + 2];
     object_path(path, name, probe);
     int access = (flags & SHMX_READ_ONLY) != 0 ? O_RDONLY : O_RDWR;
-    found->fd = shm_open(path, access | SHMX_OBJECT_FLAGS, 0);
+    found->fd = shmx_posix_clear_of_streams(shm_open(path, access | SHMX_OBJECT_FLAGS, 0));
     if (found->fd < 0)
         return shmx_posix_error(errno);
     int status = look(found, flags);

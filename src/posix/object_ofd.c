@@ -38,7 +38,7 @@ static int open_name(const char *name, unsigned flags, int *fd)
     memcpy(path + 1, name, strlen(name) + 1);
     int access = (flags & SHMX_READ_ONLY) != 0 ? O_RDONLY : O_RDWR;
     /* A pipe that is planted there is not waited for. */
-    *fd = shm_open(path, access | O_NONBLOCK, 0);
+    *fd = shmx_posix_clear_of_streams(shm_open(path, access | O_NONBLOCK, 0));
     if (*fd < 0 && errno == EINVAL)
         errno = EISDIR; /* as which glibc reports a directory */
     return *fd >= 0 ? SHMX_OK : shmx_posix_error(errno);
@@ -185,7 +185,7 @@ static int make_object(int *fd, size_t length, unsigned flags, bool named)
     mode_t mode = shmx_posix_mode(flags);
     /* O_EXCL: it can never get a name */
     int how = O_TMPFILE | O_RDWR | O_CLOEXEC | (named ? 0 : O_EXCL);
-    *fd = open(DIRECTORY, how, mode);
+    *fd = shmx_posix_clear_of_streams(open(DIRECTORY, how, mode));
     if (*fd < 0)
         return errno == ENOENT ? shmx_posix_error(ENOSYS) : shmx_posix_error(errno);
     int status = named ? mode_set(*fd, mode) : SHMX_OK;

@@ -27,7 +27,8 @@ int shmx_ofd_reopen(int fd, unsigned flags, int *out)
 {
     char self[32];
     snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-    *out = open(self, ((flags & SHMX_READ_ONLY) != 0 ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    int access = (flags & SHMX_READ_ONLY) != 0 ? O_RDONLY : O_RDWR;
+    *out = shmx_posix_clear_of_streams(open(self, access | O_CLOEXEC));
     if (*out >= 0)
         return SHMX_OK;
     return errno == ENOENT ? shmx_posix_error(ENOSYS) : shmx_posix_error(errno);

@@ -22,6 +22,11 @@ uid_t shmx_posix_user(void);
 uint64_t shmx_posix_length_known(void);
 uint64_t shmx_posix_length_limit(void);
 
+/* Take a descriptor that was just opened, and return one for the same that is none of the standard
+ * streams': where those are closed, what a program prints would end up in the segment. Failures
+ * are passed on: -1 and errno. */
+int shmx_posix_clear_of_streams(int fd);
+
 /* In the child of a fork: forget what was the parent's. */
 void shmx_posix_process_forked(void);
 

@@ -20,6 +20,17 @@ uint64_t shmx_posix_length_limit(void)
     return known ? (uint64_t)limit.rlim_cur : UINT64_MAX;
 }
 
+int shmx_posix_clear_of_streams(int fd)
+{
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    int clear = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    int error = errno;
+    close(fd); /* locks of the description stay, as one of its descriptors does */
+    errno = error;
+    return clear;
+}
+
 static void find_facts(void)
 {
     facts.page_size = (size_t)sysconf(_SC_PAGESIZE);

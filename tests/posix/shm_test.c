@@ -294,6 +294,38 @@ static void a_limit_on_the_size_of_files_is_enospc(void **state)
     assert_int_equal(child_wait(child), 0);
 }
 
+/* Where the standard streams are closed, the next descriptors would be theirs, and what a program
+ * prints would end up in the segment. */
+PART(streamless) /* NAME */
+{
+    int kept = fcntl(STDOUT_FILENO, F_DUPFD, 10);
+    shmx *made, *found;
+    must(argc == 2 && kept >= 10);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        close(fd);
+    int created = shmx_create(&made, argv[1], 64, 0);
+    int opened = shmx_open(&found, argv[1], 0);
+    bool apart = true;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        apart = apart && fcntl(fd, F_GETFD) < 0;
+    bool zeros = created == SHMX_OK && opened == SHMX_OK;
+    for (int i = 0; zeros && i < 64; i++)
+        zeros = ((char *)shmx_data(found))[i] == 0;
+    shmx_close(&found);
+    shmx_close(&made);
+    dup2(kept, STDOUT_FILENO);
+    say(apart && zeros ? "good" : "bad");
+    return 0;
+}
+
+static void no_segment_is_a_standard_stream(void **state)
+{
+    (void)state;
+    struct test_child *child = child_start("streamless", test_name());
+    child_expect(child, "good");
+    assert_int_equal(child_wait(child), 0);
+}
+
 /* ---- fork ---- */
 
 static _Atomic bool enough;
@@ -376,11 +408,9 @@ static void a_look_at_the_end_changes_nothing(void **state)
     assert_int_equal(child_wait(child), 0);
 }
 
-static const struct test_part parts[] = {{"stranger", part_stranger},
-                                         {"squeezed", part_squeezed},
-                                         {"limited", part_limited},
-                                         {"looker", part_looker},
-                                         {NULL, NULL}};
+static const struct test_part parts[] = {
+    {"stranger", part_stranger},     {"squeezed", part_squeezed}, {"limited", part_limited},
+    {"streamless", part_streamless}, {"looker", part_looker},     {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_default_is_the_creating_user_only),
@@ -394,6 +424,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_look_at_the_end_changes_nothing),
     cmocka_unit_test(a_full_one_is_enospc_at_create_and_never_a_fault),
     cmocka_unit_test(a_limit_on_the_size_of_files_is_enospc),
+    cmocka_unit_test(no_segment_is_a_standard_stream),
     cmocka_unit_test(a_fork_gets_through_between_busy_threads),
 };
 

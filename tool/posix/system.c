@@ -2,6 +2,7 @@
 #include "../system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,11 @@ extern char **environ;
 
 void system_begin(void)
 {
-    /* bytes are bytes here */
+    /* Where a standard stream is closed, the next file that is opened would be it. What stands in
+     * fails when it is used, as a closed one does. */
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
 int system_read(void *bytes, unsigned count)
