@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -145,6 +148,14 @@ int test_open_handles(void)
 
 /* ---- children ---- */
 
+/* Nobody is left working when a test is killed. */
+static void end_with_parent(void)
+{
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+}
+
 static void pipe_make(int ends[2])
 {
     must(pipe(ends) == 0);
@@ -186,6 +197,7 @@ static struct test_child *child_make(void)
     must(child->pid >= 0);
     if (child->pid == 0) {
         free(child);
+        end_with_parent();
         child_wire(to, from);
         return NULL;
     }
