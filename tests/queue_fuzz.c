@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as a queue: for libFuzzer.
- *
- *     clang -g -fsanitize=fuzzer,address,undefined -Iinclude tests/queue_fuzz.c LIBRARY -o
- * queue_fuzz
+ * Any bytes as a queue: for libFuzzer (-Dfuzz=true) and for replay.c.
  *
  * The first bytes say what to do, the others are the region. What is wrong shows as a crash, as a
  * write beside the region, or as an input that takes too long.

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "posix.h"
@@ -70,10 +71,21 @@ static void touch(const unsigned char *data, size_t length)
         (void)*(const volatile unsigned char *)(data + at);
 }
 
+/* Whether the object has all its pages. One of another program may lack some, and where there is no
+ * room for them touching would be a fault. */
+static bool whole(int fd, uint64_t length)
+{
+    struct stat facts;
+    return fstat(fd, &facts) == 0 && (uint64_t)facts.st_blocks * 512 >= length;
+}
+
 void shmx_posix_prefault(const struct shmx_os_object *object)
 {
     int advice = object->read_only ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
-    if (madvise(object->data, object->length, advice) != 0)
+    if (madvise(object->data, object->length, advice) == 0 || errno != EINVAL)
+        return;
+    /* The kernel does not know the advice. */
+    if (whole(object->os.fd, object->length))
         touch(object->data, object->length);
 }
 

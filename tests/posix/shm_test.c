@@ -222,6 +222,20 @@ static uint64_t room(void)
     return (uint64_t)facts.f_bavail * facts.f_frsize;
 }
 
+/* One of another program, with pages that there is no room for. */
+static void prefault_of_holes(void)
+{
+    shmx *shm;
+    int fd = open(SHM "/holes", O_RDWR | O_CREAT | O_EXCL, 0600);
+    must(fd >= 0 && ftruncate(fd, 4 << 20) == 0);
+    must(shmx_open(&shm, "holes", SHMX_PREFAULT) == SHMX_OK);
+    shmx_close(&shm);
+    must(shmx_open(&shm, "holes", SHMX_PREFAULT | SHMX_READ_ONLY) == SHMX_OK);
+    shmx_close(&shm);
+    close(fd);
+    must(shmx_unlink("holes") == SHMX_OK);
+}
+
 /* In a mount name space of its own, where /dev/shm is 1 MiB small. */
 PART(squeezed)
 {
@@ -249,6 +263,8 @@ PART(squeezed)
     memset(shmx_data(shm), 1, shmx_size(shm));
     shmx_close(&shm);
     must(fill("half-too", 600 << 10, 0) == SHMX_OK);
+    must(room() == before);
+    prefault_of_holes();
     must(room() == before);
     say("good");
     return 0;
