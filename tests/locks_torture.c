@@ -19,7 +19,7 @@
 #define THREADS 3
 #define TOKENS 6
 #define ROOM 8 /* of the store that the condition is for */
-#define ONCES 32
+#define ONCE_COUNT 32
 #define KILLS_A_SESSION 24
 #define PATIENCE 20000 /* ms; whoever waits longer waits for ever */
 
@@ -36,10 +36,10 @@ struct board {
     shmx_mutex mutex, store_mutex;
     shmx_cond filled, emptied;
     shmx_sem sem;
-    shmx_once once[ONCES];
+    shmx_once once[ONCE_COUNT];
     struct guarded guarded, store; /* of the store: put and taken */
-    uint32_t running[ONCES];
-    _Atomic uint32_t completed[ONCES];
+    uint32_t running[ONCE_COUNT];
+    _Atomic uint32_t completed[ONCE_COUNT];
     _Atomic uint32_t told[2]; /* deaths of the mutexes' owners */
     _Atomic uint32_t token[WORKERS][THREADS];
     _Atomic uint32_t unknown; /* killed when they may have held a token */
@@ -239,7 +239,7 @@ static int run_it(void *context)
 static void do_once(struct actor *actor)
 {
     struct board *board = actor->board;
-    struct running running = {actor, dice(actor) % ONCES};
+    struct running running = {actor, dice(actor) % ONCE_COUNT};
     int status = shmx_once_run(actor->shm, &board->once[running.index], run_it, &running);
     if (status != SHMX_OK && status != 1)
         violation(board, "once", status);
@@ -356,7 +356,7 @@ static void inspect(struct court *court)
         violation(board, "tokens were made", SHMX_OK);
     if (left + atomic_load(&board->unknown) < TOKENS)
         violation(board, "tokens were lost", SHMX_OK);
-    for (uint32_t i = 0; i < ONCES; i++) {
+    for (uint32_t i = 0; i < ONCE_COUNT; i++) {
         struct running running = {&judge, i};
         do
             status = shmx_once_run(court->shm, &board->once[i], run_it, &running);
