@@ -36,10 +36,9 @@ enum { FREE, TAKEN, WAITING, WOKEN, KINDS };
  * waits for it, so it may be long. */
 #define LOOK_UP ((int64_t)1000 * 1000 * 1000)
 
-/* A sleeper without a slot: from look to look, and until it tries again for a slot, which it does
- * by returning to its caller. */
-#define NAP ((int64_t)1000 * 1000)
-#define NAPS_MOST 32
+/* A sleeper without a slot: from one look at the word, and for a slot, to the next; doubling. */
+#define NAP_FIRST ((int64_t)1000 * 1000)
+#define NAP_MOST ((int64_t)32 * 1000 * 1000)
 
 /* How often an attachment asks whether those who have all the slots are alive. */
 #define RECLAIM_EVERY ((int64_t)100 * 1000 * 1000)
@@ -221,16 +220,23 @@ static bool slot_leave(struct sleep *sleep)
     return step(sleep->slot, as(sleep->state, WOKEN), FREE);
 }
 
-/* Without a slot: nobody can wake this one. */
-static int sleep_alone(const struct sleep *sleep)
+/* Without a slot nobody can wake this one: sleep until there is one. True if it was found; else
+ * *status is what to return. */
+static bool slot_await(struct sleep *sleep, unsigned *index, int *status)
 {
-    for (int i = 0; i < NAPS_MOST && atomic_load(sleep->word) == sleep->expected; i++) {
+    int64_t nap = NAP_FIRST;
+    *status = SHMX_OK;
+    while (!slot_take(sleep, index)) {
+        slots_reclaim(sleep);
         int64_t left = sleep->deadline - shmx_os_now();
         if (left <= 0)
-            return SHMX_ETIMEDOUT;
-        shmx_os_sleep(left < NAP ? left : NAP);
+            *status = SHMX_ETIMEDOUT;
+        if (left <= 0 || atomic_load(sleep->word) != sleep->expected)
+            return false;
+        shmx_os_sleep(left < nap ? left : nap);
+        nap = nap < NAP_MOST ? 2 * nap : nap;
     }
-    return SHMX_OK;
+    return true;
 }
 
 /* Sleep on the event for no longer than till `until`; true if it was signalled. */
@@ -279,10 +285,8 @@ int shmx_os_wait(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t
         status = waiting_of(object, &sleep.waiting);
     if (status != SHMX_OK)
         return status;
-    if (!slot_take(&sleep, &index)) {
-        slots_reclaim(&sleep);
-        return sleep_alone(&sleep);
-    }
+    if (!slot_await(&sleep, &index, &status))
+        return status;
     status = event_of(object, sleep.waiting, index, &event);
     if (status == SHMX_OK)
         return sleep_with_event(&sleep, event);

@@ -386,6 +386,41 @@ static void a_fork_gets_through_between_busy_threads(void **state)
     assert_true(longest < 5000);
 }
 
+/* Locks, and leaves a child behind that lives until the test has gone. */
+PART(leaves_a_child) /* NAME */
+{
+    shmx *shm;
+    must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    must(shmx_mutex_lock(shm, shmx_data(shm), 0) == SHMX_OK);
+    pid_t child = fork();
+    must(child >= 0);
+    if (child == 0) {
+        say("locked");
+        while (hear() != NULL)
+            continue;
+        _exit(0);
+    }
+    pause();
+    return 0;
+}
+
+static void an_owners_death_is_told_while_its_child_lives(void **state)
+{
+    (void)state;
+    shmx *shm;
+    const char *name = test_name();
+    assert_ok(shmx_create(&shm, name, SIZE, 0));
+    struct test_child *child = child_start("leaves_a_child", name);
+    child_expect(child, "locked");
+    child_kill(child);
+    assert_status(shmx_mutex_lock(shm, shmx_data(shm), 5000), SHMX_EOWNERDEAD);
+    assert_ok(shmx_mutex_unlock(shm, shmx_data(shm)));
+    assert_int_equal(child_wait(child), CHILD_KILLED);
+    shmx_close(&shm);
+    shmx_info info;
+    test_until(shmx_stat(name, &info) == SHMX_ENOENT); /* when the child has heard of it */
+}
+
 /* ---- looking ---- */
 
 /* Looks at a name again and again. */
@@ -424,9 +459,13 @@ static void a_look_at_the_end_changes_nothing(void **state)
     assert_int_equal(child_wait(child), 0);
 }
 
-static const struct test_part parts[] = {
-    {"stranger", part_stranger},     {"squeezed", part_squeezed}, {"limited", part_limited},
-    {"streamless", part_streamless}, {"looker", part_looker},     {NULL, NULL}};
+static const struct test_part parts[] = {{"stranger", part_stranger},
+                                         {"squeezed", part_squeezed},
+                                         {"limited", part_limited},
+                                         {"streamless", part_streamless},
+                                         {"looker", part_looker},
+                                         {"leaves_a_child", part_leaves_a_child},
+                                         {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_default_is_the_creating_user_only),
@@ -441,6 +480,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_full_one_is_enospc_at_create_and_never_a_fault),
     cmocka_unit_test(a_limit_on_the_size_of_files_is_enospc),
     cmocka_unit_test(no_segment_is_a_standard_stream),
+    cmocka_unit_test(an_owners_death_is_told_while_its_child_lives),
     cmocka_unit_test(a_fork_gets_through_between_busy_threads),
 };
 
