@@ -54,8 +54,8 @@ static int list_one(const char *name, void *context)
     if (status == SHMX_OK)
         return listing->visit(&info, listing->context);
     /* What went away meanwhile, or is not ours to see, is left out; but not what this process has
-     * no room to look at. */
-    return no_room(status) ? status : 0;
+     * no room to look at, or could not. */
+    return no_room(status) || status == SHMX_EIO ? status : 0;
 }
 
 int shmx_list(int (*visit)(const shmx_info *info, void *context), void *context)

@@ -102,7 +102,10 @@ static int name_read(int fd, struct shmx_label *label)
     struct stat facts;
     if (fstat(fd, &facts) != 0)
         return shmx_posix_error(errno);
-    enum shmx_control_kind kind = shmx_ofd_label(fd, facts.st_size, label, NULL);
+    enum shmx_control_kind kind;
+    int status = shmx_ofd_label(fd, facts.st_size, label, NULL, &kind);
+    if (status != SHMX_OK)
+        return status;
     if (kind != SHMX_CONTROL_GOOD || facts.st_nlink == 0)
         label->name[0] = '\0';
     return kind == SHMX_CONTROL_DAMAGED ? SHMX_EPROTO : SHMX_OK;

@@ -109,13 +109,23 @@ static int count_users(const struct stat *facts, bool guest)
 
 static int read_names(shmx_names_visit *visit, void *context)
 {
-    DIR *directory = opendir(DIRECTORY);
+    DIR *directory;
+    do
+        directory = opendir(DIRECTORY);
+    while (directory == NULL && errno == EINTR);
     if (directory == NULL)
         return errno == ENOENT ? SHMX_OK : shmx_posix_error(errno);
     int status = SHMX_OK;
-    for (struct dirent *entry; status == SHMX_OK && (entry = readdir(directory)) != NULL;)
-        if (shmx_name_check(entry->d_name) == SHMX_OK)
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(directory);
+        if (entry == NULL && errno != 0)
+            status = shmx_posix_error(errno);
+        if (entry != NULL && shmx_name_check(entry->d_name) == SHMX_OK)
             status = visit(entry->d_name, context);
+        if (entry == NULL || status != SHMX_OK)
+            break;
+    }
     closedir(directory);
     return status;
 }

@@ -38,7 +38,10 @@ static int open_name(const char *name, unsigned flags, int *fd)
     memcpy(path + 1, name, strlen(name) + 1);
     int access = (flags & SHMX_READ_ONLY) != 0 ? O_RDONLY : O_RDWR;
     /* A pipe that is planted there is not waited for. */
-    *fd = shmx_posix_clear_of_streams(shm_open(path, access | O_NONBLOCK, 0));
+    do
+        *fd = shm_open(path, access | O_NONBLOCK, 0);
+    while (*fd < 0 && errno == EINTR);
+    *fd = shmx_posix_clear_of_streams(*fd);
     if (*fd < 0 && errno == EINVAL)
         errno = EISDIR; /* as which glibc reports a directory */
     return *fd >= 0 ? SHMX_OK : shmx_posix_error(errno);
@@ -86,40 +89,59 @@ enum verdict {
     VERDICT_MOVING   /* being removed, or not ready yet: look again */
 };
 
-enum shmx_control_kind shmx_ofd_label(int fd, off_t size, struct shmx_label *label,
-                                      const char *name)
+int shmx_ofd_label(int fd, off_t size, struct shmx_label *label, const char *name,
+                   enum shmx_control_kind *kind)
 {
+    *kind = SHMX_CONTROL_NONE;
     if (size <= (off_t)SHMX_CONTROL_SIZE || size % 8 != 0)
-        return SHMX_CONTROL_NONE;
-    off_t at = size - (off_t)SHMX_CONTROL_SIZE;
-    if (pread(fd, label, sizeof *label, at) != (ssize_t)sizeof *label)
-        return SHMX_CONTROL_NONE;
-    return shmx_label_check(label, (uint64_t)size, name);
+        return SHMX_OK;
+    ssize_t length;
+    do
+        length = pread(fd, label, sizeof *label, size - (off_t)SHMX_CONTROL_SIZE);
+    while (length < 0 && errno == EINTR);
+    if (length < 0)
+        return shmx_posix_error(errno);
+    if (length == (ssize_t)sizeof *label) /* or it was cut short meanwhile */
+        *kind = shmx_label_check(label, (uint64_t)size, name);
+    return SHMX_OK;
 }
 
 /* Judge an object that nobody seems to use. */
-static enum verdict judge_unused(int fd, const char *name)
+static int judge_unused(int fd, const char *name, enum verdict *verdict)
 {
     struct stat facts;
     struct shmx_label label;
-    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))
-        return VERDICT_FOREIGN;
-    if (facts.st_nlink == 0)
-        return VERDICT_MOVING;
-    if (shmx_ofd_label(fd, facts.st_size, &label, name) != SHMX_CONTROL_GOOD)
-        return VERDICT_FOREIGN;
-    return (label.flags & SHMX_PERSISTENT) != 0 ? VERDICT_LIVE : VERDICT_DEAD;
+    enum shmx_control_kind kind;
+    *verdict = VERDICT_FOREIGN;
+    if (fstat(fd, &facts) != 0)
+        return shmx_posix_error(errno);
+    if (!S_ISREG(facts.st_mode))
+        return SHMX_OK;
+    if (facts.st_nlink == 0) {
+        *verdict = VERDICT_MOVING;
+        return SHMX_OK;
+    }
+    int status = shmx_ofd_label(fd, facts.st_size, &label, name, &kind);
+    if (status == SHMX_OK && kind == SHMX_CONTROL_GOOD)
+        *verdict = (label.flags & SHMX_PERSISTENT) != 0 ? VERDICT_LIVE : VERDICT_DEAD;
+    return status;
 }
 
-static enum verdict judge(int fd, const char *name)
+/* Find out what fd leads to. A failure says nothing about that. */
+static int judge(int fd, const char *name, enum verdict *verdict)
 {
     switch (shmx_ofd_held(fd, LOCK_USER)) {
     case F_RDLCK:
-        return VERDICT_LIVE;
+        *verdict = VERDICT_LIVE;
+        return SHMX_OK;
     case F_WRLCK:
-        return VERDICT_MOVING;
+        *verdict = VERDICT_MOVING;
+        return SHMX_OK;
+    case F_UNLCK:
+        return judge_unused(fd, name, verdict);
     default:
-        return judge_unused(fd, name);
+        /* A kernel that has no such locks: then it is no user's. */
+        return errno == EINVAL ? judge_unused(fd, name, verdict) : shmx_posix_error(errno);
     }
 }
 
@@ -156,17 +178,14 @@ static int make_room(const char *name, int *round)
         return SHMX_OK;
     if (status != SHMX_OK)
         return status == SHMX_EMFILE ? status : SHMX_EEXIST;
-    switch (judge(fd, name)) {
-    case VERDICT_DEAD:
+    enum verdict verdict;
+    status = judge(fd, name, &verdict);
+    if (status == SHMX_OK && verdict == VERDICT_DEAD) {
         status = bury(fd, name);
         if (status == SHMX_ENOENT)
             status = SHMX_OK;
-        break;
-    case VERDICT_MOVING:
-        status = SHMX_EAGAIN;
-        break;
-    default:
-        status = SHMX_EEXIST;
+    } else if (status == SHMX_OK) {
+        status = verdict == VERDICT_MOVING ? SHMX_EAGAIN : SHMX_EEXIST;
     }
     close(fd);
     return status == SHMX_EAGAIN && shmx_posix_patience(round) ? SHMX_OK : status;
@@ -184,8 +203,8 @@ static int make_object(int *fd, size_t length, unsigned flags, bool named)
 {
     mode_t mode = shmx_posix_mode(flags);
     /* O_EXCL: it can never get a name */
-    int how = O_TMPFILE | O_RDWR | O_CLOEXEC | (named ? 0 : O_EXCL);
-    *fd = shmx_posix_clear_of_streams(open(DIRECTORY, how, mode));
+    int how = O_TMPFILE | O_RDWR | (named ? 0 : O_EXCL);
+    *fd = shmx_posix_open(DIRECTORY, how, mode);
     if (*fd < 0)
         return errno == ENOENT ? shmx_posix_error(ENOSYS) : shmx_posix_error(errno);
     int status = named ? mode_set(*fd, mode) : SHMX_OK;
@@ -296,8 +315,12 @@ int shmx_os_object_create(struct shmx_os_object *object, const char *name, size_
 /* Become a user of an object that has a name. SHMX_EAGAIN: look again by name. */
 static int become_user(int fd, const char *name, unsigned flags, bool *counted)
 {
+    enum verdict verdict;
     *counted = false;
-    switch (judge(fd, name)) {
+    int status = judge(fd, name, &verdict);
+    if (status != SHMX_OK)
+        return status;
+    switch (verdict) {
     case VERDICT_DEAD:
         if ((flags & SHMX_OS_NOWAIT) != 0)
             return SHMX_ENOENT;
@@ -321,12 +344,13 @@ static int become_user(int fd, const char *name, unsigned flags, bool *counted)
 
 /* Where the page is wanted anyhow the mapping is the cheaper place to look. Not if the object is
  * another user's, who might cut it short at this moment: that would be a SIGBUS. */
-static enum shmx_control_kind look_at_label(struct shmx_os_object *object, int fd,
-                                            const struct stat *facts, const char *name)
+static int look_at_label(struct shmx_os_object *object, int fd, const struct stat *facts,
+                         const char *name, enum shmx_control_kind *kind)
 {
-    if (facts->st_uid == shmx_posix_user() && object->length <= shmx_os_facts()->page_size)
-        return shmx_control_check(&object->label, object->data, object->length, name);
-    return shmx_ofd_label(fd, facts->st_size, &object->label, name);
+    if (facts->st_uid != shmx_posix_user() || object->length > shmx_os_facts()->page_size)
+        return shmx_ofd_label(fd, facts->st_size, &object->label, name, kind);
+    *kind = shmx_control_check(&object->label, object->data, object->length, name);
+    return SHMX_OK;
 }
 
 /* Map fd's object and find out what it is. `name` NULL: it need not have one. */
@@ -348,10 +372,12 @@ static int look_inside(struct shmx_os_object *object, int fd, const char *name, 
         return status;
     enum shmx_control_kind kind = SHMX_CONTROL_NONE;
     if ((flags & SHMX_RAW) == 0)
-        kind = look_at_label(object, fd, &facts, name);
-    if (kind == SHMX_CONTROL_DAMAGED) {
+        status = look_at_label(object, fd, &facts, name, &kind);
+    if (status == SHMX_OK && kind == SHMX_CONTROL_DAMAGED)
+        status = SHMX_EPROTO;
+    if (status != SHMX_OK) {
         munmap(object->data, object->length);
-        return SHMX_EPROTO;
+        return status;
     }
     object->control = NULL;
     if (kind == SHMX_CONTROL_GOOD)
@@ -451,7 +477,11 @@ void shmx_os_object_close(struct shmx_os_object *object)
 /* Unlink what fd leads to. SHMX_EAGAIN: look again by name. */
 static int unlink_once(int fd, const char *name)
 {
-    switch (judge(fd, name)) {
+    enum verdict verdict;
+    int status = judge(fd, name, &verdict);
+    if (status != SHMX_OK)
+        return status;
+    switch (verdict) {
     case VERDICT_DEAD:
         return bury(fd, name) == SHMX_EAGAIN ? SHMX_EAGAIN : SHMX_ENOENT;
     case VERDICT_MOVING:
@@ -464,7 +494,7 @@ static int unlink_once(int fd, const char *name)
         return SHMX_EAGAIN; /* another is about to remove it */
     if (error != 0)
         return shmx_posix_error(error);
-    int status = remove_name(fd, name);
+    status = remove_name(fd, name);
     return status == SHMX_ENOENT ? SHMX_EAGAIN : status;
 }
 
@@ -519,7 +549,9 @@ int shmx_os_object_reap(const char *name, bool *removed)
     shmx_posix_gate_enter();
     int status = open_name(name, SHMX_READ_ONLY, &fd);
     if (status == SHMX_OK) {
-        if (judge(fd, name) == VERDICT_DEAD) {
+        enum verdict verdict;
+        status = judge(fd, name, &verdict);
+        if (status == SHMX_OK && verdict == VERDICT_DEAD) {
             status = bury(fd, name);
             *removed = status == SHMX_OK;
         }

@@ -20,7 +20,10 @@ int shmx_ofd_set(int fd, short type, off_t start, off_t count)
 int shmx_ofd_held(int fd, off_t byte)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
-    return fcntl(fd, F_OFD_GETLK, &lock) == 0 ? lock.l_type : -1;
+    while (fcntl(fd, F_OFD_GETLK, &lock) != 0)
+        if (errno != EINTR)
+            return -1;
+    return lock.l_type;
 }
 
 int shmx_ofd_reopen(int fd, unsigned flags, int *out)
@@ -28,7 +31,7 @@ int shmx_ofd_reopen(int fd, unsigned flags, int *out)
     char self[32];
     snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
     int access = (flags & SHMX_READ_ONLY) != 0 ? O_RDONLY : O_RDWR;
-    *out = shmx_posix_clear_of_streams(open(self, access | O_CLOEXEC));
+    *out = shmx_posix_open(self, access, 0);
     if (*out >= 0)
         return SHMX_OK;
     return errno == ENOENT ? shmx_posix_error(ENOSYS) : shmx_posix_error(errno);

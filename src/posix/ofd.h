@@ -16,15 +16,15 @@
 /* Lock or unlock without waiting; 0 or errno. */
 int shmx_ofd_set(int fd, short type, off_t start, off_t count);
 
-/* What another description holds on a byte: F_RDLCK, F_WRLCK, F_UNLCK; -1: cannot say. */
+/* What another description holds on a byte: F_RDLCK, F_WRLCK, F_UNLCK; -1 and errno: cannot say. */
 int shmx_ofd_held(int fd, off_t byte);
 
 /* Open fd's object once more: a description of its own. flags: SHMX_READ_ONLY. */
 int shmx_ofd_reopen(int fd, unsigned flags, int *out);
 
 /* Read and check the label of an object of that size. `name` NULL: any. */
-enum shmx_control_kind shmx_ofd_label(int fd, off_t size, struct shmx_label *label,
-                                      const char *name);
+int shmx_ofd_label(int fd, off_t size, struct shmx_label *label, const char *name,
+                   enum shmx_control_kind *kind);
 
 /* Attach to fd's object, which then is the attachment's; on failure it is closed. `name` NULL: an
  * object without one. SHMX_EAGAIN: look again by name. */

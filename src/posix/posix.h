@@ -27,6 +27,9 @@ uint64_t shmx_posix_length_limit(void);
  * are passed on: -1 and errno. */
 int shmx_posix_clear_of_streams(int fd);
 
+/* open(2), clear of those, and again after a signal. The descriptor is not inherited. */
+int shmx_posix_open(const char *path, int how, mode_t mode);
+
 /* In the child of a fork: forget what was the parent's. */
 void shmx_posix_process_forked(void);
 

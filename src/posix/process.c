@@ -31,6 +31,15 @@ int shmx_posix_clear_of_streams(int fd)
     return clear;
 }
 
+int shmx_posix_open(const char *path, int how, mode_t mode)
+{
+    int fd;
+    do
+        fd = open(path, how | O_CLOEXEC, mode);
+    while (fd < 0 && errno == EINTR);
+    return shmx_posix_clear_of_streams(fd);
+}
+
 static void find_facts(void)
 {
     facts.page_size = (size_t)sysconf(_SC_PAGESIZE);
