@@ -22,16 +22,24 @@ struct shmx_control *shmx_control_at(void *mapping, size_t length)
     return (struct shmx_control *)((unsigned char *)mapping + length - SHMX_CONTROL_SIZE);
 }
 
+/* Eight bytes of a label, the sum itself as zeros. */
+static uint64_t label_word(const struct shmx_label *label, size_t offset)
+{
+    static_assert(offsetof(struct shmx_label, check) % 8 + sizeof label->check <= 8, "one word");
+    const size_t place = offsetof(struct shmx_label, check);
+    uint64_t word;
+    memcpy(&word, (const unsigned char *)label + offset, sizeof word);
+    if (offset == place - place % 8)
+        memset((unsigned char *)&word + place % 8, 0, sizeof label->check);
+    return word;
+}
+
 uint32_t shmx_label_sum(const struct shmx_label *label)
 {
-    struct shmx_label blank = *label;
-    uint64_t words[sizeof blank / sizeof(uint64_t)];
-    memset(blank.magic, 0, sizeof blank.magic);
-    blank.check = 0;
-    memcpy(words, &blank, sizeof blank);
+    static_assert(sizeof *label % 8 == 0 && sizeof label->magic == 8, "whole words");
     uint64_t hash = 0;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15u;
+    for (size_t offset = sizeof label->magic; offset < sizeof *label; offset += 8) {
+        hash = (hash ^ label_word(label, offset)) * 0x9e3779b97f4a7c15u;
         hash ^= hash >> 32;
     }
     return (uint32_t)hash;
