@@ -50,18 +50,21 @@ static shmx *make(void)
     shmx *shm;
     if (shmx_create(&shm, "", REGION + 2 * AROUND, 0) != SHMX_OK)
         abort();
-    /* A lock that seems to be this process's own is waited for a little. With so odd a number bytes
-     * hardly ever seem to be that. */
-    atomic_store(&shm->object.control->next_owner, 0x2b1d5e7a);
+    /* A lock that seems to be this process's own is waited for a little. With random numbers, and
+     * others before long, bytes hardly ever seem to be that. */
+    atomic_store(&shm->object.control->next_owner, (uint32_t)shm->object.label.id);
     return shm;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static shmx *shm;
+    static unsigned uses;
     shmx_queue *queue;
-    if (shm == NULL)
+    if (uses++ % 4096 == 0) {
+        shmx_close(&shm);
         shm = make();
+    }
     if (size < ACTS)
         return 0;
     unsigned char *bytes = shmx_data(shm), *region = bytes + AROUND;
