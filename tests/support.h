@@ -142,6 +142,7 @@ void thread_join(struct test_thread *thread);
 /* ---- time and chance ---- */
 
 int64_t test_now_ms(void);   /* monotonic */
+uint64_t test_wall_ns(void); /* since 1970; time(3) may be a tick, or a busy host's pause, behind */
 void test_sleep_ms(int ms);  /* to ask again a little later; never to be right */
 uint32_t test_random(void);  /* not for threads */
 int test_open_handles(void); /* descriptors or handles of this process; -1 if it cannot be told */

@@ -394,6 +394,13 @@ void thread_join(struct test_thread *thread)
 
 /* ---- time ---- */
 
+uint64_t test_wall_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 int64_t test_now_ms(void)
 {
     struct timespec now;

@@ -309,6 +309,14 @@ void thread_join(struct test_thread *thread)
 
 /* ---- time ---- */
 
+uint64_t test_wall_ns(void)
+{
+    FILETIME now;
+    GetSystemTimePreciseAsFileTime(&now);
+    uint64_t ticks = (uint64_t)now.dwHighDateTime << 32 | now.dwLowDateTime; /* since 1601 */
+    return (ticks - UINT64_C(116444736000000000)) * 100;
+}
+
 int64_t test_now_ms(void)
 {
     return (int64_t)GetTickCount64();
