@@ -27,6 +27,7 @@ struct test_child {
 };
 
 static struct test_child *children;
+static HANDLE job;
 
 /* ---- the process ---- */
 
@@ -37,12 +38,25 @@ static LONG WINAPI fault(EXCEPTION_POINTERS *pointers)
     return EXCEPTION_EXECUTE_HANDLER;
 }
 
+/* A job whose processes end with the last handle of it, which is this process's: nobody is left
+ * working when a test is killed. */
+static HANDLE job_make(void)
+{
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {0};
+    HANDLE made = CreateJobObjectA(NULL, NULL);
+    limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+    must(made != NULL);
+    must(SetInformationJobObject(made, JobObjectExtendedLimitInformation, &limits, sizeof limits));
+    return made;
+}
+
 void system_begin(bool part)
 {
     SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX);
     _setmode(_fileno(stdout), _O_BINARY);
     if (part)
         SetUnhandledExceptionFilter(fault);
+    job = job_make(); /* now, so that no test has a handle more at its end */
 }
 
 void system_setenv(const char *name, const char *value)
@@ -102,6 +116,21 @@ static void command_write(char command[COMMAND_MAX], const char *const *words)
     must(used < COMMAND_MAX);
 }
 
+/* Wine fails at times, without a reason, where hundreds of processes are made and killed. */
+#define TRIES 5
+
+static bool process_make(char *command, STARTUPINFOA *startup, PROCESS_INFORMATION *made)
+{
+    bool good = false;
+    for (int i = 0; !good && i < TRIES; i++) {
+        SetLastError(0);
+        good = CreateProcessA(NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, startup, made);
+        if (!good && GetLastError() != 0)
+            return false;
+    }
+    return good;
+}
+
 struct test_child *child_start_words(const char *const *words)
 {
     struct test_child *child = calloc(1, sizeof *child);
@@ -118,7 +147,9 @@ struct test_child *child_start_words(const char *const *words)
                             .hStdOutput = its_out,
                             .hStdError = GetStdHandle(STD_ERROR_HANDLE)};
     PROCESS_INFORMATION made;
-    must(CreateProcessA(NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &made));
+    must(process_make(command, &startup, &made));
+    /* It fails for one that has ended already. */
+    AssignProcessToJobObject(job, made.hProcess);
     CloseHandle(its_in);
     CloseHandle(its_out);
     CloseHandle(made.hThread);
