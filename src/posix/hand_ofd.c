@@ -34,9 +34,10 @@ void shmx_posix_heir_take(struct shmx_os_object *object)
     dup3(object->os.heir, object->os.fd, O_CLOEXEC);
     shmx_posix_heir_drop(object);
     /* A mapping holds on to the description that it was made by, and so would hold the parent's
-     * locks beyond the parent's death. The same bytes, in the same place, by the heir. */
+     * locks beyond the parent's death. The same bytes, in the same place, by the heir. Should it
+     * fail, the old mapping does as well for all but that. */
     int protection = object->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-    mmap(object->data, object->length, protection, MAP_SHARED | MAP_FIXED, object->os.fd, 0);
+    (void)mmap(object->data, object->length, protection, MAP_SHARED | MAP_FIXED, object->os.fd, 0);
 }
 
 void shmx_posix_heir_drop(struct shmx_os_object *object)
