@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "../support.h"
+#include "process.h"
 
 #define KILLED_CODE 0x4b494c4cu /* no status of a program of ours */
 #define LINE_MAX_BYTES 8192
@@ -46,7 +47,7 @@ struct command *command_start(const char *const *words, const char *in, const ch
                             .hStdOutput = stream_open(out, GENERIC_WRITE, CREATE_ALWAYS),
                             .hStdError = stream_open(err, GENERIC_WRITE, CREATE_ALWAYS)};
     PROCESS_INFORMATION made;
-    must(CreateProcessA(NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &made));
+    process_start(line, &startup, &made);
     CloseHandle(startup.hStdInput);
     CloseHandle(startup.hStdOutput);
     CloseHandle(startup.hStdError);

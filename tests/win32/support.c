@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "process.h"
 #include "system.h"
 
 #define KILLED_CODE 0x4b494c4cu /* no exit code of a test */
@@ -116,19 +117,20 @@ static void command_write(char command[COMMAND_MAX], const char *const *words)
     must(used < COMMAND_MAX);
 }
 
-/* Wine fails at times, without a reason, where hundreds of processes are made and killed. */
+/* Wine says ERROR_INTERNAL_ERROR at times where hundreds of processes are made and killed, and does
+ * it when asked again. */
 #define TRIES 5
 
-static bool process_make(char *command, STARTUPINFOA *startup, PROCESS_INFORMATION *made)
+void process_start(char *command, STARTUPINFOA *startup, PROCESS_INFORMATION *made)
 {
-    bool good = false;
-    for (int i = 0; !good && i < TRIES; i++) {
-        SetLastError(0);
-        good = CreateProcessA(NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, startup, made);
-        if (!good && GetLastError() != 0)
-            return false;
+    DWORD error = ERROR_INTERNAL_ERROR;
+    for (int i = 0; i < TRIES && error == ERROR_INTERNAL_ERROR; i++) {
+        if (CreateProcessA(NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, startup, made))
+            return;
+        error = GetLastError();
+        fprintf(stderr, "CreateProcess: error %lu\n", error);
     }
-    return good;
+    must(!"the process was made");
 }
 
 struct test_child *child_start_words(const char *const *words)
@@ -147,7 +149,7 @@ struct test_child *child_start_words(const char *const *words)
                             .hStdOutput = its_out,
                             .hStdError = GetStdHandle(STD_ERROR_HANDLE)};
     PROCESS_INFORMATION made;
-    must(process_make(command, &startup, &made));
+    process_start(command, &startup, &made);
     /* It fails for one that has ended already. */
     AssignProcessToJobObject(job, made.hProcess);
     CloseHandle(its_in);
