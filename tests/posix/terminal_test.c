@@ -141,6 +141,9 @@ static void gives_the_terminal_back(void **state)
     assert_int_equal(tcgetattr(terminal.its, &before), 0);
     terminal_run(&terminal, "", "watch", shmx_name(shm));
     test_until(terminal_says(&terminal, "q: quit"));
+    /* A second look: gcc 12's thread sanitizer loses a signal that comes in the first poll(2). */
+    assert_ok(shmx_write(shm, 2, "Z", 1));
+    test_until(terminal_says(&terminal, "Z"));
     kill(terminal.pid, SIGTERM);
     assert_int_equal(terminal_wait(&terminal), 0);
     assert_int_equal(tcgetattr(terminal.its, &after), 0);
