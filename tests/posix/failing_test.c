@@ -6,7 +6,7 @@
  * shows, so none is forgotten when the library changes: one that is in neither of the tables below
  * fails the test.
  */
-#include "support.h"
+#include "traced.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define SHM "/dev/shm"
-#define SIZE 5000
+#define SIZE HELD_SIZE
 #define LARGE ((size_t)2 << 20)
 #define SYSGOOD (SIGTRAP | 0x80)
 /* Far more calls than any operation makes. */
@@ -122,8 +122,7 @@ static struct report {
     struct count before, after;
 } * report;
 
-static shmx *held; /* the test's, and as a fork's the child's */
-static shmx *got;  /* the child's */
+static shmx *got; /* the child's */
 
 struct scene {
     const char *label;
@@ -163,8 +162,9 @@ static struct count count(void)
     return (struct count){descriptors(), mappings()};
 }
 
-static void play(const struct scene *scene, const char *name)
+static void play(const void *context, const char *name)
 {
+    const struct scene *scene = context;
     alarm(30); /* who hangs is killed, which is a failure */
     bool closes;
     report->before = count();
@@ -178,7 +178,6 @@ static void play(const struct scene *scene, const char *name)
     must(closes || report->status == SHMX_OK || got == NULL);
     shmx_close(&got);
     report->after = count();
-    _exit(0);
 }
 
 /* ---- making the n-th call fail ---- */
@@ -217,24 +216,16 @@ static void fail_now(pid_t child, int error)
     must(ptrace(PTRACE_SETREGS, child, NULL, &registers) == 0);
 }
 
-/* Go on to the next stop; its wait status. */
-static int proceed(pid_t child, int signal)
-{
-    int status;
-    must(ptrace(PTRACE_SYSCALL, child, NULL, (void *)(intptr_t)signal) == 0);
-    must(waitpid(child, &status, 0) == child);
-    return status;
-}
-
 /* Let the child run, one call of it fail, and come to its end; its wait status. */
 static int trace(pid_t child, struct failure *failure)
 {
     bool entered = false, struck = false;
-    int calls = 0, status, signal = 0;
-    must(waitpid(child, &status, 0) == child && WIFSTOPPED(status));
+    int calls = 0, signal = 0;
+    int status = traced_begin(child);
+    must(WIFSTOPPED(status));
     must(ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_TRACESYSGOOD) == 0);
     for (;;) {
-        status = proceed(child, signal);
+        status = traced_next(child, signal);
         if (!WIFSTOPPED(status))
             return status;
         signal = WSTOPSIG(status) == SYSGOOD ? 0 : WSTOPSIG(status);
@@ -257,31 +248,11 @@ static int run_child(const struct scene *scene, const char *name, struct failure
     memset(report, 0, sizeof *report);
     failure->more = false;
     failure->error = 0;
-    pid_t child = fork();
-    must(child >= 0);
-    if (child == 0) {
-        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-            _exit(77);
-        raise(SIGSTOP);
-        play(scene, name);
-    }
-    return trace(child, failure);
-}
-
-static bool tracing_works(void)
-{
-    int status;
-    pid_t child = fork();
-    must(child >= 0);
-    if (child == 0)
-        _exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 ? 0 : 77);
-    must(waitpid(child, &status, 0) == child);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return trace(traced_start(play, scene, name), failure);
 }
 
 /* ---- what must hold afterwards ---- */
 
-static void leave_dead(const char *name);
 static int act_list(const char *name);
 
 static void complain(const struct scene *scene, const struct failure *failure, const char *what)
@@ -380,44 +351,15 @@ static void run(const struct scene *scene)
 
 /* ---- what happens before ---- */
 
-static void hold(const char *name)
+static void lock(shmx *shm)
 {
-    assert_ok(shmx_create(&held, name, SIZE, 0));
-    memset(shmx_data(held), 7, 100);
-}
-
-static void hold_zeros(const char *name)
-{
-    assert_ok(shmx_create(&held, name, SIZE, 0));
-}
-
-/* Another process makes it, and locks; then it is killed. */
-static void leave(const char *name, bool locked)
-{
-    int status;
-    pid_t child = fork();
-    must(child >= 0);
-    if (child == 0) {
-        shmx *shm;
-        must(shmx_open_or_create(&shm, name, SIZE, 0, NULL) == SHMX_OK);
-        if (locked)
-            must(shmx_mutex_lock(shm, shmx_data(shm), 0) == SHMX_OK);
-        else
-            memset(shmx_data(shm), 9, SIZE);
-        kill(getpid(), SIGKILL);
-    }
-    must(waitpid(child, &status, 0) == child);
-}
-
-static void leave_dead(const char *name)
-{
-    leave(name, false);
+    must(shmx_mutex_lock(shm, shmx_data(shm), 0) == SHMX_OK);
 }
 
 static void hold_with_dead_owner(const char *name)
 {
     hold_zeros(name);
-    leave(name, true);
+    leave(name, lock);
 }
 
 static void hold_locked(const char *name)
@@ -618,30 +560,6 @@ static bool is_described(const char *name)
 
 /* ---- what the living find ---- */
 
-static void still_there(const char *name)
-{
-    shmx *shm;
-    assert_ok(shmx_open(&shm, name, 0));
-    assert_int_equal(((char *)shmx_data(shm))[99], 7);
-    shmx_close(&shm);
-    assert_ok(shmx_prune(NULL));
-    assert_ok(shmx_open(&shm, name, 0));
-    shmx_close(&shm);
-    shmx_close(&held);
-}
-
-/* There or not, but nothing between. */
-static void there_or_unlinked(const char *name)
-{
-    shmx *shm;
-    int status = shmx_open(&shm, name, 0);
-    if (status == SHMX_OK)
-        shmx_close(&shm);
-    assert_true(status == SHMX_OK || status == SHMX_ENOENT);
-    assert_int_equal(((char *)shmx_data(held))[99], 7);
-    shmx_close(&held);
-}
-
 static void lock_is_to_be_had(const char *name)
 {
     (void)name;
@@ -655,12 +573,6 @@ static void unlock(const char *name)
 {
     (void)name;
     assert_ok(shmx_mutex_unlock(held, shmx_data(held)));
-    shmx_close(&held);
-}
-
-static void let_go(const char *name)
-{
-    (void)name;
     shmx_close(&held);
 }
 
@@ -713,7 +625,7 @@ static void be_alone(void)
 static void whatever_fails_is_told_and_leaves_nothing(void **state)
 {
     (void)state;
-    if (!tracing_works())
+    if (!traced_works())
         test_skip("this system does not let us trace a child");
     be_alone();
     report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -5,13 +5,11 @@
  * left when shmx_prune has run. The steps are those that ptrace(2) shows, so none is forgotten when
  * the library changes.
  */
-#include "support.h"
+#include "traced.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,44 +26,26 @@ struct scene {
     bool long_name;
 };
 
-static shmx *held;
-
 /* ---- the child ---- */
+
+static void play(const void *context, const char *name)
+{
+    const struct scene *scene = context;
+    scene->act(name);
+}
 
 /* Run the child until it is killed at its n-th stop. False if it ended before. */
 static bool kill_at(const struct scene *scene, const char *name, int n)
 {
-    int status;
-    pid_t child = fork();
-    must(child >= 0);
-    if (child == 0) {
-        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-            _exit(77);
-        raise(SIGSTOP);
-        scene->act(name);
-        _exit(0);
-    }
-    must(waitpid(child, &status, 0) == child);
-    for (int i = 0; i < n && WIFSTOPPED(status); i++) {
-        must(ptrace(PTRACE_SYSCALL, child, NULL, NULL) == 0);
-        must(waitpid(child, &status, 0) == child);
-    }
+    pid_t child = traced_start(play, scene, name);
+    int status = traced_begin(child);
+    for (int i = 0; i < n && WIFSTOPPED(status); i++)
+        status = traced_next(child, 0);
     if (!WIFSTOPPED(status))
         return false;
     kill(child, SIGKILL);
     must(waitpid(child, &status, 0) == child);
     return true;
-}
-
-static bool tracing_works(void)
-{
-    int status;
-    pid_t child = fork();
-    must(child >= 0);
-    if (child == 0)
-        _exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 ? 0 : 77);
-    must(waitpid(child, &status, 0) == child);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 /* ---- what must hold afterwards ---- */
@@ -110,34 +90,6 @@ static void run(const struct scene *scene)
         kills++;
     }
     fail_msg("%s never ended", scene->label);
-}
-
-/* ---- what happens before ---- */
-
-static void hold(const char *name)
-{
-    assert_ok(shmx_create(&held, name, 100, 0));
-    memset(shmx_data(held), 7, 100);
-}
-
-static void hold_persistent(const char *name)
-{
-    assert_ok(shmx_create(&held, name, 100, SHMX_PERSISTENT));
-    memset(shmx_data(held), 7, 100);
-}
-
-static void leave_dead(const char *name)
-{
-    int status;
-    pid_t child = fork();
-    must(child >= 0);
-    if (child == 0) {
-        shmx *shm;
-        if (shmx_create(&shm, name, 6000, 0) == SHMX_OK)
-            memset(shmx_data(shm), 9, 6000);
-        kill(getpid(), SIGKILL);
-    }
-    must(waitpid(child, &status, 0) == child);
 }
 
 /* ---- what the killed one does ---- */
@@ -219,41 +171,21 @@ static void act_lock(const char *name)
 
 /* ---- what the living find ---- */
 
-static void close_held(void)
+static bool stays(const char *name)
 {
-    static const char sevens[] = {7, 7, 7, 7, 7, 7, 7, 7, 7, 7};
-    assert_memory_equal((char *)shmx_data(held) + 90, sevens, 10);
-    shmx_close(&held);
-}
-
-static bool still_there(const char *name)
-{
-    shmx *shm;
-    assert_ok(shmx_open(&shm, name, 0));
-    assert_int_equal(((char *)shmx_data(shm))[99], 7);
-    shmx_close(&shm);
-    assert_ok(shmx_prune(NULL));
-    assert_ok(shmx_open(&shm, name, 0));
-    shmx_close(&shm);
-    close_held();
+    still_there(name);
     return true;
 }
 
-/* There or not, but nothing between. */
-static bool there_or_unlinked(const char *name)
+static bool stays_or_is_unlinked(const char *name)
 {
-    shmx *shm;
-    int status = shmx_open(&shm, name, 0);
-    if (status == SHMX_OK)
-        shmx_close(&shm);
-    assert_true(status == SHMX_OK || status == SHMX_ENOENT);
-    close_held();
+    there_or_unlinked(name);
     return true;
 }
 
 static bool persistent_there_or_unlinked(const char *name)
 {
-    close_held();
+    shmx_close(&held);
     int status = shmx_unlink(name);
     assert_true(status == SHMX_OK || status == SHMX_ENOENT);
     return true;
@@ -285,11 +217,6 @@ static bool lock_is_to_be_had(const char *name)
     return true;
 }
 
-static void hold_zeros(const char *name)
-{
-    assert_ok(shmx_create(&held, name, 100, 0));
-}
-
 static const struct scene scenes[] = {
     {"create, close", act_create, NULL, NULL, false},
     {"create, close, long name", act_create, NULL, NULL, true},
@@ -298,10 +225,10 @@ static const struct scene scenes[] = {
     {"create for others", act_create_open_to_others, NULL, NULL, false},
     {"create without a name", act_create_nameless, NULL, NULL, false},
     {"create over a dead one", act_create, leave_dead, NULL, false},
-    {"open, close", act_attach, hold, still_there, false},
+    {"open, close", act_attach, hold, stays, false},
     {"open, close, persistent", act_attach, hold_persistent, persistent_there_or_unlinked, false},
     {"open a dead one", act_open_dead, leave_dead, NULL, false},
-    {"unlink", act_unlink, hold, there_or_unlinked, false},
+    {"unlink", act_unlink, hold, stays_or_is_unlinked, false},
     {"unlink, persistent", act_unlink, hold_persistent, persistent_there_or_unlinked, false},
     {"unlink a dead one", act_unlink, leave_dead, NULL, false},
     {"prune", act_prune, leave_dead, NULL, false},
@@ -311,7 +238,7 @@ static const struct scene scenes[] = {
 static void whoever_is_killed_harms_nobody(void **state)
 {
     (void)state;
-    if (!tracing_works())
+    if (!traced_works())
         test_skip("this system does not let us trace a child");
     for (size_t i = 0; i < sizeof scenes / sizeof scenes[0]; i++)
         run(&scenes[i]);
