@@ -191,6 +191,7 @@ static void answer(enum kind kind, uint32_t way)
 
 static int second_process(const char *name)
 {
+    peer_begin();
     if (shmx_open(&shm, name, 0) != SHMX_OK)
         return 1;
     stage = shmx_data(shm);

@@ -19,6 +19,8 @@ static double middle(double *values, int count)
     return values[count / 2];
 }
 
+bool (*measure_stopped)(void);
+
 int measure(const char *title, const struct way *ways, int count, int rounds, int times)
 {
     static double each[WAYS_MAX][ROUNDS_MAX], ratio[WAYS_MAX][ROUNDS_MAX];
@@ -27,6 +29,8 @@ int measure(const char *title, const struct way *ways, int count, int rounds, in
         return count;
     for (int round = 0; round < rounds; round++) {
         for (int i = 0; i < count; i++) {
+            if (measure_stopped != NULL && measure_stopped())
+                return count;
             int64_t taken = ways[i].run(times, ways[i].context);
             failed[i] |= taken < 0;
             each[i][round] = (double)taken / times;
@@ -43,5 +47,6 @@ int measure(const char *title, const struct way *ways, int count, int rounds, in
             printf("  %-48s %12.1f %8.2f\n", ways[i].name, middle(each[i], rounds),
                    middle(ratio[i], rounds));
     }
+    fflush(stdout);
     return failures;
 }

@@ -4,6 +4,7 @@
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct way {
@@ -14,6 +15,9 @@ struct way {
 };
 
 int64_t now_ns(void);
+
+/* Asked between the runs: true ends a measurement, and no table is printed. NULL: never. */
+extern bool (*measure_stopped)(void);
 
 /* Print a table of `count` ways: each is run `rounds` times, `times` times in a row. Returns the
  * number of ways that failed. */

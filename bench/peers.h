@@ -22,8 +22,10 @@ extern const struct lock_peer lock_peers[];
 extern void (*const peer_wait)(uint32_t *word, uint32_t expected);
 extern void (*const peer_wake)(uint32_t *word);
 
-/* Start this program again with these arguments, and wait for its end: 0 if it went well. */
+/* Start this program again with these arguments, and wait for its end: 0 if it went well. The one
+ * that is started begins with peer_begin: it ends with the one that started it. */
 intptr_t peer_start(char **arguments);
+void peer_begin(void);
 int peer_end(intptr_t process);
 void peer_pause(int64_t nanoseconds);
 

@@ -15,6 +15,10 @@
 #define CLOSE_ENOUGH 3
 #define AWAY 20
 
+/* Messages that make it worth while, and close finds that do not count after it was not. */
+#define AWAY_GAIN 4
+#define CLOSE_PASSED 1000
+
 /* ---- opening ---- */
 
 size_t shmx_queue_size_for(size_t message, size_t count)
@@ -112,8 +116,10 @@ struct job {
 };
 
 /* Field by field: what need not be written is not, in a call that takes a few nanoseconds. */
-static inline void job_begin(struct job *job, size_t size, int timeout_ms)
+static inline void job_begin(struct job *job, shmx_queue *queue, bool producer, size_t size,
+                             int timeout_ms)
 {
+    queue->pace[producer].begun++;
     job->size = size;
     job->wait.timeout_ms = timeout_ms;
     job->wait.begun = false;
@@ -179,21 +185,27 @@ static void pass_the_word(shmx_queue *queue)
  * Spin until there may be something. In a stream the two sides run close behind each other, and
  * each look takes from the other the cache line that it is writing. So who found something at one
  * of the first looks for several times on end stays away for a moment the next time, and then finds
- * many messages, or much room, at once. Who waits for an answer never finds it that soon.
+ * many messages, or much room, at once. Whoever does not was waiting for an answer, which had been
+ * there for long: it stays where it is for a good while.
  */
 static bool spin_aside(shmx_queue *queue, const struct direction *direction)
 {
-    uint32_t *close = &queue->close[direction->producer];
-    for (int i = 0; *close >= CLOSE_ENOUGH && i < AWAY; i++)
+    struct queue_pace *pace = &queue->pace[direction->producer];
+    if (pace->away && pace->begun > 0 && pace->begun < AWAY_GAIN)
+        pace->close = -CLOSE_PASSED;
+    pace->begun = 0;
+    pace->away = pace->close >= CLOSE_ENOUGH;
+    for (int i = 0; pace->away && i < AWAY; i++)
         shmx_os_relax();
     for (int i = 0; i < LOOKS_CLOSE; i++) {
         /* Relaxed: all is read again under the lock. */
         if (atomic_load_explicit(queue->watch, memory_order_relaxed) != queue->watch_value) {
-            *close += *close < CLOSE_ENOUGH;
+            pace->close += pace->close < CLOSE_ENOUGH;
             return true;
         }
     }
-    *close = 0;
+    if (pace->close > 0)
+        pace->close = 0;
     return shmx_spin(queue->watch, queue->watch_value);
 }
 
@@ -427,7 +439,7 @@ static int send_check(const shmx_queue *queue, size_t size, int timeout_ms)
 static int reserve(shmx_queue *queue, size_t size, struct queue_own *own, int timeout_ms)
 {
     struct job job;
-    job_begin(&job, size, timeout_ms);
+    job_begin(&job, queue, true, size, timeout_ms);
     int status = attempt_reserve(queue, &job, false);
     if (status != SHMX_OK)
         status = persist(queue, &job, &reserving, status);
@@ -461,7 +473,7 @@ int shmx_queue_send(shmx_queue *queue, const void *message, size_t size, int tim
     if (size > COPY_LOCKED)
         return send_long(queue, message, size, timeout_ms);
     struct job job;
-    job_begin(&job, size, timeout_ms);
+    job_begin(&job, queue, true, size, timeout_ms);
     job.message = message;
     status = attempt_send(queue, &job, false);
     return status == SHMX_OK ? SHMX_OK : persist(queue, &job, &sending, status);
@@ -647,7 +659,7 @@ int shmx_queue_receive(shmx_queue *queue, void *buffer, size_t capacity, size_t 
     if (queue == NULL || (buffer == NULL && capacity != 0) || timeout_ms < SHMX_FOREVER)
         return shmx_refuse(SHMX_EINVAL);
     struct job job;
-    job_begin(&job, capacity, timeout_ms);
+    job_begin(&job, queue, false, capacity, timeout_ms);
     job.buffer = buffer;
     int status = attempt_receive(queue, &job, false);
     if (status != SHMX_OK)
@@ -669,7 +681,7 @@ int shmx_queue_peek(shmx_queue *queue, const void **message, size_t *size, int t
         timeout_ms < SHMX_FOREVER)
         return shmx_refuse(SHMX_EINVAL);
     struct job job;
-    job_begin(&job, 0, timeout_ms);
+    job_begin(&job, queue, false, 0, timeout_ms);
     int status = attempt_peek(queue, &job, false);
     if (status != SHMX_OK)
         status = persist(queue, &job, &peeking, status);

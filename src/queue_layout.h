@@ -108,6 +108,13 @@ struct queue_own {
     uint32_t size;
 };
 
+/* How a handle follows the other side: see spin_aside. */
+struct queue_pace {
+    int32_t close;  /* finds on end that came close behind it; below 0: those that do not count */
+    uint32_t begun; /* messages since the last wait */
+    bool away;      /* that wait began with staying away */
+};
+
 struct shmx_queue {
     shmx *shm;
     struct queue_header *header;
@@ -119,7 +126,7 @@ struct shmx_queue {
     /* What the last attempt found that must change before the next one is worth while. */
     const _Atomic uint32_t *watch;
     uint32_t watch_value;
-    uint32_t close[2]; /* consumer's, producer's: finds on end that came close behind the other */
+    struct queue_pace pace[2]; /* as consumer, as producer */
 };
 
 /* Statuses beside the public ones: not now; try again, for what was in the way is gone. */

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -88,6 +90,11 @@ intptr_t peer_start(char **arguments)
 {
     pid_t pid;
     return posix_spawn(&pid, arguments[0], NULL, NULL, arguments, environ) == 0 ? pid : -1;
+}
+
+void peer_begin(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
 int peer_end(intptr_t process)

@@ -34,9 +34,29 @@ const struct lock_peer lock_peers[] = {{"CreateMutex", mutex_prepare, mutex_take
 void (*const peer_wait)(uint32_t *word, uint32_t expected) = NULL;
 void (*const peer_wake)(uint32_t *word) = NULL;
 
+/* A job ends its processes with the last handle of it, which is this process's. */
+static HANDLE job(void)
+{
+    static HANDLE made;
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {0};
+    limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+    if (made == NULL) {
+        made = CreateJobObjectA(NULL, NULL);
+        SetInformationJobObject(made, JobObjectExtendedLimitInformation, &limits, sizeof limits);
+    }
+    return made;
+}
+
 intptr_t peer_start(char **arguments)
 {
-    return _spawnv(_P_NOWAIT, arguments[0], (const char *const *)arguments);
+    intptr_t process = _spawnv(_P_NOWAIT, arguments[0], (const char *const *)arguments);
+    if (process != -1)
+        AssignProcessToJobObject(job(), (HANDLE)process);
+    return process;
+}
+
+void peer_begin(void)
+{
 }
 
 int peer_end(intptr_t process)
