@@ -464,6 +464,37 @@ static void measures(void **state)
     assert_string_equal(err, "");
 }
 
+static int bench_counted(const shmx_info *info, void *count)
+{
+    *(int *)count += strncmp(info->name, "shmx-b", 6) == 0;
+    return 0;
+}
+
+static int bench_segments(void)
+{
+    int count = 0;
+    assert_ok(shmx_list(bench_counted, &count));
+    return count;
+}
+
+static void stops_measuring(void **state)
+{
+    (void)state;
+    if (getenv("SHMX_TEST_WRAPPER") != NULL)
+        test_skip("it starts itself, which needs the emulator");
+    int before = bench_segments();
+    struct command *command = start("bench");
+    test_until(out_says("shmx: create, write, close"));
+    bool gently = command_interrupt(command);
+    if (!gently)
+        command_kill(command);
+    assert_int_equal(command_wait(command), gently ? 1 : COMMAND_STOPPED);
+    file_read(err_path, err);
+    assert_true(!gently || says_line(err, "shmx: stopped"));
+    assert_false(out_says("shmx_queue"));
+    test_until(bench_segments() <= before);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(helps),
     cmocka_unit_test(tells_its_version),
@@ -483,6 +514,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(prunes_what_killed_users_left),
     cmocka_unit_test(examines_the_system),
     cmocka_unit_test(measures),
+    cmocka_unit_test(stops_measuring),
 };
 
 int main(int argc, char **argv)

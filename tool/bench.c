@@ -13,6 +13,7 @@
 #include "system.h"
 
 #define SIZE 1024
+#define SPIN_TURNS 65536 /* of spinning, between two looks at the clock */
 
 static char name[SHMX_NAME_MAX + 1], raw_name[SHMX_NAME_MAX + 1];
 
@@ -180,17 +181,35 @@ static uint32_t load(uint32_t *word)
     return atomic_load((_Atomic uint32_t *)word);
 }
 
+/* Is the other side not heard any more, or is this one to stop? Asked now and then by who waits;
+ * *end: 0 at first. */
+static bool in_vain(int64_t *end)
+{
+    int64_t now = system_now();
+    if (*end == 0)
+        *end = now + BENCH_PATIENCE_MS * (int64_t)1000000;
+    return system_stopped() || now > *end;
+}
+
 /* Wait until the word is no longer `seen`. */
 static int await(shmx *shm, uint32_t *word, uint32_t seen)
 {
     struct objects *objects = shmx_data(shm);
-    int status = SHMX_OK;
-    while (status == SHMX_OK && load(word) == seen)
-        if (load(&objects->spin))
+    int64_t end = 0;
+    for (uint32_t turn = 1; load(word) == seen; turn++) {
+        bool ask = turn % SPIN_TURNS == 0;
+        if (load(&objects->spin)) {
             shmx_os_relax();
-        else
-            status = shmx_wait(shm, word, seen, 10000);
-    return status;
+        } else {
+            int status = shmx_wait(shm, word, seen, BENCH_SLICE_MS);
+            if (status != SHMX_OK && status != SHMX_ETIMEDOUT)
+                return status;
+            ask = status != SHMX_OK;
+        }
+        if (ask && in_vain(&end))
+            return SHMX_ETIMEDOUT;
+    }
+    return SHMX_OK;
 }
 
 static int tell(shmx *shm, uint32_t *word)
@@ -296,7 +315,13 @@ static int run(const struct command *command, int argc, char **argv)
     if (drain != NULL)
         return bench_queue_drain(drain);
     names_make();
+    system_catch_stop();
+    measure_stopped = system_stopped;
     int failed = bench_all(quick);
+    if (system_stopped()) {
+        fprintf(stderr, "shmx: stopped\n");
+        return STATUS_NO;
+    }
     if (failed == 0)
         return STATUS_YES;
     fprintf(stderr, "shmx: %d measurements failed; shmx doctor may tell why\n", failed);

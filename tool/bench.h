@@ -3,6 +3,9 @@
 #ifndef TOOL_BENCH_H
 #define TOOL_BENCH_H
 
+#define BENCH_PATIENCE_MS 10000 /* with the other process */
+#define BENCH_SLICE_MS 100      /* between two looks whether to stop */
+
 /* On a terminal: what is being measured now. */
 void bench_note(const char *what);
 
