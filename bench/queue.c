@@ -223,6 +223,13 @@ static bool ping_open(bool consumer)
     return ping_ends[0] != NULL && ping_ends[1] != NULL;
 }
 
+static void ping_close(bool consumer)
+{
+    for (int i = 0; i < 2; i++)
+        if (ping_ends[i] != NULL)
+            own_close(ping_ends[i], consumer);
+}
+
 /* The part of worker `index` in the job on the stage: 0 is the consumer of one-to-one. */
 static bool answer(uint32_t index)
 {
@@ -265,6 +272,7 @@ static int worker(const char *name, uint32_t index)
         if (kind == KIND_STOP)
             break;
     }
+    ping_close(true);
     shmx_close(&shm);
     return 0;
 }
@@ -578,6 +586,7 @@ int main(int argc, char **argv)
         table_crowd(4096, rounds);
     }
     int failures = workers_end();
+    ping_close(false);
     shmx_close(&shm);
     free(buffer);
     return failures != 0 || !started;

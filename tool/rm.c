@@ -3,6 +3,17 @@
 
 #include "command.h"
 
+static int complain_of(const char *name, int status)
+{
+    if (status != SHMX_EPROTO)
+        return complain("remove", name, status);
+    fprintf(stderr,
+            "shmx: cannot remove \"%s\": what has that name is no segment, but a link, a directory "
+            "or the like; remove it as such\n",
+            name);
+    return STATUS_NO;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
     const struct option options[] = {{0}};
@@ -12,7 +23,7 @@ static int run(const struct command *command, int argc, char **argv)
     int result = STATUS_YES;
     for (int i = 0; i < names; i++) {
         int status = shmx_unlink(argv[i]);
-        int one = status == SHMX_OK ? STATUS_YES : complain("remove", argv[i], status);
+        int one = status == SHMX_OK ? STATUS_YES : complain_of(argv[i], status);
         result = one > result ? one : result;
     }
     return result;
