@@ -44,7 +44,13 @@ int shmx_deadline(int timeout_ms, int64_t *deadline);
 
 /* What every public function on an object checks: shmx_segment_check, and whether this system can
  * let processes wait in a segment of that kind (SHMX_ENOTSUP). */
-int shmx_lock_check(const shmx *shm, const void *place, size_t bytes);
+static inline int shmx_lock_check(const shmx *shm, const void *place, size_t bytes)
+{
+    int status = shmx_segment_check(shm, place, bytes);
+    if (status != SHMX_OK)
+        return status;
+    return shm->object.control != NULL || shmx_os_facts()->futex ? SHMX_OK : SHMX_ENOTSUP;
+}
 
 /* Spin while *word == unwanted, for a short time that adapts to how often that helped this
  * thread. True if the word changed. */

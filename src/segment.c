@@ -225,16 +225,6 @@ int shmx_write(shmx *shm, size_t offset, const void *src, size_t count)
     return SHMX_OK;
 }
 
-int shmx_segment_check(const shmx *shm, const void *place, size_t bytes)
-{
-    if (shm == NULL || place == NULL)
-        return SHMX_EINVAL;
-    uintptr_t offset = (uintptr_t)place - (uintptr_t)shm->object.data;
-    if (offset % 4 != 0 || bytes > shm->size || offset > shm->size - bytes)
-        return SHMX_EINVAL;
-    return shm->object.read_only ? SHMX_EACCES : SHMX_OK;
-}
-
 int shmx_share(shmx *shm, char *token, size_t token_size)
 {
     if (shm == NULL || token == NULL)

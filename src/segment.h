@@ -14,6 +14,14 @@ struct shmx {
 
 /* SHMX_OK if `bytes` bytes at `place` lie in the segment, aligned to 4, and may be written;
  * SHMX_EINVAL or SHMX_EACCES otherwise. `shm` and `place` may be NULL. */
-int shmx_segment_check(const shmx *shm, const void *place, size_t bytes);
+static inline int shmx_segment_check(const shmx *shm, const void *place, size_t bytes)
+{
+    if (shm == NULL || place == NULL)
+        return SHMX_EINVAL;
+    uintptr_t offset = (uintptr_t)place - (uintptr_t)shm->object.data;
+    if (offset % 4 != 0 || bytes > shm->size || offset > shm->size - bytes)
+        return SHMX_EINVAL;
+    return shm->object.read_only ? SHMX_EACCES : SHMX_OK;
+}
 
 #endif

@@ -40,14 +40,6 @@ int shmx_deadline(int timeout_ms, int64_t *deadline)
     return SHMX_OK;
 }
 
-int shmx_lock_check(const shmx *shm, const void *place, size_t bytes)
-{
-    int status = shmx_segment_check(shm, place, bytes);
-    if (status != SHMX_OK)
-        return status;
-    return shm->object.control != NULL || shmx_os_facts()->futex ? SHMX_OK : SHMX_ENOTSUP;
-}
-
 static int spin_limit(const struct spin_record *record)
 {
     if (shmx_os_facts()->processors < 2)
