@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of names on Linux: src/posix/object_ofd.c, one step for each call of the system. Every
+ * The life of names on Linux: src/posix/ofd/object.c, one step for each call of the system. Every
  * process creates, opens and unlinks one name, and may be killed between any two calls. Checked:
  *
  *   - whoever removes the name removes the object that it holds the lock of, never a successor

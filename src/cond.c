@@ -32,7 +32,7 @@ static int sleep_until_signal(shmx *shm, struct cond *cond, uint32_t sequence, i
     if (deadline != SHMX_DEADLINE_PAST && shmx_spin(&cond->sequence, sequence))
         return SHMX_OK;
     while (status == SHMX_OK && sequence_of(cond) == sequence)
-        status = shmx_sleep_round(&shm->object, &cond->sequence, sequence, deadline, &round);
+        status = shmx_sleep_round(&shm->attachment, &cond->sequence, sequence, deadline, &round);
     return status == SHMX_ETIMEDOUT && sequence_of(cond) != sequence ? SHMX_OK : status;
 }
 
@@ -75,7 +75,7 @@ static int wake(shmx *shm, shmx_cond *cond, int count)
     if (atomic_load_explicit(&shared->waiters, memory_order_relaxed) == 0)
         return SHMX_OK;
     atomic_fetch_add(&shared->sequence, 1);
-    return shmx_result(shmx_os_wake(&shm->object, &shared->sequence, count));
+    return shmx_result(shmx_os_wake(&shm->attachment, &shared->sequence, count));
 }
 
 int shmx_cond_signal(shmx *shm, shmx_cond *cond)

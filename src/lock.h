@@ -49,7 +49,7 @@ static inline int shmx_lock_check(const shmx *shm, const void *place, size_t byt
     int status = shmx_segment_check(shm, place, bytes);
     if (status != SHMX_OK)
         return status;
-    return shm->object.control != NULL || shmx_os_facts()->futex ? SHMX_OK : SHMX_ENOTSUP;
+    return shm->attachment.control != NULL || shmx_os_facts()->futex ? SHMX_OK : SHMX_ENOTSUP;
 }
 
 /* Spin while *word == unwanted, for a short time that adapts to how often that helped this
@@ -61,12 +61,12 @@ bool shmx_spin_apart(const _Atomic uint32_t *word, uint32_t mask);
 
 /* Sleep while *word == expected, for at most a slice. SHMX_OK when woken, early, or after a slice:
  * look again; SHMX_ETIMEDOUT when the deadline has passed. */
-int shmx_sleep(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
+int shmx_sleep(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
                int64_t deadline);
 
 /* The same for who need not look as often the longer it waits: *round counts from 0, and each of
  * the first four rounds is twice as long as the one before. */
-int shmx_sleep_round(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
+int shmx_sleep_round(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
                      int64_t deadline, int *round);
 
 /* Take the lock: SHMX_OK, SHMX_EOWNERDEAD (taken too), SHMX_EDEADLK, SHMX_ETIMEDOUT, or what the

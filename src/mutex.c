@@ -36,7 +36,7 @@ static uint32_t thread_mark(uint32_t token)
 static uint32_t token_known(const shmx *shm)
 {
     /* Relaxed: the token is a number; nothing else is published with it. */
-    return atomic_load_explicit(&shm->object.owner, memory_order_relaxed);
+    return atomic_load_explicit(&shm->attachment.owner, memory_order_relaxed);
 }
 
 /* Relaxed loads of `thread`, here and below: a thread that finds its own mark reads what it wrote
@@ -91,7 +91,7 @@ static bool held_by_self(const struct attempt *attempt, uint32_t word)
     uint32_t owner = word & SHMX_OWNER_MASK;
     if ((word & CLAIMING) != 0 || !thread_is_self(attempt->lock, owner))
         return false;
-    return owner == attempt->token || shmx_os_owner_here(&attempt->shm->object, owner);
+    return owner == attempt->token || shmx_os_owner_here(&attempt->shm->attachment, owner);
 }
 
 static int owner_alive(struct attempt *attempt, uint32_t word, bool *alive)
@@ -99,7 +99,7 @@ static int owner_alive(struct attempt *attempt, uint32_t word, bool *alive)
     uint32_t owner = word & SHMX_OWNER_MASK;
     *alive = true;
     return owner == attempt->token ? SHMX_OK
-                                   : shmx_os_owner_alive(&attempt->shm->object, owner, alive);
+                                   : shmx_os_owner_alive(&attempt->shm->attachment, owner, alive);
 }
 
 enum { AGAIN = 1 };
@@ -115,7 +115,7 @@ static int sleep_on(struct attempt *attempt, uint32_t word)
         return AGAIN;
     attempt->waiters = WAITERS;
     int64_t end = attempt->ask_at < attempt->deadline ? attempt->ask_at : attempt->deadline;
-    int status = shmx_os_wait(&attempt->shm->object, &lock->word, word | WAITERS, end);
+    int status = shmx_os_wait(&attempt->shm->attachment, &lock->word, word | WAITERS, end);
     return status == SHMX_OK || status == SHMX_ETIMEDOUT ? AGAIN : status;
 }
 
@@ -163,7 +163,7 @@ int shmx_lock_acquire(shmx *shm, struct shmx_lock *lock, int64_t deadline)
     if (known != 0 && take_free(lock, 0, known))
         return SHMX_OK;
     struct attempt attempt = {.shm = shm, .lock = lock, .deadline = deadline};
-    int status = shmx_os_owner_claim(&shm->object, &attempt.token);
+    int status = shmx_os_owner_claim(&shm->attachment, &attempt.token);
     return status == SHMX_OK ? acquire_slowly(&attempt) : status;
 }
 
@@ -184,7 +184,7 @@ int shmx_lock_release(shmx *shm, struct shmx_lock *lock)
     uint32_t word = atomic_exchange_explicit(&lock->word, 0, memory_order_release);
     /* A failing wake delays the sleeper by a slice; the lock is free in any case. */
     if ((word & WAITERS) != 0)
-        shmx_os_wake(&shm->object, &lock->word, 1);
+        shmx_os_wake(&shm->attachment, &lock->word, 1);
     return SHMX_OK;
 }
 
@@ -203,7 +203,7 @@ static int lock_checked(shmx *shm, shmx_mutex *mutex, int timeout_ms)
  * this system cannot wait, never gets one. */
 static inline bool in_segment(const shmx *shm, const shmx_mutex *mutex)
 {
-    uintptr_t offset = (uintptr_t)mutex - (uintptr_t)shm->object.data;
+    uintptr_t offset = (uintptr_t)mutex - (uintptr_t)shm->attachment.data;
     return offset % 4 == 0 && offset < shm->size && shm->size - offset >= sizeof *mutex;
 }
 

@@ -8,7 +8,7 @@
  *   - The result is 0 or a negative SHMX_E... code. On failure nothing that the call made is left
  *     open, mapped or named, and shmx_os_last_error() tells the system's own error number.
  *   - A call interrupted by a signal is retried inside.
- *   - A struct shmx_os_object stays at one address from create/open/adopt to close, because a
+ *   - A struct shmx_attachment stays at one address from create/open/adopt to close, because a
  *     backend may keep it in a list (fork needs all of them).
  *   - What differs between systems and concerns the portable code is data in shmx_os_facts.
  *   - All of them may be called by many threads at once; one object may be closed only once.
@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shared.h"
+#include "base/shared.h"
 
 /* struct shmx_os_private: what the backend keeps with an object */
 #include "os_private.h"
@@ -39,7 +39,7 @@ const struct shmx_os_facts *shmx_os_facts(void);
 /* ---- objects ---- */
 
 /* An attachment as the system sees it. */
-struct shmx_os_object {
+struct shmx_attachment {
     unsigned char *data;          /* the mapping, page-aligned */
     size_t length;                /* bytes mapped; for a foreign object what the system says */
     bool read_only;               /* mapped without write access */
@@ -57,14 +57,14 @@ struct shmx_os_object {
  * SHMX_PREFAULT, here and in open and adopt: make every page present, as fast as the system can;
  * where it cannot, that is no failure.
  * SHMX_EEXIST: something lives under that name (or cannot be told). */
-int shmx_os_object_create(struct shmx_os_object *object, const char *name, size_t length,
-                          unsigned flags, const struct shmx_label *label);
+int shmx_os_create(struct shmx_attachment *attachment, const char *name, size_t length,
+                   unsigned flags, const struct shmx_label *label);
 
-/* For shmx_os_object_open: only look. What is not ready is SHMX_EAGAIN at once, and what is dead is
+/* For shmx_os_open: only look. What is not ready is SHMX_EAGAIN at once, and what is dead is
  * SHMX_ENOENT and stays where it is. */
 #define SHMX_OS_NOWAIT 0x80000000u
 
-/* For shmx_os_object_open with SHMX_READ_ONLY: for a look at label and usage. Where the system can,
+/* For shmx_os_open with SHMX_READ_ONLY: for a look at label and usage. Where the system can,
  * the object is a guest, so that a look is never what keeps a segment alive. */
 #define SHMX_OS_LOOK 0x40000000u
 
@@ -72,28 +72,28 @@ int shmx_os_object_create(struct shmx_os_object *object, const char *name, size_
  * flags. A segment whose users
  * were all killed is SHMX_ENOENT (and is removed if it may be); one without a control block is
  * attached as foreign; SHMX_EPROTO, SHMX_EAGAIN as in shmx.h. */
-int shmx_os_object_open(struct shmx_os_object *object, const char *name, unsigned flags);
+int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags);
 
 /* Unmap and give up; the last user of a segment that is not persistent removes it. */
-void shmx_os_object_close(struct shmx_os_object *object);
+void shmx_os_close(struct shmx_attachment *attachment);
 
 /* Take the name away from what has it. Never from a successor. */
-int shmx_os_object_unlink(const char *name);
+int shmx_os_unlink(const char *name);
 
-/* Call visit with the name of each object that shmx_os_object_open might attach to, until it
+/* Call visit with the name of each object that shmx_os_open might attach to, until it
  * returns other than 0, and return that. */
-int shmx_os_object_list(int (*visit)(const char *name, void *context), void *context);
+int shmx_os_list(int (*visit)(const char *name, void *context), void *context);
 
 /* Remove what has that name if all its users were killed; *removed tells. Other leftovers of this
  * library that killed processes left are removed when name is NULL. */
-int shmx_os_object_reap(const char *name, bool *removed);
+int shmx_os_remove_dead(const char *name, bool *removed);
 
 /* Bytes of memory used by the object, and number of users (-1: cannot say). */
-int shmx_os_object_usage(struct shmx_os_object *object, uint64_t *footprint, int *users);
+int shmx_os_usage(struct shmx_attachment *attachment, uint64_t *footprint, int *users);
 
 /* Let children inherit, and print the token; attach by it. See shmx_share and shmx_adopt. */
-int shmx_os_object_share(struct shmx_os_object *object, char *token, size_t token_size);
-int shmx_os_object_adopt(struct shmx_os_object *object, const char *token, unsigned flags);
+int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size);
+int shmx_os_adopt(struct shmx_attachment *attachment, const char *token, unsigned flags);
 
 /* ---- waiting ---- */
 
@@ -101,11 +101,11 @@ int shmx_os_object_adopt(struct shmx_os_object *object, const char *token, unsig
 
 /* Sleep while *word == expected until woken, or until the clock of shmx_os_now says `deadline`
  * (SHMX_ETIMEDOUT). May return 0 early. Word lies in the object, aligned to 4. */
-int shmx_os_wait(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
+int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
                  int64_t deadline);
 
 /* Wake up to count sleepers of the word, in any process. */
-int shmx_os_wake(struct shmx_os_object *object, _Atomic uint32_t *word, int count);
+int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int count);
 
 /* ---- owners ---- */
 
@@ -114,13 +114,13 @@ int shmx_os_wake(struct shmx_os_object *object, _Atomic uint32_t *word, int coun
 #define SHMX_OWNER_MASK 0x3fffffffu
 
 /* Return this attachment's token in this process; made at the first call, anew after fork. */
-int shmx_os_owner_claim(struct shmx_os_object *object, uint32_t *token);
+int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token);
 
 /* *alive: the token's attachment is open in a living process. Never false for a live one. */
-int shmx_os_owner_alive(struct shmx_os_object *object, uint32_t token, bool *alive);
+int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool *alive);
 
 /* True if the token belongs to any attachment of this process to the same segment. */
-bool shmx_os_owner_here(struct shmx_os_object *object, uint32_t token);
+bool shmx_os_owner_here(struct shmx_attachment *attachment, uint32_t token);
 
 /* ---- process, time and chance ---- */
 

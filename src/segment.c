@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control.h"
-#include "name.h"
+#include "base/control.h"
+#include "base/name.h"
 
 #define FLAGS_CREATE                                                                               \
     (SHMX_PERSISTENT | SHMX_RAW | SHMX_OTHERS_READ | SHMX_OTHERS_WRITE | SHMX_MACHINE_WIDE |       \
@@ -57,7 +57,7 @@ static int create_object(shmx *shm, const char *name, size_t size, unsigned flag
     if (size > PTRDIFF_MAX)
         return SHMX_ENOMEM; /* no process can map it: found before memory is reserved */
     if ((flags & SHMX_RAW) != 0)
-        return shmx_os_object_create(&shm->object, name, size, flags, NULL);
+        return shmx_os_create(&shm->attachment, name, size, flags, NULL);
     struct shmx_label label;
     int status = label_fill(&label, shown, size, flags);
     if (status != SHMX_OK)
@@ -65,7 +65,7 @@ static int create_object(shmx *shm, const char *name, size_t size, unsigned flag
     size_t length = shmx_control_length(size, shmx_os_facts()->page_size);
     if (length == 0)
         return SHMX_ENOSPC;
-    return shmx_os_object_create(&shm->object, name, length, flags, &label);
+    return shmx_os_create(&shm->attachment, name, length, flags, &label);
 }
 
 static int create_random(shmx *shm, size_t size, unsigned flags)
@@ -113,8 +113,8 @@ int shmx_create(shmx **shm, const char *name, size_t size, unsigned flags)
 /* What every attachment to an existing object has in common. */
 static void take_over(shmx *shm, const char *name)
 {
-    const struct shmx_os_object *object = &shm->object;
-    shm->size = object->control != NULL ? (size_t)object->label.size : object->length;
+    const struct shmx_attachment *attachment = &shm->attachment;
+    shm->size = attachment->control != NULL ? (size_t)attachment->label.size : attachment->length;
     memcpy(shm->name, name, strlen(name) + 1);
 }
 
@@ -124,7 +124,7 @@ static int open_checked(shmx **shm, const char *name, unsigned flags)
     int status = allocate(&made);
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = shmx_os_object_open(&made->object, name, flags);
+    status = shmx_os_open(&made->attachment, name, flags);
     if (status == SHMX_OK)
         take_over(made, name);
     return finish(shm, made, status);
@@ -172,7 +172,7 @@ void shmx_close(shmx **shm)
 {
     if (shm == NULL || *shm == NULL)
         return;
-    shmx_os_object_close(&(*shm)->object);
+    shmx_os_close(&(*shm)->attachment);
     free(*shm);
     *shm = NULL;
 }
@@ -180,12 +180,12 @@ void shmx_close(shmx **shm)
 int shmx_unlink(const char *name)
 {
     int status = shmx_name_check(name);
-    return status == SHMX_OK ? shmx_result(shmx_os_object_unlink(name)) : shmx_refuse(status);
+    return status == SHMX_OK ? shmx_result(shmx_os_unlink(name)) : shmx_refuse(status);
 }
 
 void *shmx_data(const shmx *shm)
 {
-    return shm != NULL ? shm->object.data : NULL;
+    return shm != NULL ? shm->attachment.data : NULL;
 }
 
 size_t shmx_size(const shmx *shm)
@@ -210,18 +210,18 @@ int shmx_read(const shmx *shm, size_t offset, void *dst, size_t count)
     int status = range_check(shm, offset, dst, count);
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    memcpy(dst, shm->object.data + offset, count);
+    memcpy(dst, shm->attachment.data + offset, count);
     return SHMX_OK;
 }
 
 int shmx_write(shmx *shm, size_t offset, const void *src, size_t count)
 {
     int status = range_check(shm, offset, src, count);
-    if (status == SHMX_OK && shm->object.read_only)
+    if (status == SHMX_OK && shm->attachment.read_only)
         status = SHMX_EACCES;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    memcpy(shm->object.data + offset, src, count);
+    memcpy(shm->attachment.data + offset, src, count);
     return SHMX_OK;
 }
 
@@ -230,7 +230,7 @@ int shmx_share(shmx *shm, char *token, size_t token_size)
     if (shm == NULL || token == NULL)
         return shmx_refuse(SHMX_EINVAL);
     char whole[SHMX_TOKEN_MAX];
-    int status = shmx_os_object_share(&shm->object, whole, sizeof whole);
+    int status = shmx_os_share(&shm->attachment, whole, sizeof whole);
     if (status != SHMX_OK)
         return shmx_result(status);
     if (strlen(whole) >= token_size)
@@ -250,8 +250,8 @@ int shmx_adopt(shmx **shm, const char *token, unsigned flags)
     int status = allocate(&made);
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = shmx_os_object_adopt(&made->object, token, flags);
+    status = shmx_os_adopt(&made->attachment, token, flags);
     if (status == SHMX_OK)
-        take_over(made, made->object.control != NULL ? made->object.label.name : "");
+        take_over(made, made->attachment.control != NULL ? made->attachment.label.name : "");
     return finish(shm, made, status);
 }

@@ -7,7 +7,7 @@
 #include "report.h"
 
 struct shmx {
-    struct shmx_os_object object;
+    struct shmx_attachment attachment;
     size_t size; /* the user's bytes */
     char name[SHMX_NAME_MAX + 1];
 };
@@ -18,10 +18,10 @@ static inline int shmx_segment_check(const shmx *shm, const void *place, size_t 
 {
     if (shm == NULL || place == NULL)
         return SHMX_EINVAL;
-    uintptr_t offset = (uintptr_t)place - (uintptr_t)shm->object.data;
+    uintptr_t offset = (uintptr_t)place - (uintptr_t)shm->attachment.data;
     if (offset % 4 != 0 || bytes > shm->size || offset > shm->size - bytes)
         return SHMX_EINVAL;
-    return shm->object.read_only ? SHMX_EACCES : SHMX_OK;
+    return shm->attachment.read_only ? SHMX_EACCES : SHMX_OK;
 }
 
 #endif

@@ -37,7 +37,7 @@ static int wait_announced(shmx *shm, struct sem *sem, int64_t deadline)
     atomic_fetch_add(&sem->waiters, 1);
     bool taken = take(sem);
     while (!taken && status == SHMX_OK) {
-        status = shmx_sleep_round(&shm->object, &sem->count, 0, deadline, &round);
+        status = shmx_sleep_round(&shm->attachment, &sem->count, 0, deadline, &round);
         taken = take(sem);
     }
     atomic_fetch_sub(&sem->waiters, 1);
@@ -85,5 +85,5 @@ int shmx_sem_post(shmx *shm, shmx_sem *sem, unsigned count)
         return shmx_refuse(SHMX_EOVERFLOW);
     if (atomic_load(&shared->waiters) == 0)
         return SHMX_OK;
-    return shmx_result(shmx_os_wake(&shm->object, &shared->count, (int)count));
+    return shmx_result(shmx_os_wake(&shm->attachment, &shared->count, (int)count));
 }

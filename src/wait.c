@@ -87,7 +87,7 @@ bool shmx_spin_apart(const _Atomic uint32_t *word, uint32_t mask)
     return success;
 }
 
-int shmx_sleep_round(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
+int shmx_sleep_round(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
                      int64_t deadline, int *round)
 {
     int64_t now = shmx_os_now();
@@ -96,22 +96,22 @@ int shmx_sleep_round(struct shmx_os_object *object, _Atomic uint32_t *word, uint
     if (now >= deadline)
         return SHMX_ETIMEDOUT;
     if (deadline - now <= slice)
-        return shmx_os_wait(object, word, expected, deadline);
-    int status = shmx_os_wait(object, word, expected, now + slice);
+        return shmx_os_wait(attachment, word, expected, deadline);
+    int status = shmx_os_wait(attachment, word, expected, now + slice);
     return status == SHMX_ETIMEDOUT ? SHMX_OK : status;
 }
 
-int shmx_sleep(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
+int shmx_sleep(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
                int64_t deadline)
 {
     int round = 0;
-    return shmx_sleep_round(object, word, expected, deadline, &round);
+    return shmx_sleep_round(attachment, word, expected, deadline, &round);
 }
 
 static _Atomic uint32_t *bucket_of(const shmx *shm, const uint32_t *word)
 {
-    size_t offset = (size_t)((const unsigned char *)word - shm->object.data);
-    return &shm->object.control->sleepers[offset / 4 % SHMX_BUCKETS];
+    size_t offset = (size_t)((const unsigned char *)word - shm->attachment.data);
+    return &shm->attachment.control->sleepers[offset / 4 % SHMX_BUCKETS];
 }
 
 /*
@@ -125,7 +125,7 @@ static int wait_counted(shmx *shm, uint32_t *word, uint32_t expected, int64_t de
     _Atomic uint32_t *sleepers = bucket_of(shm, word);
     atomic_fetch_add(sleepers, 1);
     atomic_thread_fence(memory_order_seq_cst);
-    int status = shmx_os_wait(&shm->object, (_Atomic uint32_t *)word, expected, deadline);
+    int status = shmx_os_wait(&shm->attachment, (_Atomic uint32_t *)word, expected, deadline);
     atomic_fetch_sub(sleepers, 1);
     return status;
 }
@@ -145,14 +145,15 @@ int shmx_wait(shmx *shm, uint32_t *word, uint32_t expected, int timeout_ms)
         return shmx_refuse(SHMX_ETIMEDOUT);
     if (shmx_spin(shared, expected))
         return SHMX_OK;
-    status = shm->object.control != NULL ? wait_counted(shm, word, expected, deadline)
-                                         : shmx_os_wait(&shm->object, shared, expected, deadline);
+    status = shm->attachment.control != NULL
+                 ? wait_counted(shm, word, expected, deadline)
+                 : shmx_os_wait(&shm->attachment, shared, expected, deadline);
     return shmx_report(status);
 }
 
 static int wake_checked(shmx *shm, uint32_t *word, int count)
 {
-    return shmx_os_wake(&shm->object, (_Atomic uint32_t *)word, count);
+    return shmx_os_wake(&shm->attachment, (_Atomic uint32_t *)word, count);
 }
 
 int shmx_wake(shmx *shm, uint32_t *word, int count)
@@ -162,7 +163,7 @@ int shmx_wake(shmx *shm, uint32_t *word, int count)
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    if (shm->object.control == NULL)
+    if (shm->attachment.control == NULL)
         return shmx_result(wake_checked(shm, word, count));
     /* The caller's change of the word before, the look at the count after: see above. */
     atomic_thread_fence(memory_order_seq_cst);

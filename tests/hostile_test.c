@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "control.h"
+#include "base/control.h"
 
 #define SIZE 5000
 #define ROUNDS 300

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control.h"
+#include "base/control.h"
 #include "os.h"
 #include "support.h"
 
@@ -32,35 +32,35 @@ static size_t length_of(size_t size)
 }
 
 /* `name` "": none. */
-static void object_make(struct shmx_os_object *object, const char *name, unsigned flags)
+static void object_make(struct shmx_attachment *attachment, const char *name, unsigned flags)
 {
     struct shmx_label label;
-    memset(object, 0, sizeof *object);
+    memset(attachment, 0, sizeof *attachment);
     label_make(&label, name, flags);
-    assert_ok(shmx_os_object_create(object, name[0] != '\0' ? name : NULL, length_of(SIZE), flags,
-                                    &label));
+    assert_ok(
+        shmx_os_create(attachment, name[0] != '\0' ? name : NULL, length_of(SIZE), flags, &label));
 }
 
-static struct shmx_os_object *object_open(const char *name, unsigned flags)
+static struct shmx_attachment *object_open(const char *name, unsigned flags)
 {
-    struct shmx_os_object *object = calloc(1, sizeof *object);
-    assert_non_null(object);
-    assert_ok(shmx_os_object_open(object, name, flags));
-    return object;
+    struct shmx_attachment *attachment = calloc(1, sizeof *attachment);
+    assert_non_null(attachment);
+    assert_ok(shmx_os_open(attachment, name, flags));
+    return attachment;
 }
 
-static void object_close(struct shmx_os_object *object)
+static void object_close(struct shmx_attachment *attachment)
 {
-    shmx_os_object_close(object);
-    free(object);
+    shmx_os_close(attachment);
+    free(attachment);
 }
 
 static int open_status(const char *name)
 {
-    struct shmx_os_object object = {0};
-    int status = shmx_os_object_open(&object, name, 0);
+    struct shmx_attachment attachment = {0};
+    int status = shmx_os_open(&attachment, name, 0);
     if (status == SHMX_OK)
-        shmx_os_object_close(&object);
+        shmx_os_close(&attachment);
     return status;
 }
 
@@ -116,12 +116,12 @@ static void an_object_appears_whole(void **state)
 {
     (void)state;
     const char *name = test_name();
-    struct shmx_os_object made;
+    struct shmx_attachment made;
     object_make(&made, name, 0);
     assert_int_equal(made.length, length_of(SIZE));
     for (size_t i = 0; i < SIZE; i++)
         assert_int_equal(made.data[i], 0);
-    struct shmx_os_object *opened = object_open(name, 0);
+    struct shmx_attachment *opened = object_open(name, 0);
     assert_int_equal(opened->length, made.length);
     assert_memory_equal(&opened->label.id, &made.label.id, sizeof made.label.id);
     assert_string_equal(opened->label.name, name);
@@ -130,7 +130,7 @@ static void an_object_appears_whole(void **state)
     made.data[SIZE - 1] = 7;
     assert_int_equal(opened->data[SIZE - 1], 7);
     object_close(opened);
-    shmx_os_object_close(&made);
+    shmx_os_close(&made);
     assert_status(open_status(name), SHMX_ENOENT);
 }
 
@@ -138,18 +138,18 @@ static void a_name_is_given_once(void **state)
 {
     (void)state;
     const char *name = test_name();
-    struct shmx_os_object made, other = {0};
+    struct shmx_attachment made, other = {0};
     struct shmx_label label;
     object_make(&made, name, 0);
     label_make(&label, name, 0);
-    assert_status(shmx_os_object_create(&other, name, length_of(SIZE), 0, &label), SHMX_EEXIST);
+    assert_status(shmx_os_create(&other, name, length_of(SIZE), 0, &label), SHMX_EEXIST);
     assert_int_not_equal(shmx_os_last_error(), 0);
-    assert_ok(shmx_os_object_unlink(name));
-    assert_status(shmx_os_object_unlink(name), SHMX_ENOENT);
-    assert_ok(shmx_os_object_create(&other, name, length_of(SIZE), 0, &label));
-    shmx_os_object_close(&made);
+    assert_ok(shmx_os_unlink(name));
+    assert_status(shmx_os_unlink(name), SHMX_ENOENT);
+    assert_ok(shmx_os_create(&other, name, length_of(SIZE), 0, &label));
+    shmx_os_close(&made);
     assert_status(open_status(name), SHMX_OK);
-    shmx_os_object_close(&other);
+    shmx_os_close(&other);
     assert_status(open_status(name), SHMX_ENOENT);
 }
 
@@ -157,19 +157,19 @@ static void a_raw_one_has_no_control_block(void **state)
 {
     (void)state;
     const char *name = test_name();
-    struct shmx_os_object made = {0};
-    assert_ok(shmx_os_object_create(&made, name, SIZE, SHMX_RAW, NULL));
+    struct shmx_attachment made = {0};
+    assert_ok(shmx_os_create(&made, name, SIZE, SHMX_RAW, NULL));
     assert_null(made.control);
-    struct shmx_os_object *opened = object_open(name, SHMX_READ_ONLY);
+    struct shmx_attachment *opened = object_open(name, SHMX_READ_ONLY);
     assert_null(opened->control);
     assert_true(opened->read_only);
     assert_true(opened->length >= SIZE);
     object_close(opened);
     if (shmx_os_facts()->raw_unlink)
-        assert_ok(shmx_os_object_unlink(name));
+        assert_ok(shmx_os_unlink(name));
     else
-        assert_status(shmx_os_object_unlink(name), SHMX_ENOTSUP);
-    shmx_os_object_close(&made);
+        assert_status(shmx_os_unlink(name), SHMX_ENOTSUP);
+    shmx_os_close(&made);
     assert_status(open_status(name), SHMX_ENOENT);
 }
 
@@ -177,16 +177,16 @@ static void a_nameless_one_is_shared_by_token(void **state)
 {
     (void)state;
     char token[SHMX_TOKEN_MAX];
-    struct shmx_os_object made, adopted = {0};
+    struct shmx_attachment made, adopted = {0};
     object_make(&made, "", 0);
-    assert_ok(shmx_os_object_share(&made, token, sizeof token));
-    assert_ok(shmx_os_object_adopt(&adopted, token, SHMX_READ_ONLY));
+    assert_ok(shmx_os_share(&made, token, sizeof token));
+    assert_ok(shmx_os_adopt(&adopted, token, SHMX_READ_ONLY));
     made.data[0] = 9;
     assert_int_equal(adopted.data[0], 9);
     assert_true(adopted.read_only);
-    shmx_os_object_close(&made);
+    shmx_os_close(&made);
     assert_int_equal(adopted.data[0], 9);
-    shmx_os_object_close(&adopted);
+    shmx_os_close(&adopted);
 }
 
 struct search {
@@ -212,39 +212,39 @@ static void objects_are_listed_and_measured(void **state)
 {
     (void)state;
     struct search search = {test_name(), 0};
-    struct shmx_os_object made;
+    struct shmx_attachment made;
     uint64_t footprint;
     int users, visits = 0;
     object_make(&made, search.name, 0);
-    assert_int_equal(shmx_os_object_list(search_one, &search), 0);
+    assert_int_equal(shmx_os_list(search_one, &search), 0);
     assert_int_equal(search.found, 1);
-    assert_int_equal(shmx_os_object_list(stop_at_once, &visits), 42);
+    assert_int_equal(shmx_os_list(stop_at_once, &visits), 42);
     assert_int_equal(visits, 1);
-    assert_ok(shmx_os_object_usage(&made, &footprint, &users));
+    assert_ok(shmx_os_usage(&made, &footprint, &users));
     assert_true(footprint >= SIZE && footprint <= 2 * shmx_os_facts()->page_size);
     assert_true(users == 1 || users == -1);
-    shmx_os_object_close(&made);
+    shmx_os_close(&made);
 }
 
 static void the_living_are_not_reaped(void **state)
 {
     (void)state;
     const char *name = test_name();
-    struct shmx_os_object made;
+    struct shmx_attachment made;
     bool removed = true;
     object_make(&made, name, 0);
-    assert_ok(shmx_os_object_reap(name, &removed));
+    assert_ok(shmx_os_remove_dead(name, &removed));
     assert_false(removed);
     assert_status(open_status(name), SHMX_OK);
-    shmx_os_object_close(&made);
-    assert_ok(shmx_os_object_reap(name, &removed));
+    shmx_os_close(&made);
+    assert_ok(shmx_os_remove_dead(name, &removed));
     assert_false(removed);
 }
 
 /* ---- waiting ---- */
 
 struct sleeper {
-    struct shmx_os_object *object;
+    struct shmx_attachment *attachment;
     _Atomic uint32_t *word;
     _Atomic int status;
 };
@@ -254,14 +254,14 @@ static void sleeps(void *context)
     struct sleeper *sleeper = context;
     int status = SHMX_OK;
     while (status == SHMX_OK && atomic_load(sleeper->word) == 1)
-        status = shmx_os_wait(sleeper->object, sleeper->word, 1, SHMX_OS_NEVER);
+        status = shmx_os_wait(sleeper->attachment, sleeper->word, 1, SHMX_OS_NEVER);
     atomic_store(&sleeper->status, status);
 }
 
 static void a_wait_ends(void **state)
 {
     (void)state;
-    struct shmx_os_object made;
+    struct shmx_attachment made;
     object_make(&made, test_name(), 0);
     _Atomic uint32_t *word = (_Atomic uint32_t *)(made.data + 64);
     assert_ok(shmx_os_wait(&made, word, 1, SHMX_OS_NEVER)); /* it is 0 */
@@ -280,15 +280,15 @@ static void a_wait_ends(void **state)
         assert_ok(shmx_os_wake(&made, word, 1));
     thread_join(thread);
     assert_status(atomic_load(&sleeper.status), SHMX_OK);
-    shmx_os_object_close(&made);
+    shmx_os_close(&made);
 }
 
 /* ---- owners ---- */
 
-static bool alive(struct shmx_os_object *object, uint32_t token)
+static bool alive(struct shmx_attachment *attachment, uint32_t token)
 {
     bool answer = false;
-    assert_ok(shmx_os_owner_alive(object, token, &answer));
+    assert_ok(shmx_os_owner_alive(attachment, token, &answer));
     return answer;
 }
 
@@ -296,14 +296,14 @@ static void owners_live_as_long_as_their_attachment(void **state)
 {
     (void)state;
     const char *name = test_name();
-    struct shmx_os_object made;
+    struct shmx_attachment made;
     uint32_t first, again, second;
     object_make(&made, name, 0);
     assert_ok(shmx_os_owner_claim(&made, &first));
     assert_ok(shmx_os_owner_claim(&made, &again));
     assert_int_equal(first, again);
     assert_true(first != 0 && (first & ~SHMX_OWNER_MASK) == 0);
-    struct shmx_os_object *opened = object_open(name, 0);
+    struct shmx_attachment *opened = object_open(name, 0);
     assert_ok(shmx_os_owner_claim(opened, &second));
     assert_int_not_equal(first, second);
     assert_true(alive(&made, first) && alive(&made, second) && alive(opened, first));
@@ -313,7 +313,7 @@ static void owners_live_as_long_as_their_attachment(void **state)
     assert_false(alive(&made, second));
     assert_false(shmx_os_owner_here(&made, second));
     assert_true(alive(&made, first));
-    shmx_os_object_close(&made);
+    shmx_os_close(&made);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -52,7 +52,7 @@ static shmx *make(void)
         abort();
     /* A lock that seems to be this process's own is waited for a little. With random numbers, and
      * others before long, bytes hardly ever seem to be that. */
-    atomic_store(&shm->object.control->next_owner, (uint32_t)shm->object.label.id);
+    atomic_store(&shm->attachment.control->next_owner, (uint32_t)shm->attachment.label.id);
     return shm;
 }
 

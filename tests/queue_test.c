@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "queue_layout.h"
+#include "queue/layout.h"
 #include "system.h"
 
 #define SIZE 65536

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "queue_layout.h"
+#include "queue/layout.h"
 
 /* ---- dying ---- */
 

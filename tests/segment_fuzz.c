@@ -20,8 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "control.h"
-#include "name.h"
+#include "base/control.h"
+#include "base/name.h"
 
 #define SHM "/dev/shm"
 #define SIZE 100

@@ -22,10 +22,10 @@ struct listing {
 
 static bool is_dead(const char *name)
 {
-    struct shmx_os_object object = {0};
-    int status = shmx_os_object_open(&object, name, SHMX_READ_ONLY | SHMX_OS_LOOK | SHMX_OS_NOWAIT);
+    struct shmx_attachment object = {0};
+    int status = shmx_os_open(&object, name, SHMX_READ_ONLY | SHMX_OS_LOOK | SHMX_OS_NOWAIT);
     if (status == SHMX_OK)
-        shmx_os_object_close(&object);
+        shmx_os_close(&object);
     return status == SHMX_ENOENT;
 }
 
@@ -63,10 +63,10 @@ static int look_again(const char *name, void *context)
 int leftovers_list(void (*visit)(const char *name, void *context), void *context)
 {
     struct listing listing = {NULL, 0, 0, visit, context};
-    int status = shmx_os_object_list(look_first, &listing);
+    int status = shmx_os_list(look_first, &listing);
     if (status == SHMX_OK && listing.count > 0) {
         qsort(listing.names, listing.count, sizeof(dead_name), compare);
-        status = shmx_os_object_list(look_again, &listing);
+        status = shmx_os_list(look_again, &listing);
     }
     free(listing.names);
     return status;

@@ -13,10 +13,10 @@ static pthread_mutex_t turnstile = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic bool fork_waits;
 /* Guards the list and the tokens. Taken inside the gate. */
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct shmx_os_object *list;
+static struct shmx_attachment *list;
 /* By name too, so that unlinking does not take longer the more attachments there are. */
 #define BUCKETS 256
-static struct shmx_os_object *named[BUCKETS];
+static struct shmx_attachment *named[BUCKETS];
 static pthread_once_t handlers_once = PTHREAD_ONCE_INIT;
 
 static void before_fork(void)
@@ -26,14 +26,16 @@ static void before_fork(void)
     pthread_rwlock_wrlock(&gate);
     atomic_store(&fork_waits, false);
     pthread_mutex_lock(&list_lock);
-    for (struct shmx_os_object *object = list; object != NULL; object = object->os.next)
-        shmx_posix_heir_make(object);
+    for (struct shmx_attachment *attachment = list; attachment != NULL;
+         attachment = attachment->os.next)
+        shmx_posix_heir_make(attachment);
 }
 
 static void after_fork_in_parent(void)
 {
-    for (struct shmx_os_object *object = list; object != NULL; object = object->os.next)
-        shmx_posix_heir_drop(object);
+    for (struct shmx_attachment *attachment = list; attachment != NULL;
+         attachment = attachment->os.next)
+        shmx_posix_heir_drop(attachment);
     pthread_mutex_unlock(&list_lock);
     pthread_rwlock_unlock(&gate);
     pthread_mutex_unlock(&turnstile);
@@ -42,9 +44,10 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     shmx_posix_process_forked();
-    for (struct shmx_os_object *object = list; object != NULL; object = object->os.next) {
-        shmx_posix_heir_take(object);
-        atomic_store(&object->owner, 0); /* the child owns none of the parent's locks */
+    for (struct shmx_attachment *attachment = list; attachment != NULL;
+         attachment = attachment->os.next) {
+        shmx_posix_heir_take(attachment);
+        atomic_store(&attachment->owner, 0); /* the child owns none of the parent's locks */
     }
     pthread_mutex_unlock(&list_lock);
     /* Not unlocked but made anew: who locked it has another thread id in the child, and glibc takes
@@ -74,7 +77,7 @@ void shmx_posix_gate_leave(void)
     pthread_rwlock_unlock(&gate);
 }
 
-static struct shmx_os_object **bucket_of(const char *name)
+static struct shmx_attachment **bucket_of(const char *name)
 {
     uint32_t hash = 0;
     for (; *name != '\0'; name++)
@@ -82,91 +85,91 @@ static struct shmx_os_object **bucket_of(const char *name)
     return &named[(hash ^ hash >> 8) % BUCKETS];
 }
 
-static void enter_named(struct shmx_os_object *object)
+static void enter_named(struct shmx_attachment *attachment)
 {
-    object->os.named_link = NULL;
-    if (object->control == NULL || object->label.name_length == 0)
+    attachment->os.named_link = NULL;
+    if (attachment->control == NULL || attachment->label.name_length == 0)
         return;
-    struct shmx_os_object **bucket = bucket_of(object->label.name);
-    object->os.named_next = *bucket;
-    object->os.named_link = bucket;
+    struct shmx_attachment **bucket = bucket_of(attachment->label.name);
+    attachment->os.named_next = *bucket;
+    attachment->os.named_link = bucket;
     if (*bucket != NULL)
-        (*bucket)->os.named_link = &object->os.named_next;
-    *bucket = object;
+        (*bucket)->os.named_link = &attachment->os.named_next;
+    *bucket = attachment;
 }
 
-static void leave_named(struct shmx_os_object *object)
+static void leave_named(struct shmx_attachment *attachment)
 {
-    if (object->os.named_link == NULL)
+    if (attachment->os.named_link == NULL)
         return;
-    *object->os.named_link = object->os.named_next;
-    if (object->os.named_next != NULL)
-        object->os.named_next->os.named_link = object->os.named_link;
+    *attachment->os.named_link = attachment->os.named_next;
+    if (attachment->os.named_next != NULL)
+        attachment->os.named_next->os.named_link = attachment->os.named_link;
 }
 
-void shmx_posix_attach(struct shmx_os_object *object)
+void shmx_posix_attach(struct shmx_attachment *attachment)
 {
     pthread_mutex_lock(&list_lock);
-    object->os.next = list;
-    object->os.link = &list;
+    attachment->os.next = list;
+    attachment->os.link = &list;
     if (list != NULL)
-        list->os.link = &object->os.next;
-    list = object;
-    enter_named(object);
+        list->os.link = &attachment->os.next;
+    list = attachment;
+    enter_named(attachment);
     pthread_mutex_unlock(&list_lock);
 }
 
-void shmx_posix_detach(struct shmx_os_object *object)
+void shmx_posix_detach(struct shmx_attachment *attachment)
 {
     pthread_mutex_lock(&list_lock);
-    *object->os.link = object->os.next;
-    if (object->os.next != NULL)
-        object->os.next->os.link = object->os.link;
-    leave_named(object);
+    *attachment->os.link = attachment->os.next;
+    if (attachment->os.next != NULL)
+        attachment->os.next->os.link = attachment->os.link;
+    leave_named(attachment);
     pthread_mutex_unlock(&list_lock);
 }
 
-bool shmx_posix_find(const char *name, bool (*visit)(struct shmx_os_object *object, int *status),
-                     int *status)
+bool shmx_posix_find(const char *name,
+                     bool (*visit)(struct shmx_attachment *attachment, int *status), int *status)
 {
     bool done = false;
     pthread_mutex_lock(&list_lock);
-    struct shmx_os_object *object = *bucket_of(name);
-    for (; object != NULL && !done; object = object->os.named_next)
-        done = strcmp(object->label.name, name) == 0 && visit(object, status);
+    struct shmx_attachment *attachment = *bucket_of(name);
+    for (; attachment != NULL && !done; attachment = attachment->os.named_next)
+        done = strcmp(attachment->label.name, name) == 0 && visit(attachment, status);
     pthread_mutex_unlock(&list_lock);
     return done;
 }
 
-int shmx_posix_claim_once(struct shmx_os_object *object, uint32_t *token,
-                          int (*claim)(struct shmx_os_object *object, uint32_t *token))
+int shmx_posix_claim_once(struct shmx_attachment *attachment, uint32_t *token,
+                          int (*claim)(struct shmx_attachment *attachment, uint32_t *token))
 {
     int status = SHMX_OK;
     pthread_mutex_lock(&list_lock);
-    *token = atomic_load(&object->owner);
+    *token = atomic_load(&attachment->owner);
     if (*token == 0)
-        status = claim(object, token);
+        status = claim(attachment, token);
     if (status == SHMX_OK)
-        atomic_store(&object->owner, *token);
+        atomic_store(&attachment->owner, *token);
     pthread_mutex_unlock(&list_lock);
     return status;
 }
 
-bool shmx_os_owner_here(struct shmx_os_object *object, uint32_t token)
+bool shmx_os_owner_here(struct shmx_attachment *attachment, uint32_t token)
 {
     bool here = false;
     pthread_mutex_lock(&list_lock);
-    for (struct shmx_os_object *other = list; other != NULL && !here; other = other->os.next)
-        here = atomic_load(&other->owner) == token && other->label.id == object->label.id;
+    for (struct shmx_attachment *other = list; other != NULL && !here; other = other->os.next)
+        here = atomic_load(&other->owner) == token && other->label.id == attachment->label.id;
     pthread_mutex_unlock(&list_lock);
     return here;
 }
 
-int shmx_posix_token_next(struct shmx_os_object *object, uint32_t *token)
+int shmx_posix_token_next(struct shmx_attachment *attachment, uint32_t *token)
 {
     do {
-        if (object->control != NULL) {
-            *token = atomic_fetch_add(&object->control->next_owner, 1) + 1;
+        if (attachment->control != NULL) {
+            *token = atomic_fetch_add(&attachment->control->next_owner, 1) + 1;
         } else {
             int status = shmx_os_random(token, sizeof *token);
             if (status != SHMX_OK)
@@ -177,10 +180,11 @@ int shmx_posix_token_next(struct shmx_os_object *object, uint32_t *token)
     return SHMX_OK;
 }
 
-int shmx_posix_share_once(struct shmx_os_object *object, int (*make)(struct shmx_os_object *object))
+int shmx_posix_share_once(struct shmx_attachment *attachment,
+                          int (*make)(struct shmx_attachment *attachment))
 {
     pthread_mutex_lock(&list_lock);
-    int status = object->os.passed < 0 ? make(object) : SHMX_OK;
+    int status = attachment->os.passed < 0 ? make(attachment) : SHMX_OK;
     pthread_mutex_unlock(&list_lock);
     return status;
 }
@@ -189,7 +193,7 @@ bool shmx_posix_passed_here(int fd)
 {
     bool here = false;
     pthread_mutex_lock(&list_lock);
-    for (struct shmx_os_object *other = list; other != NULL && !here; other = other->os.next)
+    for (struct shmx_attachment *other = list; other != NULL && !here; other = other->os.next)
         here = other->os.passed == fd;
     pthread_mutex_unlock(&list_lock);
     return here;

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "lockfile.h"
+#include "lockfile/lockfile.h"
 
 enum shmx_control_kind shmx_lockfile_label(int fd, uint64_t length, struct shmx_label *label)
 {

@@ -3,7 +3,7 @@
  * and so make us fault. */
 #include <unistd.h>
 
-#include "lockfile.h"
+#include "lockfile/lockfile.h"
 
 enum shmx_control_kind shmx_lockfile_label(int fd, uint64_t length, struct shmx_label *label)
 {

@@ -23,7 +23,7 @@ mode_t shmx_posix_mode(unsigned flags)
     return mode;
 }
 
-int shmx_posix_map(struct shmx_os_object *object, int fd, size_t length, unsigned flags)
+int shmx_posix_map(struct shmx_attachment *attachment, int fd, size_t length, unsigned flags)
 {
     bool read_only = (flags & SHMX_READ_ONLY) != 0;
     void *place = shmx_posix_place(length);
@@ -39,8 +39,8 @@ int shmx_posix_map(struct shmx_os_object *object, int fd, size_t length, unsigne
             munmap(place, length);
         return status;
     }
-    object->data = data;
-    object->length = length;
-    object->read_only = read_only;
+    attachment->data = data;
+    attachment->length = length;
+    attachment->read_only = read_only;
     return SHMX_OK;
 }

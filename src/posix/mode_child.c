@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lockfile.h"
+#include "lockfile/lockfile.h"
 #include "posix.h"
 
 static int make(const char *path, mode_t mode, int *fd)

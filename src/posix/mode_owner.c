@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lockfile.h"
+#include "lockfile/lockfile.h"
 #include "posix.h"
 
 int shmx_lockfile_object_make(const char *path, unsigned flags, int *fd)

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lockfile.h"
+#include "lockfile/lockfile.h"
 #include "posix.h"
 
 int shmx_lockfile_names(int (*visit)(const char *name, void *context), void *context)

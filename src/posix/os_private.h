@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct shmx_os_object;
+struct shmx_attachment;
 
 struct shmx_os_private {
     int fd;        /* the object, -1: closed. Holds this attachment's locks on Linux */
@@ -18,8 +18,8 @@ struct shmx_os_private {
     bool shared;   /* another process holds user_fd's description */
     bool creator;  /* it made the object */
     bool unlinked; /* the object has no name any more */
-    struct shmx_os_object *next, **link;             /* all attachments of this process */
-    struct shmx_os_object *named_next, **named_link; /* those whose names share a hash */
+    struct shmx_attachment *next, **link;             /* all attachments of this process */
+    struct shmx_attachment *named_next, **named_link; /* those whose names share a hash */
 };
 
 #endif

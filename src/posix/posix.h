@@ -40,34 +40,34 @@ void shmx_posix_process_forked(void);
 void shmx_posix_gate_enter(void);
 void shmx_posix_gate_leave(void);
 
-void shmx_posix_attach(struct shmx_os_object *object);
-void shmx_posix_detach(struct shmx_os_object *object);
+void shmx_posix_attach(struct shmx_attachment *attachment);
+void shmx_posix_detach(struct shmx_attachment *attachment);
 
 /* Run `visit` on attachments of this process to the segment called so, which stay attached
  * meanwhile, until it returns true. False if none did. */
-bool shmx_posix_find(const char *name, bool (*visit)(struct shmx_os_object *object, int *status),
-                     int *status);
+bool shmx_posix_find(const char *name,
+                     bool (*visit)(struct shmx_attachment *attachment, int *status), int *status);
 
 /* Run `claim` once per attachment and process, and keep the token it makes. */
-int shmx_posix_claim_once(struct shmx_os_object *object, uint32_t *token,
-                          int (*claim)(struct shmx_os_object *object, uint32_t *token));
+int shmx_posix_claim_once(struct shmx_attachment *attachment, uint32_t *token,
+                          int (*claim)(struct shmx_attachment *attachment, uint32_t *token));
 
 /* Run `make`, which sets os.passed, once per attachment. */
-int shmx_posix_share_once(struct shmx_os_object *object,
-                          int (*make)(struct shmx_os_object *object));
+int shmx_posix_share_once(struct shmx_attachment *attachment,
+                          int (*make)(struct shmx_attachment *attachment));
 
 /* True if fd is what an attachment of this process passes on. */
 bool shmx_posix_passed_here(int fd);
 
 /* The next token to try for an attachment: counted where there is a control block, else random. */
-int shmx_posix_token_next(struct shmx_os_object *object, uint32_t *token);
+int shmx_posix_token_next(struct shmx_attachment *attachment, uint32_t *token);
 
 /* Give the object an `heir` for the child of a fork that is about to happen (a descriptor with
  * locks of its own), and put it in place in the child or drop it in the parent. Provided by the
  * lifetime variant. */
-void shmx_posix_heir_make(struct shmx_os_object *object);
-void shmx_posix_heir_take(struct shmx_os_object *object);
-void shmx_posix_heir_drop(struct shmx_os_object *object);
+void shmx_posix_heir_make(struct shmx_attachment *attachment);
+void shmx_posix_heir_take(struct shmx_attachment *attachment);
+void shmx_posix_heir_drop(struct shmx_attachment *attachment);
 
 /* ---- memory (memory.c, reserve*.c, prefault_*.c) ---- */
 
@@ -81,13 +81,13 @@ int shmx_posix_resize(int fd, size_t length);
 int shmx_posix_reserve(int fd, size_t length);
 
 /* Reserve all of a new, mapped object's memory, and make it present in the mapping. */
-int shmx_posix_reserve_present(int fd, const struct shmx_os_object *object);
+int shmx_posix_reserve_present(int fd, const struct shmx_attachment *attachment);
 
 /* Make every page present in the mapping. */
-void shmx_posix_prefault(const struct shmx_os_object *object);
+void shmx_posix_prefault(const struct shmx_attachment *attachment);
 
 /* Map; flags: SHMX_READ_ONLY. */
-int shmx_posix_map(struct shmx_os_object *object, int fd, size_t length, unsigned flags);
+int shmx_posix_map(struct shmx_attachment *attachment, int fd, size_t length, unsigned flags);
 
 /* Hold address space for a mapping, as aligned as is good for its length; NULL: anywhere. */
 void *shmx_posix_place(size_t length);

@@ -79,22 +79,22 @@ static bool whole(int fd, uint64_t length)
     return fstat(fd, &facts) == 0 && (uint64_t)facts.st_blocks * 512 >= length;
 }
 
-void shmx_posix_prefault(const struct shmx_os_object *object)
+void shmx_posix_prefault(const struct shmx_attachment *attachment)
 {
-    int advice = object->read_only ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
-    if (madvise(object->data, object->length, advice) == 0 || errno != EINVAL)
+    int advice = attachment->read_only ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
+    if (madvise(attachment->data, attachment->length, advice) == 0 || errno != EINVAL)
         return;
     /* The kernel does not know the advice. */
-    if (whole(object->os.fd, object->length))
-        touch(object->data, object->length);
+    if (whole(attachment->os.fd, attachment->length))
+        touch(attachment->data, attachment->length);
 }
 
-int shmx_posix_reserve_present(int fd, const struct shmx_os_object *object)
+int shmx_posix_reserve_present(int fd, const struct shmx_attachment *attachment)
 {
-    size_t done = collapse(fd, object->data, object->length);
-    int status = shmx_posix_reserve(fd, object->length);
-    if (status == SHMX_OK && done < object->length) {
-        struct shmx_os_object rest = *object;
+    size_t done = collapse(fd, attachment->data, attachment->length);
+    int status = shmx_posix_reserve(fd, attachment->length);
+    if (status == SHMX_OK && done < attachment->length) {
+        struct shmx_attachment rest = *attachment;
         rest.data += done;
         rest.length -= done;
         shmx_posix_prefault(&rest);

@@ -25,10 +25,10 @@ static int fail(int number)
     return SHMX_EIO;
 }
 
-int shmx_os_wait(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
+int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
                  int64_t deadline)
 {
-    (void)object;
+    (void)attachment;
     struct word_time end = {(long)(deadline / 1000000000), (long)(deadline % 1000000000)};
     struct word_time *limit = deadline == SHMX_OS_NEVER ? NULL : &end;
     for (;;) {
@@ -44,9 +44,9 @@ int shmx_os_wait(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t
     }
 }
 
-int shmx_os_wake(struct shmx_os_object *object, _Atomic uint32_t *word, int count)
+int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int count)
 {
-    (void)object;
+    (void)attachment;
     long result = syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
     return result >= 0 ? SHMX_OK : fail(errno);
 }

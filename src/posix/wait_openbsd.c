@@ -32,10 +32,10 @@ static int wait_once(_Atomic uint32_t *word, uint32_t expected, int64_t deadline
     return number_of(futex(plain, FUTEX_WAIT, (int)expected, &length, NULL));
 }
 
-int shmx_os_wait(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
+int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
                  int64_t deadline)
 {
-    (void)object;
+    (void)attachment;
     for (;;) {
         int number = wait_once(word, expected, deadline);
         if (number == 0 || number == EAGAIN)
@@ -48,9 +48,9 @@ int shmx_os_wait(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t
     }
 }
 
-int shmx_os_wake(struct shmx_os_object *object, _Atomic uint32_t *word, int count)
+int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int count)
 {
-    (void)object;
+    (void)attachment;
     int result = futex((volatile uint32_t *)word, FUTEX_WAKE, count, NULL, NULL);
     return result >= 0 ? SHMX_OK : fail(errno);
 }

@@ -50,10 +50,10 @@ static int fail(int number)
     return SHMX_EIO;
 }
 
-int shmx_os_wait(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
+int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
                  int64_t deadline)
 {
-    (void)object;
+    (void)attachment;
     if (!available())
         return wait_by_sleeping(word, expected, deadline);
     for (;;) {
@@ -82,9 +82,9 @@ static int wake(int (*function)(void *, size_t, uint32_t), _Atomic uint32_t *wor
     return 0;
 }
 
-int shmx_os_wake(struct shmx_os_object *object, _Atomic uint32_t *word, int count)
+int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int count)
 {
-    (void)object;
+    (void)attachment;
     if (!available())
         return SHMX_OK;
     int number = 0;

@@ -13,10 +13,10 @@ static int fail(int number)
     return SHMX_EIO;
 }
 
-int shmx_os_wait(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
+int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
                  int64_t deadline)
 {
-    (void)object;
+    (void)attachment;
     struct _umtx_time limit = {._flags = UMTX_ABSTIME, ._clockid = CLOCK_MONOTONIC};
     limit._timeout.tv_sec = (time_t)(deadline / 1000000000);
     limit._timeout.tv_nsec = (long)(deadline % 1000000000);
@@ -34,9 +34,9 @@ int shmx_os_wait(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t
     }
 }
 
-int shmx_os_wake(struct shmx_os_object *object, _Atomic uint32_t *word, int count)
+int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int count)
 {
-    (void)object;
+    (void)attachment;
     int result = _umtx_op((void *)word, UMTX_OP_WAKE, (unsigned long)count, NULL, NULL);
     return result == 0 ? SHMX_OK : fail(errno);
 }

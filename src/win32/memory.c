@@ -3,7 +3,7 @@
 
 #include "win32.h"
 
-int shmx_win32_map(struct shmx_os_object *object, HANDLE section, unsigned flags)
+int shmx_win32_map(struct shmx_attachment *attachment, HANDLE section, unsigned flags)
 {
     bool read_only = (flags & SHMX_READ_ONLY) != 0;
     DWORD access = read_only ? FILE_MAP_READ : FILE_MAP_READ | FILE_MAP_WRITE;
@@ -23,9 +23,9 @@ int shmx_win32_map(struct shmx_os_object *object, HANDLE section, unsigned flags
         int status = shmx_win32_error(error);
         return error == ERROR_INVALID_ADDRESS ? SHMX_EPROTO : status;
     }
-    object->data = data;
-    object->length = region.RegionSize;
-    object->read_only = read_only;
+    attachment->data = data;
+    attachment->length = region.RegionSize;
+    attachment->read_only = read_only;
     return SHMX_OK;
 }
 
@@ -36,11 +36,11 @@ struct range {
 };
 
 /* Read ahead what lies in a file. PrefetchVirtualMemory came with Windows 8. */
-static void fetch(const struct shmx_os_object *object)
+static void fetch(const struct shmx_attachment *attachment)
 {
     BOOL(WINAPI * prefetch)(HANDLE, ULONG_PTR, struct range *, ULONG);
     FARPROC found = GetProcAddress(GetModuleHandleA("kernel32.dll"), "PrefetchVirtualMemory");
-    struct range range = {object->data, object->length};
+    struct range range = {attachment->data, attachment->length};
     if (found == NULL)
         return;
     memcpy(&prefetch, &found, sizeof prefetch);
@@ -49,13 +49,13 @@ static void fetch(const struct shmx_os_object *object)
 
 /* To touch is to make present. A page that is to be written is touched by a write that changes
  * nothing, whatever others write there at the same time. */
-void shmx_win32_prefault(const struct shmx_os_object *object)
+void shmx_win32_prefault(const struct shmx_attachment *attachment)
 {
     size_t page = shmx_os_facts()->page_size;
-    fetch(object);
-    for (size_t at = 0; at < object->length; at += page) {
-        unsigned char *byte = object->data + at;
-        if (object->read_only)
+    fetch(attachment);
+    for (size_t at = 0; at < attachment->length; at += page) {
+        unsigned char *byte = attachment->data + at;
+        if (attachment->read_only)
             (void)*(volatile unsigned char *)byte;
         else
             /* Relaxed: it orders nothing. */

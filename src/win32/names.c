@@ -12,11 +12,11 @@ static const char *space(bool wide)
     return wide ? "Global\\" : "Local\\";
 }
 
-void shmx_win32_name(char out[SHMX_WIN32_NAME_MAX], const struct shmx_os_object *object,
+void shmx_win32_name(char out[SHMX_WIN32_NAME_MAX], const struct shmx_attachment *attachment,
                      const char *kind, uint32_t number)
 {
-    snprintf(out, SHMX_WIN32_NAME_MAX, "%sshmx#%016" PRIx64 "#%s%" PRIu32, space(object->os.wide),
-             object->label.id, kind, number);
+    snprintf(out, SHMX_WIN32_NAME_MAX, "%sshmx#%016" PRIx64 "#%s%" PRIu32,
+             space(attachment->os.wide), attachment->label.id, kind, number);
 }
 
 void shmx_win32_section_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool wide,

@@ -53,7 +53,7 @@ struct nt_rename { /* FILE_RENAME_INFORMATION */
 #define NT_CASE_INSENSITIVE 0x40u
 #define NT_DIRECTORY_QUERY 0x1u
 
-LONG NTAPI NtQueryObject(HANDLE object, ULONG kind, void *out, ULONG size, ULONG *used);
+LONG NTAPI NtQueryObject(HANDLE attachment, ULONG kind, void *out, ULONG size, ULONG *used);
 LONG NTAPI NtOpenDirectoryObject(HANDLE *directory, ACCESS_MASK access, struct nt_place *place);
 LONG NTAPI NtQueryDirectoryObject(HANDLE directory, void *out, ULONG size, BOOLEAN single,
                                   BOOLEAN restart, ULONG *context, ULONG *used);

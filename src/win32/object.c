@@ -8,37 +8,37 @@
 #include <string.h>
 
 #include "chain.h"
-#include "control.h"
+#include "base/control.h"
 #include "persist.h"
 
 /* ---- what a section is ---- */
 
-static void leave_mapping(struct shmx_os_object *object)
+static void leave_mapping(struct shmx_attachment *attachment)
 {
-    UnmapViewOfFile(object->data);
-    object->data = NULL;
+    UnmapViewOfFile(attachment->data);
+    attachment->data = NULL;
 }
 
-int shmx_win32_look_inside(struct shmx_os_object *object, HANDLE section, const char *name,
+int shmx_win32_look_inside(struct shmx_attachment *attachment, HANDLE section, const char *name,
                            unsigned flags)
 {
-    int status = shmx_win32_map(object, section, flags);
+    int status = shmx_win32_map(attachment, section, flags);
     if (status != SHMX_OK)
         return status;
     enum shmx_control_kind kind =
-        shmx_control_check(&object->label, object->data, object->length, NULL);
+        shmx_control_check(&attachment->label, attachment->data, attachment->length, NULL);
     if (kind == SHMX_CONTROL_GOOD && name != NULL &&
-        !shmx_win32_name_same(object->label.name, name))
+        !shmx_win32_name_same(attachment->label.name, name))
         kind = SHMX_CONTROL_DAMAGED;
     if (kind == SHMX_CONTROL_DAMAGED && (flags & SHMX_RAW) == 0) {
-        leave_mapping(object);
+        leave_mapping(attachment);
         return SHMX_EPROTO;
     }
-    object->control = NULL;
+    attachment->control = NULL;
     if (kind == SHMX_CONTROL_GOOD)
-        object->control = shmx_control_at(object->data, object->length);
+        attachment->control = shmx_control_at(attachment->data, attachment->length);
     else
-        memset(&object->label, 0, sizeof object->label);
+        memset(&attachment->label, 0, sizeof attachment->label);
     return SHMX_OK;
 }
 
@@ -48,12 +48,13 @@ enum verdict {
     VERDICT_OTHER    /* has the name no more, or one that differs in case */
 };
 
-static enum verdict judge(const struct shmx_os_object *object, HANDLE section, const char *name)
+static enum verdict judge(const struct shmx_attachment *attachment, HANDLE section,
+                          const char *name)
 {
-    if (object->control == NULL)
+    if (attachment->control == NULL)
         return shmx_win32_called(section, name) ? VERDICT_FOREIGN : VERDICT_OTHER;
-    bool live = atomic_load(&object->control->state) != SHMX_STATE_UNLINKED;
-    return live && strcmp(object->label.name, name) == 0 ? VERDICT_LIVE : VERDICT_OTHER;
+    bool live = atomic_load(&attachment->control->state) != SHMX_STATE_UNLINKED;
+    return live && strcmp(attachment->label.name, name) == 0 ? VERDICT_LIVE : VERDICT_OTHER;
 }
 
 /* ---- finding who has a name ---- */
@@ -64,70 +65,71 @@ static DWORD rights_of(unsigned flags)
     return (flags & SHMX_READ_ONLY) != 0 ? rights : rights | SECTION_MAP_WRITE;
 }
 
-static void drop(struct shmx_os_object *object)
+static void drop(struct shmx_attachment *attachment)
 {
-    leave_mapping(object);
-    CloseHandle(object->os.section);
+    leave_mapping(attachment);
+    CloseHandle(attachment->os.section);
 }
 
 /* Attach to a section, if it has the name. SHMX_ENOENT if not. The handle is the object's, or
  * closed. */
-static int try_section(struct shmx_os_object *object, HANDLE section, const char *name,
+static int try_section(struct shmx_attachment *attachment, HANDLE section, const char *name,
                        unsigned flags, enum verdict *verdict)
 {
-    int status = shmx_win32_look_inside(object, section, name, flags);
+    int status = shmx_win32_look_inside(attachment, section, name, flags);
     if (status != SHMX_OK) {
         CloseHandle(section);
         return status;
     }
-    object->os.section = section;
-    *verdict = judge(object, section, name);
+    attachment->os.section = section;
+    *verdict = judge(attachment, section, name);
     if (*verdict == VERDICT_OTHER) {
-        drop(object);
+        drop(attachment);
         return SHMX_ENOENT;
     }
     return SHMX_OK;
 }
 
-static int try_once(struct shmx_os_object *object, const struct shmx_win32_chain *chain,
+static int try_once(struct shmx_attachment *attachment, const struct shmx_win32_chain *chain,
                     uint32_t generation, unsigned flags, enum verdict *verdict)
 {
     HANDLE section;
     int status = shmx_win32_chain_open(chain, generation, rights_of(flags), &section);
-    return status == SHMX_OK ? try_section(object, section, chain->name, flags, verdict) : status;
+    return status == SHMX_OK ? try_section(attachment, section, chain->name, flags, verdict)
+                             : status;
 }
 
 /* What may be looked at only is SHMX_EACCES only if it has the name. */
-static int try_generation(struct shmx_os_object *object, const struct shmx_win32_chain *chain,
+static int try_generation(struct shmx_attachment *attachment, const struct shmx_win32_chain *chain,
                           uint32_t generation, unsigned flags, enum verdict *verdict)
 {
-    int status = try_once(object, chain, generation, flags, verdict);
+    int status = try_once(attachment, chain, generation, flags, verdict);
     if (status != SHMX_EACCES)
         return status;
     status = shmx_win32_chain_settle(chain, generation, flags);
     if (status == SHMX_OK)
-        status = try_once(object, chain, generation, flags | SHMX_READ_ONLY, verdict);
+        status = try_once(attachment, chain, generation, flags | SHMX_READ_ONLY, verdict);
     if (status != SHMX_OK || (flags & SHMX_READ_ONLY) != 0)
         return status;
-    drop(object);
+    drop(attachment);
     return shmx_win32_error(ERROR_ACCESS_DENIED);
 }
 
 /* Attach to what has the name of a locked chain: a live segment of ours before another program's,
  * and that before what cannot be used. */
-static int find(struct shmx_os_object *object, struct shmx_win32_chain *chain, unsigned flags)
+static int find(struct shmx_attachment *attachment, struct shmx_win32_chain *chain, unsigned flags)
 {
     int best = SHMX_ENOENT;
     uint32_t foreign = 0;
     enum verdict verdict;
     for (uint32_t generation = 0; generation <= chain->highest; generation++) {
-        int status = try_generation(object, chain, generation, flags, &verdict);
+        int status = try_generation(attachment, chain, generation, flags, &verdict);
         if (status == SHMX_OK && verdict == VERDICT_LIVE) {
-            shmx_win32_chain_hold(chain, generation, &object->os.index);
+            shmx_win32_chain_hold(chain, generation, &attachment->os.index);
             return SHMX_OK;
         }
         if (status == SHMX_OK) {
-            drop(object);
+            drop(attachment);
             foreign = best != SHMX_OK ? generation : foreign;
             best = SHMX_OK;
         }
@@ -135,40 +137,40 @@ static int find(struct shmx_os_object *object, struct shmx_win32_chain *chain, u
             best = status;
     }
     if (best == SHMX_OK)
-        best = try_generation(object, chain, foreign, flags, &verdict);
+        best = try_generation(attachment, chain, foreign, flags, &verdict);
     if (best == SHMX_OK)
-        shmx_win32_chain_hold(chain, foreign, &object->os.index);
+        shmx_win32_chain_hold(chain, foreign, &attachment->os.index);
     return best;
 }
 
-void shmx_win32_begin(struct shmx_os_object *object, unsigned flags)
+void shmx_win32_begin(struct shmx_attachment *attachment, unsigned flags)
 {
     if ((flags & SHMX_RAW) != 0) {
-        memset(&object->label, 0, sizeof object->label);
-        object->control = NULL;
+        memset(&attachment->label, 0, sizeof attachment->label);
+        attachment->control = NULL;
     }
-    object->os.wide = (object->label.flags & SHMX_MACHINE_WIDE) != 0;
-    atomic_init(&object->owner, 0);
-    atomic_init(&object->os.waiting, NULL);
-    shmx_win32_owner_begin(object);
+    attachment->os.wide = (attachment->label.flags & SHMX_MACHINE_WIDE) != 0;
+    atomic_init(&attachment->owner, 0);
+    atomic_init(&attachment->os.waiting, NULL);
+    shmx_win32_owner_begin(attachment);
     if ((flags & SHMX_PREFAULT) != 0)
-        shmx_win32_prefault(object);
+        shmx_win32_prefault(attachment);
 }
 
 /* ---- create ---- */
 
-static int write_control(struct shmx_os_object *object, size_t length,
+static int write_control(struct shmx_attachment *attachment, size_t length,
                          const struct shmx_label *label)
 {
-    memset(&object->label, 0, sizeof object->label);
-    object->control = NULL;
+    memset(&attachment->label, 0, sizeof attachment->label);
+    attachment->control = NULL;
     if (label == NULL)
         return SHMX_OK;
-    if (object->length != length)
+    if (attachment->length != length)
         return shmx_win32_error(ERROR_BAD_LENGTH);
-    shmx_control_write(object->data, object->length, label);
-    object->control = shmx_control_at(object->data, object->length);
-    object->label = *label;
+    shmx_control_write(attachment->data, attachment->length, label);
+    attachment->control = shmx_control_at(attachment->data, attachment->length);
+    attachment->label = *label;
     return SHMX_OK;
 }
 
@@ -179,39 +181,39 @@ static void drop_section(struct shmx_os_private *os)
         CloseHandle(os->index);
 }
 
-static void give_up(struct shmx_os_object *object)
+static void give_up(struct shmx_attachment *attachment)
 {
-    leave_mapping(object);
-    drop_section(&object->os);
+    leave_mapping(attachment);
+    drop_section(&attachment->os);
 }
 
 /* Map the new section and make it a segment. On failure it is gone. */
-static int fill(struct shmx_os_object *object, size_t length, const struct shmx_label *label)
+static int fill(struct shmx_attachment *attachment, size_t length, const struct shmx_label *label)
 {
-    int status = shmx_win32_map(object, object->os.section, 0);
+    int status = shmx_win32_map(attachment, attachment->os.section, 0);
     if (status != SHMX_OK) {
-        drop_section(&object->os);
+        drop_section(&attachment->os);
         return status;
     }
-    status = write_control(object, length, label);
+    status = write_control(attachment, length, label);
     if (status != SHMX_OK)
-        give_up(object);
+        give_up(attachment);
     return status;
 }
 
 /* Let others find it. On failure it is gone. */
-static int unseal(struct shmx_os_object *object, unsigned flags)
+static int unseal(struct shmx_attachment *attachment, unsigned flags)
 {
-    int status = shmx_win32_unseal(object->os.section, flags);
+    int status = shmx_win32_unseal(attachment->os.section, flags);
     if (status != SHMX_OK)
-        give_up(object);
+        give_up(attachment);
     return status;
 }
 
 /* SHMX_ENOENT: no section has the name. */
 static int sections_check(struct shmx_win32_chain *chain)
 {
-    struct shmx_os_object other;
+    struct shmx_attachment other;
     int status = find(&other, chain, SHMX_READ_ONLY);
     if (status == SHMX_OK)
         give_up(&other);
@@ -230,7 +232,7 @@ static int file_check(const struct shmx_win32_chain *chain)
     return there ? shmx_win32_error(ERROR_ALREADY_EXISTS) : status;
 }
 
-static int create_transient(struct shmx_os_object *object, struct shmx_win32_chain *chain,
+static int create_transient(struct shmx_attachment *attachment, struct shmx_win32_chain *chain,
                             size_t length, unsigned flags, const struct shmx_label *label)
 {
     int status = SHMX_EEXIST;
@@ -238,18 +240,18 @@ static int create_transient(struct shmx_os_object *object, struct shmx_win32_cha
     unsigned how = seal ? flags | SHMX_WIN32_SEALED : flags;
     /* If no numbered generation is in use, the first call that makes a section tells all. */
     if (chain->highest == 0)
-        status = shmx_win32_chain_add(chain, 0, NULL, length, how, &object->os);
+        status = shmx_win32_chain_add(chain, 0, NULL, length, how, &attachment->os);
     if (status == SHMX_EEXIST)
         status = sections_check(chain);
     if (status == SHMX_ENOENT)
         status =
-            shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, NULL, length, how, &object->os);
+            shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, NULL, length, how, &attachment->os);
     if (status == SHMX_OK)
-        status = fill(object, length, label);
-    return status == SHMX_OK && seal ? unseal(object, flags) : status;
+        status = fill(attachment, length, label);
+    return status == SHMX_OK && seal ? unseal(attachment, flags) : status;
 }
 
-static int create_persistent(struct shmx_os_object *object, struct shmx_win32_chain *chain,
+static int create_persistent(struct shmx_attachment *attachment, struct shmx_win32_chain *chain,
                              size_t length, unsigned flags, const struct shmx_label *label)
 {
     HANDLE file;
@@ -259,18 +261,18 @@ static int create_persistent(struct shmx_os_object *object, struct shmx_win32_ch
     if (status != SHMX_OK)
         return status;
     status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, file, length,
-                                  flags | SHMX_WIN32_SEALED, &object->os);
+                                  flags | SHMX_WIN32_SEALED, &attachment->os);
     if (status == SHMX_OK)
-        status = fill(object, length, label);
+        status = fill(attachment, length, label);
     if (status != SHMX_OK)
         goto discard;
     /* Of several sessions of the user, which do not share the lock, one can publish. */
     status = shmx_win32_persist_publish(file, chain->name);
     if (status != SHMX_OK) {
-        give_up(object);
+        give_up(attachment);
         goto discard;
     }
-    status = unseal(object, flags);
+    status = unseal(attachment, flags);
     if (status != SHMX_OK)
         shmx_win32_persist_unname(chain->name, label->id);
     return status;
@@ -279,12 +281,12 @@ discard:
     return status;
 }
 
-static int open_in(struct shmx_os_object *object, const char *name, bool wide, unsigned flags);
+static int open_in(struct shmx_attachment *attachment, const char *name, bool wide, unsigned flags);
 
 /* SHMX_ENOENT: nothing in the session, or machine-wide, has the name. */
 static int elsewhere_check(const char *name, bool wide)
 {
-    struct shmx_os_object other;
+    struct shmx_attachment other;
     int status = open_in(&other, name, wide, SHMX_READ_ONLY);
     if (status == SHMX_OK)
         give_up(&other);
@@ -292,8 +294,8 @@ static int elsewhere_check(const char *name, bool wide)
     return there ? shmx_win32_error(ERROR_ALREADY_EXISTS) : status;
 }
 
-static int create_in(struct shmx_os_object *object, const char *name, size_t length, unsigned flags,
-                     const struct shmx_label *label)
+static int create_in(struct shmx_attachment *attachment, const char *name, size_t length,
+                     unsigned flags, const struct shmx_label *label)
 {
     struct shmx_win32_chain chain;
     int status = shmx_win32_chain_lock(&chain, name, (flags & SHMX_MACHINE_WIDE) != 0, flags);
@@ -303,9 +305,9 @@ static int create_in(struct shmx_os_object *object, const char *name, size_t len
     if (status == SHMX_ENOENT)
         status = file_check(&chain);
     if (status == SHMX_ENOENT && (flags & SHMX_PERSISTENT) != 0)
-        status = create_persistent(object, &chain, length, flags, label);
+        status = create_persistent(attachment, &chain, length, flags, label);
     else if (status == SHMX_ENOENT)
-        status = create_transient(object, &chain, length, flags, label);
+        status = create_transient(attachment, &chain, length, flags, label);
     shmx_win32_chain_unlock(&chain);
     return status;
 }
@@ -313,77 +315,79 @@ static int create_in(struct shmx_os_object *object, const char *name, size_t len
 /* What can be seen from one session is one name. So who creates for all sessions holds the lock of
  * its own session too, and who creates in a session sees under that lock whether there is one for
  * all. */
-static int create_named(struct shmx_os_object *object, const char *name, size_t length,
+static int create_named(struct shmx_attachment *attachment, const char *name, size_t length,
                         unsigned flags, const struct shmx_label *label)
 {
     struct shmx_win32_chain session;
     if ((flags & SHMX_MACHINE_WIDE) == 0)
-        return create_in(object, name, length, flags, label);
+        return create_in(attachment, name, length, flags, label);
     int status = shmx_win32_chain_lock(&session, name, false, flags);
     if (status != SHMX_OK)
         return status;
-    status = create_in(object, name, length, flags, label);
+    status = create_in(attachment, name, length, flags, label);
     shmx_win32_chain_unlock(&session);
     return status;
 }
 
-static int create_nameless(struct shmx_os_object *object, size_t length, unsigned flags,
+static int create_nameless(struct shmx_attachment *attachment, size_t length, unsigned flags,
                            const struct shmx_label *label)
 {
-    object->os.index = NULL;
-    int status = shmx_win32_section_make(length, flags, &object->os.section);
-    return status == SHMX_OK ? fill(object, length, label) : status;
+    attachment->os.index = NULL;
+    int status = shmx_win32_section_make(length, flags, &attachment->os.section);
+    return status == SHMX_OK ? fill(attachment, length, label) : status;
 }
 
-int shmx_os_object_create(struct shmx_os_object *object, const char *name, size_t length,
-                          unsigned flags, const struct shmx_label *label)
+int shmx_os_create(struct shmx_attachment *attachment, const char *name, size_t length,
+                   unsigned flags, const struct shmx_label *label)
 {
     /* The files of persist.c are the user's own, and found by him only. */
     const unsigned shared = SHMX_OTHERS_READ | SHMX_OTHERS_WRITE | SHMX_MACHINE_WIDE;
     if ((flags & SHMX_PERSISTENT) != 0 && (flags & shared) != 0)
         return shmx_win32_error(ERROR_NOT_SUPPORTED);
-    int status = name != NULL ? create_named(object, name, length, flags, label)
-                              : create_nameless(object, length, flags, label);
+    int status = name != NULL ? create_named(attachment, name, length, flags, label)
+                              : create_nameless(attachment, length, flags, label);
     if (status == SHMX_OK)
-        shmx_win32_begin(object, flags & SHMX_PREFAULT);
+        shmx_win32_begin(attachment, flags & SHMX_PREFAULT);
     return status;
 }
 
 /* ---- open ---- */
 
 /* Make the segment that a file holds a section again. */
-static int revive(struct shmx_os_object *object, struct shmx_win32_chain *chain, unsigned flags)
+static int revive(struct shmx_attachment *attachment, struct shmx_win32_chain *chain,
+                  unsigned flags)
 {
     HANDLE file;
     int status = shmx_win32_persist_open(chain->name, &file);
     if (status != SHMX_OK)
         return status;
-    status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, file, 0, 0, &object->os);
+    status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, file, 0, 0, &attachment->os);
     CloseHandle(file);
     if (status != SHMX_OK)
         return status;
-    status = shmx_win32_look_inside(object, object->os.section, chain->name, flags);
+    status = shmx_win32_look_inside(attachment, attachment->os.section, chain->name, flags);
     if (status != SHMX_OK)
-        drop_section(&object->os);
+        drop_section(&attachment->os);
     return status;
 }
 
 /* Attach by the lock. */
-static int open_locked(struct shmx_os_object *object, const char *name, bool wide, unsigned flags)
+static int open_locked(struct shmx_attachment *attachment, const char *name, bool wide,
+                       unsigned flags)
 {
     struct shmx_win32_chain chain;
     int status = shmx_win32_chain_lock(&chain, name, wide, flags);
     if (status != SHMX_OK)
         return status;
-    status = find(object, &chain, flags);
+    status = find(attachment, &chain, flags);
     if (status == SHMX_ENOENT && !wide)
-        status = revive(object, &chain, flags);
+        status = revive(attachment, &chain, flags);
     shmx_win32_chain_unlock(&chain);
     return status;
 }
 
 /* Without the lock what is usual can be told: a live segment at generation 0, or nothing at all. */
-static int open_in(struct shmx_os_object *object, const char *name, bool wide, unsigned flags)
+static int open_in(struct shmx_attachment *attachment, const char *name, bool wide, unsigned flags)
 {
     const struct shmx_win32_chain chain = {name, wide, NULL, NULL, 0};
     enum verdict verdict = VERDICT_OTHER;
@@ -393,74 +397,75 @@ static int open_in(struct shmx_os_object *object, const char *name, bool wide, u
         (wide || !shmx_win32_persist_maybe(name)))
         return SHMX_ENOENT;
     if (status == SHMX_OK)
-        status = try_section(object, section, name, flags, &verdict);
+        status = try_section(attachment, section, name, flags, &verdict);
     if (status == SHMX_OK && verdict == VERDICT_LIVE) {
-        object->os.index = NULL;
+        attachment->os.index = NULL;
         return SHMX_OK;
     }
     if (status == SHMX_OK)
-        drop(object);
-    return open_locked(object, name, wide, flags);
+        drop(attachment);
+    return open_locked(attachment, name, wide, flags);
 }
 
-int shmx_os_object_open(struct shmx_os_object *object, const char *name, unsigned flags)
+int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags)
 {
-    int status = open_in(object, name, false, flags);
+    int status = open_in(attachment, name, false, flags);
     if (status == SHMX_ENOENT)
-        status = open_in(object, name, true, flags);
+        status = open_in(attachment, name, true, flags);
     if (status == SHMX_OK)
-        shmx_win32_begin(object, flags);
+        shmx_win32_begin(attachment, flags);
     return status;
 }
 
 /* ---- close, unlink, reap ---- */
 
-void shmx_os_object_close(struct shmx_os_object *object)
+void shmx_os_close(struct shmx_attachment *attachment)
 {
     int before = shmx_os_last_error();
-    bool file_left = object->control != NULL && (object->label.flags & SHMX_PERSISTENT) != 0 &&
-                     atomic_load(&object->control->state) == SHMX_STATE_UNLINKED;
-    shmx_win32_wait_end(object);
-    shmx_win32_owner_end(object);
-    give_up(object);
+    bool file_left = attachment->control != NULL &&
+                     (attachment->label.flags & SHMX_PERSISTENT) != 0 &&
+                     atomic_load(&attachment->control->state) == SHMX_STATE_UNLINKED;
+    shmx_win32_wait_end(attachment);
+    shmx_win32_owner_end(attachment);
+    give_up(attachment);
     if (file_left)
-        shmx_win32_persist_remove(object->label.id);
+        shmx_win32_persist_remove(attachment->label.id);
     shmx_os_set_error(before);
 }
 
 /* Take the name away. Of several who are here with the same segment one finds it live. */
-static int unlink_found(struct shmx_os_object *object)
+static int unlink_found(struct shmx_attachment *attachment)
 {
     uint32_t live = SHMX_STATE_LIVE;
-    if (object->control == NULL)
+    if (attachment->control == NULL)
         return shmx_win32_error(ERROR_NOT_SUPPORTED);
-    if (!atomic_compare_exchange_strong(&object->control->state, &live, SHMX_STATE_UNLINKED))
+    if (!atomic_compare_exchange_strong(&attachment->control->state, &live, SHMX_STATE_UNLINKED))
         return SHMX_ENOENT;
-    if ((object->label.flags & SHMX_PERSISTENT) != 0)
-        shmx_win32_persist_unname(object->label.name, object->label.id);
+    if ((attachment->label.flags & SHMX_PERSISTENT) != 0)
+        shmx_win32_persist_unname(attachment->label.name, attachment->label.id);
     return SHMX_OK;
 }
 
 static int unlink_in(const char *name, bool wide)
 {
-    struct shmx_os_object object;
-    int status = open_in(&object, name, wide, 0);
+    struct shmx_attachment attachment;
+    int status = open_in(&attachment, name, wide, 0);
     if (status != SHMX_OK)
         return status;
-    status = unlink_found(&object);
-    give_up(&object);
-    if (status == SHMX_OK && (object.label.flags & SHMX_PERSISTENT) != 0)
-        shmx_win32_persist_remove(object.label.id);
+    status = unlink_found(&attachment);
+    give_up(&attachment);
+    if (status == SHMX_OK && (attachment.label.flags & SHMX_PERSISTENT) != 0)
+        shmx_win32_persist_remove(attachment.label.id);
     return status;
 }
 
-int shmx_os_object_unlink(const char *name)
+int shmx_os_unlink(const char *name)
 {
     int status = unlink_in(name, false);
     return status == SHMX_ENOENT ? unlink_in(name, true) : status;
 }
 
-int shmx_os_object_reap(const char *name, bool *removed)
+int shmx_os_remove_dead(const char *name, bool *removed)
 {
     *removed = false; /* what nobody uses the system has removed already */
     return name == NULL ? shmx_win32_persist_clear() : SHMX_OK;

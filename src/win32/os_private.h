@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-struct shmx_os_object;
+struct shmx_attachment;
 struct shmx_win32_waiting;
 
 struct shmx_os_private {
@@ -16,7 +16,7 @@ struct shmx_os_private {
     bool wide;     /* its names are in Global\, not in Local\ */
     void *owner;   /* owner.c: what lives exactly as long as the attachment */
     _Atomic(struct shmx_win32_waiting *) waiting; /* wait.c; NULL: nobody has waited or woken yet */
-    struct shmx_os_object *next, **link;          /* owner.c: all attachments of this process */
+    struct shmx_attachment *next, **link;         /* owner.c: all attachments of this process */
 };
 
 #endif

@@ -12,37 +12,37 @@
 
 /* Guards the list, and the making of tokens. */
 static SRWLOCK list_lock = SRWLOCK_INIT;
-static struct shmx_os_object *list;
+static struct shmx_attachment *list;
 
-void shmx_win32_owner_begin(struct shmx_os_object *object)
+void shmx_win32_owner_begin(struct shmx_attachment *attachment)
 {
-    object->os.owner = NULL;
+    attachment->os.owner = NULL;
     AcquireSRWLockExclusive(&list_lock);
-    object->os.next = list;
-    object->os.link = &list;
+    attachment->os.next = list;
+    attachment->os.link = &list;
     if (list != NULL)
-        list->os.link = &object->os.next;
-    list = object;
+        list->os.link = &attachment->os.next;
+    list = attachment;
     ReleaseSRWLockExclusive(&list_lock);
 }
 
-void shmx_win32_owner_end(struct shmx_os_object *object)
+void shmx_win32_owner_end(struct shmx_attachment *attachment)
 {
     AcquireSRWLockExclusive(&list_lock);
-    *object->os.link = object->os.next;
-    if (object->os.next != NULL)
-        object->os.next->os.link = object->os.link;
+    *attachment->os.link = attachment->os.next;
+    if (attachment->os.next != NULL)
+        attachment->os.next->os.link = attachment->os.link;
     ReleaseSRWLockExclusive(&list_lock);
-    if (object->os.owner != NULL)
-        CloseHandle(object->os.owner);
-    object->os.owner = NULL;
+    if (attachment->os.owner != NULL)
+        CloseHandle(attachment->os.owner);
+    attachment->os.owner = NULL;
 }
 
-static int token_next(struct shmx_os_object *object, int tries, uint32_t *token)
+static int token_next(struct shmx_attachment *attachment, int tries, uint32_t *token)
 {
     do {
         if (tries < TRIES_COUNTED) {
-            *token = atomic_fetch_add(&object->control->next_owner, 1) + 1;
+            *token = atomic_fetch_add(&attachment->control->next_owner, 1) + 1;
         } else {
             int status = shmx_os_random(token, sizeof *token);
             if (status != SHMX_OK)
@@ -54,16 +54,16 @@ static int token_next(struct shmx_os_object *object, int tries, uint32_t *token)
 }
 
 /* Make the event that says that the token's attachment is open. */
-static int event_make(const struct shmx_os_object *object, uint32_t token, HANDLE *event)
+static int event_make(const struct shmx_attachment *attachment, uint32_t token, HANDLE *event)
 {
     char name[SHMX_WIN32_NAME_MAX];
     struct shmx_win32_security security;
     /* Others open it to see that it is there. Who may not is told so, which says the same. */
-    DWORD everyone = shmx_win32_event_rights(object->label.flags) & SYNCHRONIZE;
+    DWORD everyone = shmx_win32_event_rights(attachment->label.flags) & SYNCHRONIZE;
     int status = shmx_win32_security(&security, everyone);
     if (status != SHMX_OK)
         return status;
-    shmx_win32_name(name, object, "o", token);
+    shmx_win32_name(name, attachment, "o", token);
     *event = CreateEventExA(&security.attributes, name, CREATE_EVENT_MANUAL_RESET, SYNCHRONIZE);
     DWORD error = GetLastError();
     if (*event != NULL && error != ERROR_ALREADY_EXISTS)
@@ -75,47 +75,47 @@ static int event_make(const struct shmx_os_object *object, uint32_t token, HANDL
 }
 
 /* The list is locked. */
-static int claim(struct shmx_os_object *object, uint32_t *token)
+static int claim(struct shmx_attachment *attachment, uint32_t *token)
 {
     HANDLE event = NULL;
     int status = SHMX_EEXIST;
     for (int tries = 0; status == SHMX_EEXIST && tries < TRIES_MOST; tries++) {
-        status = token_next(object, tries, token);
+        status = token_next(attachment, tries, token);
         if (status == SHMX_OK)
-            status = event_make(object, *token, &event);
+            status = event_make(attachment, *token, &event);
     }
     if (status != SHMX_OK)
         return status == SHMX_EEXIST ? shmx_win32_error(ERROR_ALREADY_EXISTS) : status;
-    object->os.owner = event;
+    attachment->os.owner = event;
     /* Release: who reads the token finds the event made. */
-    atomic_store_explicit(&object->owner, *token, memory_order_release);
+    atomic_store_explicit(&attachment->owner, *token, memory_order_release);
     return SHMX_OK;
 }
 
-int shmx_os_owner_claim(struct shmx_os_object *object, uint32_t *token)
+int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
 {
-    assert(object->control != NULL && !object->read_only);
+    assert(attachment->control != NULL && !attachment->read_only);
     /* Acquire: see claim. It changes once. */
-    *token = atomic_load_explicit(&object->owner, memory_order_acquire);
+    *token = atomic_load_explicit(&attachment->owner, memory_order_acquire);
     if (*token != 0)
         return SHMX_OK;
     int status = SHMX_OK;
     AcquireSRWLockExclusive(&list_lock);
-    *token = atomic_load(&object->owner);
+    *token = atomic_load(&attachment->owner);
     if (*token == 0)
-        status = claim(object, token);
+        status = claim(attachment, token);
     ReleaseSRWLockExclusive(&list_lock);
     return status;
 }
 
-int shmx_os_owner_alive(struct shmx_os_object *object, uint32_t token, bool *alive)
+int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool *alive)
 {
     *alive = true;
     /* Relaxed: a number. */
-    if (token == atomic_load_explicit(&object->owner, memory_order_relaxed))
+    if (token == atomic_load_explicit(&attachment->owner, memory_order_relaxed))
         return SHMX_OK;
     char name[SHMX_WIN32_NAME_MAX];
-    shmx_win32_name(name, object, "o", token);
+    shmx_win32_name(name, attachment, "o", token);
     HANDLE event = OpenEventA(SYNCHRONIZE, FALSE, name);
     if (event != NULL) {
         CloseHandle(event);
@@ -129,12 +129,12 @@ int shmx_os_owner_alive(struct shmx_os_object *object, uint32_t token, bool *ali
     return *alive ? shmx_win32_error(error) : SHMX_OK;
 }
 
-bool shmx_os_owner_here(struct shmx_os_object *object, uint32_t token)
+bool shmx_os_owner_here(struct shmx_attachment *attachment, uint32_t token)
 {
     bool here = false;
     AcquireSRWLockShared(&list_lock);
-    for (struct shmx_os_object *other = list; other != NULL && !here; other = other->os.next)
-        here = atomic_load(&other->owner) == token && other->label.id == object->label.id;
+    for (struct shmx_attachment *other = list; other != NULL && !here; other = other->os.next)
+        here = atomic_load(&other->owner) == token && other->label.id == attachment->label.id;
     ReleaseSRWLockShared(&list_lock);
     return here;
 }

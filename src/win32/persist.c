@@ -22,9 +22,9 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "control.h"
+#include "base/control.h"
 #include "epoch.h"
-#include "name.h"
+#include "base/name.h"
 #include "nt.h"
 
 /* Longest name of a file: '=', the name, '+', a digit for four bytes. */

@@ -55,60 +55,60 @@ struct shmx_win32_waiting {
 
 /* ---- what an attachment needs ---- */
 
-static int waiting_make(struct shmx_os_object *object, struct shmx_win32_waiting **waiting)
+static int waiting_make(struct shmx_attachment *attachment, struct shmx_win32_waiting **waiting)
 {
     struct shmx_win32_waiting *made = calloc(1, sizeof *made);
     struct shmx_win32_waiting *known = NULL;
     if (made == NULL)
         return shmx_win32_error(ERROR_NOT_ENOUGH_MEMORY);
     *waiting = made;
-    if (!atomic_compare_exchange_strong(&object->os.waiting, &known, made)) {
+    if (!atomic_compare_exchange_strong(&attachment->os.waiting, &known, made)) {
         free(made);
         *waiting = known;
     }
     return SHMX_OK;
 }
 
-static int waiting_of(struct shmx_os_object *object, struct shmx_win32_waiting **waiting)
+static int waiting_of(struct shmx_attachment *attachment, struct shmx_win32_waiting **waiting)
 {
-    *waiting = atomic_load(&object->os.waiting);
-    return *waiting != NULL ? SHMX_OK : waiting_make(object, waiting);
+    *waiting = atomic_load(&attachment->os.waiting);
+    return *waiting != NULL ? SHMX_OK : waiting_make(attachment, waiting);
 }
 
-void shmx_win32_wait_end(struct shmx_os_object *object)
+void shmx_win32_wait_end(struct shmx_attachment *attachment)
 {
-    struct shmx_win32_waiting *waiting = atomic_load(&object->os.waiting);
+    struct shmx_win32_waiting *waiting = atomic_load(&attachment->os.waiting);
     for (unsigned i = 0; waiting != NULL && i < SHMX_SLOTS; i++) {
         HANDLE event = atomic_load(&waiting->events[i]);
         if (event != NULL)
             CloseHandle(event);
     }
     free(waiting);
-    atomic_store(&object->os.waiting, NULL);
+    atomic_store(&attachment->os.waiting, NULL);
 }
 
-static int event_make(struct shmx_os_object *object, unsigned slot, HANDLE *event)
+static int event_make(struct shmx_attachment *attachment, unsigned slot, HANDLE *event)
 {
     const DWORD access = SYNCHRONIZE | EVENT_MODIFY_STATE;
     char name[SHMX_WIN32_NAME_MAX];
     struct shmx_win32_security security;
-    int status = shmx_win32_security(&security, shmx_win32_event_rights(object->label.flags));
+    int status = shmx_win32_security(&security, shmx_win32_event_rights(attachment->label.flags));
     if (status != SHMX_OK)
         return status;
-    shmx_win32_name(name, object, "w", slot);
+    shmx_win32_name(name, attachment, "w", slot);
     *event = CreateEventExA(&security.attributes, name, 0, access);
     return *event != NULL ? SHMX_OK : shmx_win32_error(GetLastError());
 }
 
 /* The event of a slot. Who is first makes it, the others open it. */
-static int event_of(struct shmx_os_object *object, struct shmx_win32_waiting *waiting,
+static int event_of(struct shmx_attachment *attachment, struct shmx_win32_waiting *waiting,
                     unsigned slot, HANDLE *event)
 {
     HANDLE known = NULL;
     *event = atomic_load(&waiting->events[slot]);
     if (*event != NULL)
         return SHMX_OK;
-    int status = event_make(object, slot, event);
+    int status = event_make(attachment, slot, event);
     if (status != SHMX_OK)
         return status;
     if (!atomic_compare_exchange_strong(&waiting->events[slot], &known, *event)) {
@@ -145,7 +145,7 @@ static bool step(struct shmx_slot *slot, uint64_t from, unsigned kind)
 
 /* One sleep. */
 struct sleep {
-    struct shmx_os_object *object;
+    struct shmx_attachment *attachment;
     struct shmx_win32_waiting *waiting;
     _Atomic uint32_t *word;
     uint32_t expected;
@@ -155,20 +155,20 @@ struct sleep {
     uint64_t state; /* of the slot, while nobody has woken the sleeper */
 };
 
-static uint64_t offset_of(const struct shmx_os_object *object, const _Atomic uint32_t *word)
+static uint64_t offset_of(const struct shmx_attachment *attachment, const _Atomic uint32_t *word)
 {
-    return (uint64_t)((const unsigned char *)word - object->data);
+    return (uint64_t)((const unsigned char *)word - attachment->data);
 }
 
 static bool slot_try(struct sleep *sleep, unsigned index)
 {
-    struct shmx_slot *slot = &sleep->object->control->slots[index];
+    struct shmx_slot *slot = &sleep->attachment->control->slots[index];
     uint64_t seen = atomic_load(&slot->state);
     uint64_t turn = (seen >> 32) + 1;
     uint64_t taken = turn << 32 | (uint64_t)sleep->token * KINDS | TAKEN;
     if (kind_of(seen) != FREE || !atomic_compare_exchange_strong(&slot->state, &seen, taken))
         return false;
-    atomic_store(&slot->offset, offset_of(sleep->object, sleep->word));
+    atomic_store(&slot->offset, offset_of(sleep->attachment, sleep->word));
     sleep->slot = slot;
     sleep->state = as(taken, WAITING);
     return true;
@@ -199,12 +199,12 @@ static void slots_reclaim(struct sleep *sleep)
         return;
     uint32_t known = sleep->token; /* of those in a row that are one's, only the first is asked */
     for (unsigned i = 0; i < SHMX_SLOTS; i++) {
-        struct shmx_slot *slot = &sleep->object->control->slots[i];
+        struct shmx_slot *slot = &sleep->attachment->control->slots[i];
         uint64_t state = atomic_load(&slot->state);
         bool alive = true;
         if (kind_of(state) == FREE || token_of(state) == known)
             continue;
-        if (shmx_os_owner_alive(sleep->object, token_of(state), &alive) == SHMX_OK && !alive)
+        if (shmx_os_owner_alive(sleep->attachment, token_of(state), &alive) == SHMX_OK && !alive)
             step(slot, state, FREE);
         else
             known = token_of(state);
@@ -270,24 +270,24 @@ static int sleep_with_event(struct sleep *sleep, HANDLE event)
     int status = slept ? sleep_in_slot(sleep, event) : SHMX_OK;
     if (!slot_leave(sleep))
         return status;
-    return slept ? SHMX_OK : shmx_os_wake(sleep->object, sleep->word, 1);
+    return slept ? SHMX_OK : shmx_os_wake(sleep->attachment, sleep->word, 1);
 }
 
-int shmx_os_wait(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
+int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
                  int64_t deadline)
 {
-    struct sleep sleep = {.object = object, .word = word, .expected = expected};
+    struct sleep sleep = {.attachment = attachment, .word = word, .expected = expected};
     HANDLE event;
     unsigned index;
     sleep.deadline = deadline;
-    int status = shmx_os_owner_claim(object, &sleep.token);
+    int status = shmx_os_owner_claim(attachment, &sleep.token);
     if (status == SHMX_OK)
-        status = waiting_of(object, &sleep.waiting);
+        status = waiting_of(attachment, &sleep.waiting);
     if (status != SHMX_OK)
         return status;
     if (!slot_await(&sleep, &index, &status))
         return status;
-    status = event_of(object, sleep.waiting, index, &event);
+    status = event_of(attachment, sleep.waiting, index, &event);
     if (status == SHMX_OK)
         return sleep_with_event(&sleep, event);
     step(sleep.slot, as(sleep.state, TAKEN), FREE);
@@ -298,7 +298,7 @@ int shmx_os_wait(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t
 
 /* One call of wake. */
 struct alarm {
-    struct shmx_os_object *object;
+    struct shmx_attachment *attachment;
     struct shmx_win32_waiting *waiting;
     uint64_t offset;
     int left;                    /* wakes still to be given */
@@ -310,7 +310,7 @@ struct alarm {
 /* Is there a sleeper of the word in the slot? */
 static bool slot_matches(const struct alarm *alarm, unsigned index, uint64_t *state)
 {
-    struct shmx_slot *slot = &alarm->object->control->slots[index];
+    struct shmx_slot *slot = &alarm->attachment->control->slots[index];
     *state = atomic_load(&slot->state);
     return kind_of(*state) == WAITING && atomic_load(&slot->offset) == alarm->offset;
 }
@@ -321,8 +321,8 @@ static void take_back(struct alarm *alarm)
     for (unsigned i = 0; i < alarm->given; i++) {
         uint64_t state = alarm->states[i];
         bool alive = true;
-        if (shmx_os_owner_alive(alarm->object, token_of(state), &alive) == SHMX_OK && !alive) {
-            step(&alarm->object->control->slots[alarm->slots[i]], as(state, WOKEN), FREE);
+        if (shmx_os_owner_alive(alarm->attachment, token_of(state), &alive) == SHMX_OK && !alive) {
+            step(&alarm->attachment->control->slots[alarm->slots[i]], as(state, WOKEN), FREE);
             alarm->left++;
         }
     }
@@ -333,10 +333,10 @@ static int wake_slot(struct alarm *alarm, unsigned index, uint64_t state)
 {
     HANDLE event;
     /* First the event: who has been made WOKEN must be told. */
-    int status = event_of(alarm->object, alarm->waiting, index, &event);
+    int status = event_of(alarm->attachment, alarm->waiting, index, &event);
     if (status != SHMX_OK)
         return status;
-    if (!step(&alarm->object->control->slots[index], state, WOKEN))
+    if (!step(&alarm->attachment->control->slots[index], state, WOKEN))
         return SHMX_OK;
     alarm->slots[alarm->given] = index;
     alarm->states[alarm->given++] = state;
@@ -363,14 +363,14 @@ static int wake_all_of_word(struct alarm *alarm, uint32_t first)
     return status;
 }
 
-int shmx_os_wake(struct shmx_os_object *object, _Atomic uint32_t *word, int count)
+int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int count)
 {
     struct alarm alarm;
-    alarm.object = object;
-    alarm.offset = offset_of(object, word);
+    alarm.attachment = attachment;
+    alarm.offset = offset_of(attachment, word);
     alarm.left = count;
     alarm.given = 0;
-    int status = waiting_of(object, &alarm.waiting);
+    int status = waiting_of(attachment, &alarm.waiting);
     if (status != SHMX_OK)
         return status;
     /* The caller's change of the word before, the look at the slots after. */

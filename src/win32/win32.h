@@ -21,9 +21,9 @@ DWORD shmx_win32_number(LONG ntstatus);
 /* ---- what comes and goes with an attachment (owner.c, wait.c) ---- */
 
 /* The object has been attached, or is about to be closed (its mapping is still there). */
-void shmx_win32_owner_begin(struct shmx_os_object *object);
-void shmx_win32_owner_end(struct shmx_os_object *object);
-void shmx_win32_wait_end(struct shmx_os_object *object);
+void shmx_win32_owner_begin(struct shmx_attachment *attachment);
+void shmx_win32_owner_end(struct shmx_attachment *attachment);
+void shmx_win32_wait_end(struct shmx_attachment *attachment);
 
 /* ---- names (names.c) ---- */
 
@@ -32,7 +32,7 @@ void shmx_win32_wait_end(struct shmx_os_object *object);
 
 /* Write the name of something that belongs to this segment and no other: "Local\shmx#", the
  * segment's id, '#', kind, number. */
-void shmx_win32_name(char out[SHMX_WIN32_NAME_MAX], const struct shmx_os_object *object,
+void shmx_win32_name(char out[SHMX_WIN32_NAME_MAX], const struct shmx_attachment *attachment,
                      const char *kind, uint32_t number);
 
 /* Write what the system calls the segment: "Local\NAME" for generation 0, "Local\NAME#3" for 3. */
@@ -78,20 +78,20 @@ DWORD shmx_win32_event_rights(unsigned flags);
 /* ---- memory (memory.c) ---- */
 
 /* Map the whole section; flags: SHMX_READ_ONLY. Fills data, length and read_only. */
-int shmx_win32_map(struct shmx_os_object *object, HANDLE section, unsigned flags);
+int shmx_win32_map(struct shmx_attachment *attachment, HANDLE section, unsigned flags);
 
 /* Make every page present in the mapping. */
-void shmx_win32_prefault(const struct shmx_os_object *object);
+void shmx_win32_prefault(const struct shmx_attachment *attachment);
 
 /* ---- objects (object.c) ---- */
 
 /* Map the section and find out what it is; it stays the caller's. `name` NULL: any; else one
  * whose label has another name altogether is SHMX_EPROTO. Fills all but `os` and `owner`. */
-int shmx_win32_look_inside(struct shmx_os_object *object, HANDLE section, const char *name,
+int shmx_win32_look_inside(struct shmx_attachment *attachment, HANDLE section, const char *name,
                            unsigned flags);
 
 /* The end of every way to an attachment that is mapped; flags: SHMX_RAW, SHMX_PREFAULT. */
-void shmx_win32_begin(struct shmx_os_object *object, unsigned flags);
+void shmx_win32_begin(struct shmx_attachment *attachment, unsigned flags);
 
 /* Number of handles of the same thing, in all processes. -1: cannot be told. */
 int shmx_win32_handles(HANDLE handle);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control.h"
+#include "base/control.h"
 #include "os.h"
 
 struct fake_memory {
@@ -170,24 +170,24 @@ const struct shmx_os_facts *shmx_os_facts(void)
     return &facts;
 }
 
-static void attach(struct shmx_os_object *object, struct fake_memory *memory, unsigned flags)
+static void attach(struct shmx_attachment *attachment, struct fake_memory *memory, unsigned flags)
 {
     memory->users++;
     attachments++;
-    object->os.memory = memory;
-    object->data = memory->bytes;
-    object->length = memory->length;
-    object->read_only = (flags & SHMX_READ_ONLY) != 0;
-    object->control = NULL;
-    if (shmx_control_check(&object->label, memory->bytes, memory->length, NULL) ==
+    attachment->os.memory = memory;
+    attachment->data = memory->bytes;
+    attachment->length = memory->length;
+    attachment->read_only = (flags & SHMX_READ_ONLY) != 0;
+    attachment->control = NULL;
+    if (shmx_control_check(&attachment->label, memory->bytes, memory->length, NULL) ==
             SHMX_CONTROL_GOOD &&
         (flags & SHMX_RAW) == 0)
-        object->control = shmx_control_at(memory->bytes, memory->length);
-    atomic_store(&object->owner, 0);
+        attachment->control = shmx_control_at(memory->bytes, memory->length);
+    atomic_store(&attachment->owner, 0);
 }
 
-int shmx_os_object_create(struct shmx_os_object *object, const char *name, size_t length,
-                          unsigned flags, const struct shmx_label *label)
+int shmx_os_create(struct shmx_attachment *attachment, const char *name, size_t length,
+                   unsigned flags, const struct shmx_label *label)
 {
     int status = step();
     if (status != SHMX_OK)
@@ -199,11 +199,11 @@ int shmx_os_object_create(struct shmx_os_object *object, const char *name, size_
     memory->persistent = (flags & SHMX_PERSISTENT) != 0;
     if (label != NULL)
         shmx_control_write(memory->bytes, length, label);
-    attach(object, memory, 0);
+    attach(attachment, memory, 0);
     return SHMX_OK;
 }
 
-int shmx_os_object_open(struct shmx_os_object *object, const char *name, unsigned flags)
+int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags)
 {
     int status = step();
     if (status != SHMX_OK)
@@ -211,20 +211,20 @@ int shmx_os_object_open(struct shmx_os_object *object, const char *name, unsigne
     struct fake_memory *memory = memory_named(name);
     if (memory == NULL)
         return answer(SHMX_ENOENT, 2);
-    attach(object, memory, flags);
+    attach(attachment, memory, flags);
     return SHMX_OK;
 }
 
-void shmx_os_object_close(struct shmx_os_object *object)
+void shmx_os_close(struct shmx_attachment *attachment)
 {
-    struct fake_memory *memory = object->os.memory;
+    struct fake_memory *memory = attachment->os.memory;
     attachments--;
     if (--memory->users == 0 && memory->ours && !memory->persistent)
         memory->name[0] = '\0';
     memory_drop(memory);
 }
 
-int shmx_os_object_unlink(const char *name)
+int shmx_os_unlink(const char *name)
 {
     int status = step();
     if (status != SHMX_OK)
@@ -237,7 +237,7 @@ int shmx_os_object_unlink(const char *name)
     return SHMX_OK;
 }
 
-int shmx_os_object_list(int (*visit)(const char *name, void *context), void *context)
+int shmx_os_list(int (*visit)(const char *name, void *context), void *context)
 {
     int status = step();
     struct fake_memory *memory = memories;
@@ -247,7 +247,7 @@ int shmx_os_object_list(int (*visit)(const char *name, void *context), void *con
     return status;
 }
 
-int shmx_os_object_reap(const char *name, bool *removed)
+int shmx_os_remove_dead(const char *name, bool *removed)
 {
     (void)name;
     *removed = false;
@@ -256,22 +256,22 @@ int shmx_os_object_reap(const char *name, bool *removed)
     return status;
 }
 
-int shmx_os_object_usage(struct shmx_os_object *object, uint64_t *footprint, int *users)
+int shmx_os_usage(struct shmx_attachment *attachment, uint64_t *footprint, int *users)
 {
-    *footprint = object->length;
-    *users = object->os.memory->users;
+    *footprint = attachment->length;
+    *users = attachment->os.memory->users;
     return step();
 }
 
-int shmx_os_object_share(struct shmx_os_object *object, char *token, size_t token_size)
+int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)
 {
     int status = step();
     if (status == SHMX_OK)
-        snprintf(token, token_size, "shmx-%p", (void *)object->os.memory);
+        snprintf(token, token_size, "shmx-%p", (void *)attachment->os.memory);
     return status;
 }
 
-int shmx_os_object_adopt(struct shmx_os_object *object, const char *token, unsigned flags)
+int shmx_os_adopt(struct shmx_attachment *attachment, const char *token, unsigned flags)
 {
     void *memory;
     int status = step();
@@ -279,17 +279,17 @@ int shmx_os_object_adopt(struct shmx_os_object *object, const char *token, unsig
         return status;
     if (sscanf(token, "shmx-%p", &memory) != 1)
         return answer(SHMX_EINVAL, 0);
-    attach(object, memory, flags);
+    attach(attachment, memory, flags);
     return SHMX_OK;
 }
 
 /* ---- os.h: waiting, owners ---- */
 
 /* Nobody else is there to wake anybody: time goes by at once. */
-int shmx_os_wait(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t expected,
+int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
                  int64_t deadline)
 {
-    (void)object;
+    (void)attachment;
     int status = step();
     if (status != SHMX_OK || atomic_load(word) != expected)
         return status;
@@ -299,35 +299,35 @@ int shmx_os_wait(struct shmx_os_object *object, _Atomic uint32_t *word, uint32_t
     return answer(SHMX_ETIMEDOUT, 110);
 }
 
-int shmx_os_wake(struct shmx_os_object *object, _Atomic uint32_t *word, int count)
+int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int count)
 {
-    (void)object;
+    (void)attachment;
     (void)word;
     (void)count;
     return step();
 }
 
-int shmx_os_owner_claim(struct shmx_os_object *object, uint32_t *token)
+int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
 {
-    *token = atomic_load(&object->owner);
+    *token = atomic_load(&attachment->owner);
     int status = *token == 0 ? step() : SHMX_OK;
     if (status == SHMX_OK && *token == 0) {
         *token = ++last_owner;
-        atomic_store(&object->owner, *token);
+        atomic_store(&attachment->owner, *token);
     }
     return status;
 }
 
-int shmx_os_owner_alive(struct shmx_os_object *object, uint32_t token, bool *alive)
+int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool *alive)
 {
-    (void)object;
+    (void)attachment;
     *alive = token <= last_owner;
     return step();
 }
 
-bool shmx_os_owner_here(struct shmx_os_object *object, uint32_t token)
+bool shmx_os_owner_here(struct shmx_attachment *attachment, uint32_t token)
 {
-    return token == atomic_load(&object->owner);
+    return token == atomic_load(&attachment->owner);
 }
 
 /* ---- os.h: process, time and chance ---- */

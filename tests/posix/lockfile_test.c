@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lockfile.h"
-#include "name.h"
+#include "lockfile/lockfile.h"
+#include "base/name.h"
 
 #define SHM "/dev/shm"
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared.h"
+#include "base/shared.h"
 
 #define SIZE 5000
 

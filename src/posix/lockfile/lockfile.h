@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "control.h"
+#include "base/control.h"
 #include "os.h"
 
 /* Not emptied when the machine starts or by the clock, as /tmp is on some systems. Sticky, so that
@@ -127,7 +127,7 @@ bool shmx_lockfile_users_leave(uint64_t id, bool shared, int *fd);
 /* ---- owner files (owner_lockfile.c) ---- */
 
 /* Give up this process's token. */
-void shmx_lockfile_owner_drop(struct shmx_os_object *object);
+void shmx_lockfile_owner_drop(struct shmx_attachment *attachment);
 
 /* Take away the files of owners that died before their segment did; `given`: tokens handed out. */
 void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given);
@@ -136,21 +136,21 @@ void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given);
 
 /* Attach to fd's object, which then is the attachment's; on failure it is closed. `label` NULL:
  * without a control block. */
-int shmx_lockfile_attach(struct shmx_os_object *object, int fd, uint64_t length,
+int shmx_lockfile_attach(struct shmx_attachment *attachment, int fd, uint64_t length,
                          const struct shmx_label *label, unsigned flags);
 
 /* Set the fields of an attachment. */
-void shmx_lockfile_start(struct shmx_os_object *object, int fd);
+void shmx_lockfile_start(struct shmx_attachment *attachment, int fd);
 
 /* Remove what a name file leads to if all its users were killed, or if it was left half-made. */
-int shmx_lockfile_reap(const char *name, bool *removed);
+int shmx_lockfile_remove_dead(const char *name, bool *removed);
 
 /* ---- labels (label_lockfile.c) ---- */
 
 /* Write the control block of a new object. Its label says that lock files keep the object's users,
  * so that a library on the same machine that was built with another lifetime variant, and sees no
  * user, does not take it for dead but for damaged. */
-void shmx_lockfile_label_write(struct shmx_os_object *object, const struct shmx_label *label);
+void shmx_lockfile_label_write(struct shmx_attachment *attachment, const struct shmx_label *label);
 
 /* Take the mark off a label that was read, and check it. Any name will do. */
 enum shmx_control_kind shmx_lockfile_label_check(struct shmx_label *label, uint64_t length);

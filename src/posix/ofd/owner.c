@@ -7,13 +7,13 @@
 #include "ofd.h"
 #include "posix.h"
 
-static int claim(struct shmx_os_object *object, uint32_t *token)
+static int claim(struct shmx_attachment *attachment, uint32_t *token)
 {
     for (;;) {
-        int status = shmx_posix_token_next(object, token);
+        int status = shmx_posix_token_next(attachment, token);
         if (status != SHMX_OK)
             return status;
-        int error = shmx_ofd_set(object->os.fd, F_WRLCK, LOCK_OWNERS + (off_t)*token, 1);
+        int error = shmx_ofd_set(attachment->os.fd, F_WRLCK, LOCK_OWNERS + (off_t)*token, 1);
         if (error == 0)
             return SHMX_OK;
         if (error != EAGAIN && error != EACCES)
@@ -21,19 +21,19 @@ static int claim(struct shmx_os_object *object, uint32_t *token)
     }
 }
 
-int shmx_os_owner_claim(struct shmx_os_object *object, uint32_t *token)
+int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
 {
-    *token = atomic_load_explicit(&object->owner, memory_order_relaxed); /* changes once */
-    return *token != 0 ? SHMX_OK : shmx_posix_claim_once(object, token, claim);
+    *token = atomic_load_explicit(&attachment->owner, memory_order_relaxed); /* changes once */
+    return *token != 0 ? SHMX_OK : shmx_posix_claim_once(attachment, token, claim);
 }
 
-int shmx_os_owner_alive(struct shmx_os_object *object, uint32_t token, bool *alive)
+int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool *alive)
 {
     *alive = true;
     /* The kernel reports other descriptions' locks only. */
-    if (token == atomic_load_explicit(&object->owner, memory_order_relaxed))
+    if (token == atomic_load_explicit(&attachment->owner, memory_order_relaxed))
         return SHMX_OK;
-    int held = shmx_ofd_held(object->os.fd, LOCK_OWNERS + (off_t)token);
+    int held = shmx_ofd_held(attachment->os.fd, LOCK_OWNERS + (off_t)token);
     if (held < 0)
         return shmx_posix_error(errno);
     *alive = held != F_UNLCK;

@@ -3,7 +3,7 @@
 #ifndef SHMX_CONTROL_H
 #define SHMX_CONTROL_H
 
-#include "shared.h"
+#include "base/shared.h"
 
 enum shmx_control_kind {
     SHMX_CONTROL_NONE,   /* no control block: a foreign object */

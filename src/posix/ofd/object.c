@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control.h"
+#include "base/control.h"
 #include "ofd.h"
 #include "posix.h"
 #include "reserve.h"
@@ -148,7 +148,7 @@ static int judge(int fd, const char *name, enum verdict *verdict)
 /* Remove a dead object's name. fd may be read-only, which cannot take a write lock: then another
  * descriptor of the same object is used. SHMX_EAGAIN: it is not dead after all, or another buries
  * it. */
-static int bury(int fd, const char *name)
+static int remove_dead(int fd, const char *name)
 {
     int status = SHMX_OK;
     int own = fd;
@@ -181,7 +181,7 @@ static int make_room(const char *name, int *round)
     enum verdict verdict;
     status = judge(fd, name, &verdict);
     if (status == SHMX_OK && verdict == VERDICT_DEAD) {
-        status = bury(fd, name);
+        status = remove_dead(fd, name);
         if (status == SHMX_ENOENT)
             status = SHMX_OK;
     } else if (status == SHMX_OK) {
@@ -232,12 +232,13 @@ static int publish_over_dead(int fd, const char *name)
     return status;
 }
 
-static void start(struct shmx_os_object *object, int fd)
+static void start(struct shmx_attachment *attachment, int fd)
 {
-    memset(&object->os, 0, sizeof object->os);
-    object->os.fd = fd;
-    object->os.user_fd = object->os.heir = object->os.user_heir = object->os.passed = -1;
-    object->control = NULL;
+    memset(&attachment->os, 0, sizeof attachment->os);
+    attachment->os.fd = fd;
+    attachment->os.user_fd = attachment->os.heir = attachment->os.user_heir =
+        attachment->os.passed = -1;
+    attachment->control = NULL;
 }
 
 /* Large ones only: memory is not filled to find out that the name is taken. */
@@ -258,14 +259,14 @@ static int name_check(const char *name, size_t length)
     }
 }
 
-static void write_control(struct shmx_os_object *object, const struct shmx_label *label)
+static void write_control(struct shmx_attachment *attachment, const struct shmx_label *label)
 {
-    shmx_control_write(object->data, object->length, label);
-    object->control = shmx_control_at(object->data, object->length);
-    object->label = *label;
+    shmx_control_write(attachment->data, attachment->length, label);
+    attachment->control = shmx_control_at(attachment->data, attachment->length);
+    attachment->label = *label;
 }
 
-static int create_inside(struct shmx_os_object *object, const char *name, size_t length,
+static int create_inside(struct shmx_attachment *attachment, const char *name, size_t length,
                          unsigned flags, const struct shmx_label *label)
 {
     int fd;
@@ -274,38 +275,38 @@ static int create_inside(struct shmx_os_object *object, const char *name, size_t
         status = make_object(&fd, length, flags, name != NULL);
     if (status != SHMX_OK)
         return status;
-    start(object, fd);
-    status = shmx_posix_map(object, fd, length, flags & ~SHMX_READ_ONLY);
+    start(attachment, fd);
+    status = shmx_posix_map(attachment, fd, length, flags & ~SHMX_READ_ONLY);
     if (status != SHMX_OK)
         goto close_fd;
     if ((flags & SHMX_PREFAULT) != 0)
-        status = shmx_posix_reserve_present(fd, object);
+        status = shmx_posix_reserve_present(fd, attachment);
     if (status != SHMX_OK)
         goto unmap;
     if (label != NULL)
-        write_control(object, label);
+        write_control(attachment, label);
     int error = label != NULL ? shmx_ofd_set(fd, F_RDLCK, LOCK_USER, 1) : 0;
     if (error != 0)
         status = shmx_posix_error(error);
     if (status == SHMX_OK && name != NULL)
         status = publish_over_dead(fd, name);
     if (status == SHMX_OK) {
-        object->os.creator = true;
-        shmx_posix_attach(object);
+        attachment->os.creator = true;
+        shmx_posix_attach(attachment);
         return SHMX_OK;
     }
 unmap:
-    munmap(object->data, object->length);
+    munmap(attachment->data, attachment->length);
 close_fd:
     close(fd);
     return status;
 }
 
-int shmx_os_object_create(struct shmx_os_object *object, const char *name, size_t length,
-                          unsigned flags, const struct shmx_label *label)
+int shmx_os_create(struct shmx_attachment *attachment, const char *name, size_t length,
+                   unsigned flags, const struct shmx_label *label)
 {
     shmx_posix_gate_enter();
-    int status = create_inside(object, name, length, flags, label);
+    int status = create_inside(attachment, name, length, flags, label);
     shmx_posix_gate_leave();
     return status;
 }
@@ -325,7 +326,7 @@ static int become_user(int fd, const char *name, unsigned flags, bool *counted)
         if ((flags & SHMX_OS_NOWAIT) != 0)
             return SHMX_ENOENT;
         /* Who may not remove it sees that it is dead all the same. */
-        return bury(fd, name) == SHMX_EAGAIN ? SHMX_EAGAIN : SHMX_ENOENT;
+        return remove_dead(fd, name) == SHMX_EAGAIN ? SHMX_EAGAIN : SHMX_ENOENT;
     case VERDICT_MOVING:
         return SHMX_EAGAIN;
     case VERDICT_FOREIGN:
@@ -344,17 +345,17 @@ static int become_user(int fd, const char *name, unsigned flags, bool *counted)
 
 /* Where the page is wanted anyhow the mapping is the cheaper place to look. Not if the object is
  * another user's, who might cut it short at this moment: that would be a SIGBUS. */
-static int look_at_label(struct shmx_os_object *object, int fd, const struct stat *facts,
+static int look_at_label(struct shmx_attachment *attachment, int fd, const struct stat *facts,
                          const char *name, enum shmx_control_kind *kind)
 {
-    if (facts->st_uid != shmx_posix_user() || object->length > shmx_os_facts()->page_size)
-        return shmx_ofd_label(fd, facts->st_size, &object->label, name, kind);
-    *kind = shmx_control_check(&object->label, object->data, object->length, name);
+    if (facts->st_uid != shmx_posix_user() || attachment->length > shmx_os_facts()->page_size)
+        return shmx_ofd_label(fd, facts->st_size, &attachment->label, name, kind);
+    *kind = shmx_control_check(&attachment->label, attachment->data, attachment->length, name);
     return SHMX_OK;
 }
 
 /* Map fd's object and find out what it is. `name` NULL: it need not have one. */
-static int look_inside(struct shmx_os_object *object, int fd, const char *name, unsigned flags)
+static int look_inside(struct shmx_attachment *attachment, int fd, const char *name, unsigned flags)
 {
     struct stat facts;
     if (fstat(fd, &facts) != 0)
@@ -367,61 +368,61 @@ static int look_inside(struct shmx_os_object *object, int fd, const char *name, 
         return SHMX_EPROTO;
     if ((uint64_t)facts.st_size > SIZE_MAX)
         return shmx_posix_error(ENOMEM);
-    int status = shmx_posix_map(object, fd, (size_t)facts.st_size, flags);
+    int status = shmx_posix_map(attachment, fd, (size_t)facts.st_size, flags);
     if (status != SHMX_OK)
         return status;
     enum shmx_control_kind kind = SHMX_CONTROL_NONE;
     if ((flags & SHMX_RAW) == 0)
-        status = look_at_label(object, fd, &facts, name, &kind);
+        status = look_at_label(attachment, fd, &facts, name, &kind);
     if (status == SHMX_OK && kind == SHMX_CONTROL_DAMAGED)
         status = SHMX_EPROTO;
     if (status != SHMX_OK) {
-        munmap(object->data, object->length);
+        munmap(attachment->data, attachment->length);
         return status;
     }
-    object->control = NULL;
+    attachment->control = NULL;
     if (kind == SHMX_CONTROL_GOOD)
-        object->control = shmx_control_at(object->data, object->length);
+        attachment->control = shmx_control_at(attachment->data, attachment->length);
     else
-        memset(&object->label, 0, sizeof object->label);
+        memset(&attachment->label, 0, sizeof attachment->label);
     if ((flags & SHMX_PREFAULT) != 0)
-        shmx_posix_prefault(object);
+        shmx_posix_prefault(attachment);
     return SHMX_OK;
 }
 
-int shmx_ofd_open(struct shmx_os_object *object, int fd, const char *name, unsigned flags)
+int shmx_ofd_open(struct shmx_attachment *attachment, int fd, const char *name, unsigned flags)
 {
-    start(object, fd);
+    start(attachment, fd);
     bool counted = true;
-    object->guest = (flags & SHMX_OS_LOOK) != 0;
+    attachment->guest = (flags & SHMX_OS_LOOK) != 0;
     int status = name != NULL ? become_user(fd, name, flags, &counted) : SHMX_OK;
     if (status == SHMX_OK)
-        status = look_inside(object, fd, name, flags);
-    if (status == SHMX_OK && object->control != NULL && !counted && !object->guest) {
+        status = look_inside(attachment, fd, name, flags);
+    if (status == SHMX_OK && attachment->control != NULL && !counted && !attachment->guest) {
         status = SHMX_EAGAIN; /* it became ours between two looks: replaced, look again */
-        munmap(object->data, object->length);
+        munmap(attachment->data, attachment->length);
     }
     if (status == SHMX_OK)
-        shmx_posix_attach(object);
+        shmx_posix_attach(attachment);
     else
         close(fd);
     return status;
 }
 
-static int open_once(struct shmx_os_object *object, const char *name, unsigned flags)
+static int open_once(struct shmx_attachment *attachment, const char *name, unsigned flags)
 {
     int fd;
     int status = open_name(name, flags, &fd);
-    return status == SHMX_OK ? shmx_ofd_open(object, fd, name, flags) : status;
+    return status == SHMX_OK ? shmx_ofd_open(attachment, fd, name, flags) : status;
 }
 
-int shmx_os_object_open(struct shmx_os_object *object, const char *name, unsigned flags)
+int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags)
 {
     int round = 0;
     int status;
     do {
         shmx_posix_gate_enter();
-        status = open_once(object, name, flags);
+        status = open_once(attachment, name, flags);
         shmx_posix_gate_leave();
     } while (status == SHMX_EAGAIN && (flags & SHMX_OS_NOWAIT) == 0 && shmx_posix_patience(&round));
     return status;
@@ -429,28 +430,28 @@ int shmx_os_object_open(struct shmx_os_object *object, const char *name, unsigne
 
 /* ---- close, unlink, reap ---- */
 
-static bool transient(const struct shmx_os_object *object)
+static bool transient(const struct shmx_attachment *attachment)
 {
-    return object->control != NULL && !object->guest && object->label.name_length != 0 &&
-           (object->label.flags & SHMX_PERSISTENT) == 0;
+    return attachment->control != NULL && !attachment->guest &&
+           attachment->label.name_length != 0 && (attachment->label.flags & SHMX_PERSISTENT) == 0;
 }
 
 /* Leave, and remove the name if nobody else is left. Of several that leave at once the last to
  * drop its lock finds no other. */
-static void leave(struct shmx_os_object *object)
+static void leave(struct shmx_attachment *attachment)
 {
-    int fd = object->os.fd;
-    const char *name = object->label.name;
-    if (object->os.unlinked)
+    int fd = attachment->os.fd;
+    const char *name = attachment->label.name;
+    if (attachment->os.unlinked)
         return;
-    if (object->read_only) {
+    if (attachment->read_only) {
         shmx_ofd_set(fd, F_UNLCK, LOCK_USER, 1);
         if (shmx_ofd_held(fd, LOCK_USER) == F_UNLCK)
-            bury(fd, name);
+            remove_dead(fd, name);
         return;
     }
     /* Who made it is likely to be the last, anybody else is not: one call is saved either way. */
-    if (!object->os.creator || shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 2) != 0) {
+    if (!attachment->os.creator || shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 2) != 0) {
         /* All locks at once: for less than that the kernel makes ready to split one. */
         shmx_ofd_set(fd, F_UNLCK, 0, 0);
         if (shmx_ofd_held(fd, LOCK_USER) != F_UNLCK || shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 2) != 0)
@@ -459,17 +460,17 @@ static void leave(struct shmx_os_object *object)
     remove_name(fd, name);
 }
 
-void shmx_os_object_close(struct shmx_os_object *object)
+void shmx_os_close(struct shmx_attachment *attachment)
 {
     int before = shmx_os_last_error();
     shmx_posix_gate_enter();
-    shmx_posix_detach(object);
-    if (transient(object))
-        leave(object);
-    munmap(object->data, object->length);
-    close(object->os.fd);
-    if (object->os.passed >= 0)
-        close(object->os.passed);
+    shmx_posix_detach(attachment);
+    if (transient(attachment))
+        leave(attachment);
+    munmap(attachment->data, attachment->length);
+    close(attachment->os.fd);
+    if (attachment->os.passed >= 0)
+        close(attachment->os.passed);
     shmx_posix_gate_leave();
     shmx_os_set_error(before);
 }
@@ -483,7 +484,7 @@ static int unlink_once(int fd, const char *name)
         return status;
     switch (verdict) {
     case VERDICT_DEAD:
-        return bury(fd, name) == SHMX_EAGAIN ? SHMX_EAGAIN : SHMX_ENOENT;
+        return remove_dead(fd, name) == SHMX_EAGAIN ? SHMX_EAGAIN : SHMX_ENOENT;
     case VERDICT_MOVING:
         return SHMX_EAGAIN;
     default:
@@ -500,16 +501,16 @@ static int unlink_once(int fd, const char *name)
 
 /* Unlink through an attachment that is there already. An object of ours gets one name only, so one
  * that has a name still has this one. */
-static bool unlink_attached(struct shmx_os_object *object, int *status)
+static bool unlink_attached(struct shmx_attachment *attachment, int *status)
 {
-    if (object->read_only || object->os.unlinked ||
-        shmx_ofd_set(object->os.fd, F_WRLCK, LOCK_NAME, 1) != 0)
+    if (attachment->read_only || attachment->os.unlinked ||
+        shmx_ofd_set(attachment->os.fd, F_WRLCK, LOCK_NAME, 1) != 0)
         return false;
-    *status = remove_name(object->os.fd, object->label.name);
-    object->os.unlinked = *status == SHMX_OK || *status == SHMX_ENOENT;
+    *status = remove_name(attachment->os.fd, attachment->label.name);
+    attachment->os.unlinked = *status == SHMX_OK || *status == SHMX_ENOENT;
     /* For an object without a name the lock means nothing any more. */
-    if (!object->os.unlinked)
-        shmx_ofd_set(object->os.fd, F_UNLCK, LOCK_NAME, 1);
+    if (!attachment->os.unlinked)
+        shmx_ofd_set(attachment->os.fd, F_UNLCK, LOCK_NAME, 1);
     return *status == SHMX_OK;
 }
 
@@ -521,7 +522,7 @@ static bool unlink_quickly(const char *name, int *status)
     return done;
 }
 
-int shmx_os_object_unlink(const char *name)
+int shmx_os_unlink(const char *name)
 {
     int round = 0;
     int status;
@@ -540,7 +541,7 @@ int shmx_os_object_unlink(const char *name)
     return status;
 }
 
-int shmx_os_object_reap(const char *name, bool *removed)
+int shmx_os_remove_dead(const char *name, bool *removed)
 {
     *removed = false;
     if (name == NULL)
@@ -552,7 +553,7 @@ int shmx_os_object_reap(const char *name, bool *removed)
         enum verdict verdict;
         status = judge(fd, name, &verdict);
         if (status == SHMX_OK && verdict == VERDICT_DEAD) {
-            status = bury(fd, name);
+            status = remove_dead(fd, name);
             *removed = status == SHMX_OK;
         }
         close(fd);

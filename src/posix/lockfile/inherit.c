@@ -14,22 +14,22 @@
 
 /* ---- fork ---- */
 
-void shmx_posix_heir_make(struct shmx_os_object *object)
+void shmx_posix_heir_make(struct shmx_attachment *attachment)
 {
-    struct shmx_os_private *os = &object->os;
+    struct shmx_os_private *os = &attachment->os;
     os->user_heir = -1;
     if (os->user_fd < 0)
         return;
     /* Out of descriptors: the two share one description, and neither may unlock it. */
-    if (shmx_lockfile_users_again(object->label.id, os->user_fd, &os->user_heir) != SHMX_OK) {
+    if (shmx_lockfile_users_again(attachment->label.id, os->user_fd, &os->user_heir) != SHMX_OK) {
         os->user_heir = -1;
         os->shared = true;
     }
 }
 
-void shmx_posix_heir_take(struct shmx_os_object *object)
+void shmx_posix_heir_take(struct shmx_attachment *attachment)
 {
-    struct shmx_os_private *os = &object->os;
+    struct shmx_os_private *os = &attachment->os;
     if (os->owner_fd >= 0)
         close(os->owner_fd); /* the parent's token */
     os->owner_fd = -1;
@@ -41,11 +41,11 @@ void shmx_posix_heir_take(struct shmx_os_object *object)
     os->shared = false;
 }
 
-void shmx_posix_heir_drop(struct shmx_os_object *object)
+void shmx_posix_heir_drop(struct shmx_attachment *attachment)
 {
-    if (object->os.user_heir >= 0)
-        close(object->os.user_heir);
-    object->os.user_heir = -1;
+    if (attachment->os.user_heir >= 0)
+        close(attachment->os.user_heir);
+    attachment->os.user_heir = -1;
 }
 
 /* ---- share and adopt ---- */
@@ -65,25 +65,26 @@ static int identity(int fd, uint64_t *id, uint64_t *shape)
     return SHMX_OK;
 }
 
-static int make_passed(struct shmx_os_object *object)
+static int make_passed(struct shmx_attachment *attachment)
 {
-    int fd = fcntl(object->os.fd, F_DUPFD, 3); /* children inherit it */
+    int fd = fcntl(attachment->os.fd, F_DUPFD, 3); /* children inherit it */
     if (fd < 0)
         return shmx_posix_error(errno);
-    object->os.passed = fd;
+    attachment->os.passed = fd;
     return SHMX_OK;
 }
 
-int shmx_os_object_share(struct shmx_os_object *object, char *token, size_t token_size)
+int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)
 {
     uint64_t id, shape;
     shmx_posix_gate_enter();
-    int status = shmx_posix_share_once(object, make_passed);
+    int status = shmx_posix_share_once(attachment, make_passed);
     shmx_posix_gate_leave();
     if (status == SHMX_OK)
-        status = identity(object->os.passed, &id, &shape);
+        status = identity(attachment->os.passed, &id, &shape);
     if (status == SHMX_OK)
-        snprintf(token, token_size, "shmx-%d-%" PRIx64 "-%" PRIx64, object->os.passed, id, shape);
+        snprintf(token, token_size, "shmx-%d-%" PRIx64 "-%" PRIx64, attachment->os.passed, id,
+                 shape);
     return status;
 }
 
@@ -120,7 +121,7 @@ static int join_by_name(const struct shmx_label *label, int *user_fd)
 }
 
 /* Attach to what `given` leads to, by a descriptor of our own. */
-static int adopt_given(struct shmx_os_object *object, int given, unsigned flags)
+static int adopt_given(struct shmx_attachment *attachment, int given, unsigned flags)
 {
     struct stat facts;
     struct shmx_label label;
@@ -140,17 +141,17 @@ static int adopt_given(struct shmx_os_object *object, int given, unsigned flags)
     if (status != SHMX_OK)
         return status;
     int fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
-    status = fd >= 0 ? shmx_lockfile_attach(object, fd, (uint64_t)facts.st_size,
+    status = fd >= 0 ? shmx_lockfile_attach(attachment, fd, (uint64_t)facts.st_size,
                                             ours ? &label : NULL, flags)
                      : shmx_posix_error(errno);
     if (status == SHMX_OK)
-        object->os.user_fd = user_fd;
+        attachment->os.user_fd = user_fd;
     else if (user_fd >= 0)
         close(user_fd);
     return status;
 }
 
-static int adopt_inside(struct shmx_os_object *object, const char *token, unsigned flags)
+static int adopt_inside(struct shmx_attachment *attachment, const char *token, unsigned flags)
 {
     int given;
     int status = token_read(token, &given);
@@ -158,19 +159,19 @@ static int adopt_inside(struct shmx_os_object *object, const char *token, unsign
         return status;
     if ((fcntl(given, F_GETFL) & O_ACCMODE) == O_RDONLY && (flags & SHMX_READ_ONLY) == 0)
         return shmx_posix_error(EACCES);
-    status = adopt_given(object, given, flags);
+    status = adopt_given(attachment, given, flags);
     if (status == SHMX_OK && !shmx_posix_passed_here(given))
         close(given); /* a token is good for one adoption */
     return status;
 }
 
-int shmx_os_object_adopt(struct shmx_os_object *object, const char *token, unsigned flags)
+int shmx_os_adopt(struct shmx_attachment *attachment, const char *token, unsigned flags)
 {
     int round = 0;
     int status;
     do {
         shmx_posix_gate_enter();
-        status = adopt_inside(object, token, flags);
+        status = adopt_inside(attachment, token, flags);
         shmx_posix_gate_leave();
     } while (status == SHMX_EAGAIN && shmx_lockfile_patience(&round));
     return status == SHMX_EAGAIN ? SHMX_EIO : status;

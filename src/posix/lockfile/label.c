@@ -6,13 +6,13 @@
 /* Beside the flags of label->flags. */
 #define MARK 0x40000000u
 
-void shmx_lockfile_label_write(struct shmx_os_object *object, const struct shmx_label *label)
+void shmx_lockfile_label_write(struct shmx_attachment *attachment, const struct shmx_label *label)
 {
     struct shmx_label marked = *label;
     marked.flags |= MARK;
-    shmx_control_write(object->data, object->length, &marked);
-    object->control = shmx_control_at(object->data, object->length);
-    object->label = *label;
+    shmx_control_write(attachment->data, attachment->length, &marked);
+    attachment->control = shmx_control_at(attachment->data, attachment->length);
+    attachment->label = *label;
 }
 
 enum shmx_control_kind shmx_lockfile_label_check(struct shmx_label *label, uint64_t length)

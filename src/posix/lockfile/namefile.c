@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "lockfile.h"
-#include "name.h"
+#include "base/name.h"
 #include "posix.h"
 
 #define MAGIC "shmx\r\nN\n"

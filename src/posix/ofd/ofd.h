@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The Linux lifetime variant: open-file-description locks, fcntl(2). See object_ofd.c. */
+/* The Linux lifetime variant: open-file-description locks, fcntl(2). See ofd/object.c. */
 #ifndef SHMX_OFD_H
 #define SHMX_OFD_H
 
 #include <sys/types.h>
 
-#include "control.h"
+#include "base/control.h"
 #include "os.h"
 
 /* Bytes that carry locks: far behind the end of any object. */
@@ -28,6 +28,6 @@ int shmx_ofd_label(int fd, off_t size, struct shmx_label *label, const char *nam
 
 /* Attach to fd's object, which then is the attachment's; on failure it is closed. `name` NULL: an
  * object without one. SHMX_EAGAIN: look again by name. */
-int shmx_ofd_open(struct shmx_os_object *object, int fd, const char *name, unsigned flags);
+int shmx_ofd_open(struct shmx_attachment *attachment, int fd, const char *name, unsigned flags);
 
 #endif

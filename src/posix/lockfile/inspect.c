@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "lockfile.h"
-#include "name.h"
-#include "names.h"
+#include "base/name.h"
+#include "base/listing.h"
 #include "posix.h"
 
 #define NAME_START LOCKFILE_PREFIX "n-"
@@ -50,25 +50,25 @@ static int list_other(const char *name, void *context)
     return access(path, F_OK) == 0 ? SHMX_OK : list_named(name, context);
 }
 
-static int read_names(shmx_names_visit *visit, void *context)
+static int read_names(shmx_listing_visit *visit, void *context)
 {
     struct listing listing = {visit, context};
     int status = visit_files(NAME_START, list_named, &listing);
     return status == SHMX_OK ? shmx_lockfile_names(list_other, &listing) : status;
 }
 
-int shmx_os_object_list(int (*visit)(const char *name, void *context), void *context)
+int shmx_os_list(int (*visit)(const char *name, void *context), void *context)
 {
-    return shmx_names_each(read_names, visit, context);
+    return shmx_listing_each(read_names, visit, context);
 }
 
-int shmx_os_object_usage(struct shmx_os_object *object, uint64_t *footprint, int *users)
+int shmx_os_usage(struct shmx_attachment *attachment, uint64_t *footprint, int *users)
 {
     struct stat facts;
-    if (fstat(object->os.fd, &facts) != 0)
+    if (fstat(attachment->os.fd, &facts) != 0)
         return shmx_posix_error(errno);
     /* Not every system says how much memory an object uses. */
-    *footprint = facts.st_blocks > 0 ? (uint64_t)facts.st_blocks * 512 : object->length;
+    *footprint = facts.st_blocks > 0 ? (uint64_t)facts.st_blocks * 512 : attachment->length;
     *users = -1; /* a lock has holders, or not; the system does not count them */
     return SHMX_OK;
 }
@@ -112,7 +112,7 @@ static void reap_patiently(const char *name)
 {
     bool removed, more;
     int round = 0;
-    while (shmx_lockfile_reap(name, &removed) == SHMX_EAGAIN) {
+    while (shmx_lockfile_remove_dead(name, &removed) == SHMX_EAGAIN) {
         shmx_posix_gate_leave();
         more = shmx_lockfile_patience(&round);
         shmx_posix_gate_enter();
@@ -152,11 +152,11 @@ static int reap_rest(void)
     return status == SHMX_OK ? visit_files(LOCKFILE_PREFIX "u-", reap_users, NULL) : status;
 }
 
-int shmx_os_object_reap(const char *name, bool *removed)
+int shmx_os_remove_dead(const char *name, bool *removed)
 {
     *removed = false;
     shmx_posix_gate_enter();
-    int status = name != NULL ? shmx_lockfile_reap(name, removed) : reap_rest();
+    int status = name != NULL ? shmx_lockfile_remove_dead(name, removed) : reap_rest();
     shmx_posix_gate_leave();
     return status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "name.h"
+#include "base/name.h"
 
 #include <assert.h>
 #include <stdbool.h>

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "name.h"
-#include "names.h"
+#include "base/name.h"
+#include "base/listing.h"
 #include "ofd.h"
 #include "posix.h"
 
@@ -107,7 +107,7 @@ static int count_users(const struct stat *facts, bool guest)
 
 /* ---- what there is ---- */
 
-static int read_names(shmx_names_visit *visit, void *context)
+static int read_names(shmx_listing_visit *visit, void *context)
 {
     DIR *directory;
     do
@@ -130,25 +130,25 @@ static int read_names(shmx_names_visit *visit, void *context)
     return status;
 }
 
-int shmx_os_object_list(int (*visit)(const char *name, void *context), void *context)
+int shmx_os_list(int (*visit)(const char *name, void *context), void *context)
 {
     struct users users;
     const struct users *outer = listed;
     if (users_read(&users))
         listed = &users;
-    int status = shmx_names_each(read_names, visit, context);
+    int status = shmx_listing_each(read_names, visit, context);
     if (listed == &users)
         free(users.all);
     listed = outer;
     return status;
 }
 
-int shmx_os_object_usage(struct shmx_os_object *object, uint64_t *footprint, int *users)
+int shmx_os_usage(struct shmx_attachment *attachment, uint64_t *footprint, int *users)
 {
     struct stat facts;
-    if (fstat(object->os.fd, &facts) != 0)
+    if (fstat(attachment->os.fd, &facts) != 0)
         return shmx_posix_error(errno);
     *footprint = (uint64_t)facts.st_blocks * 512;
-    *users = object->control != NULL ? count_users(&facts, object->guest) : -1;
+    *users = attachment->control != NULL ? count_users(&facts, attachment->guest) : -1;
     return SHMX_OK;
 }

@@ -2,30 +2,30 @@
 /* Looking around: stat, list, prune. */
 #include <string.h>
 
-#include "name.h"
+#include "base/name.h"
 #include "os.h"
 #include "report.h"
 
 /* Describe the object of that name; attaches for a moment. */
 static int describe(const char *name, shmx_info *info, unsigned flags)
 {
-    struct shmx_os_object object = {0};
-    int status = shmx_os_object_open(&object, name, SHMX_READ_ONLY | SHMX_OS_LOOK | flags);
+    struct shmx_attachment attachment = {0};
+    int status = shmx_os_open(&attachment, name, SHMX_READ_ONLY | SHMX_OS_LOOK | flags);
     if (status != SHMX_OK)
         return status;
     memset(info, 0, sizeof *info);
     memcpy(info->name, name, strlen(name) + 1);
-    info->foreign = object.control == NULL;
-    info->size = info->foreign ? object.length : object.label.size;
+    info->foreign = attachment.control == NULL;
+    info->size = info->foreign ? attachment.length : attachment.label.size;
     if (!info->foreign) {
-        info->created = object.label.created;
-        info->creator_pid = (int64_t)object.label.creator;
-        info->flags = object.label.flags;
+        info->created = attachment.label.created;
+        info->creator_pid = (int64_t)attachment.label.creator;
+        info->flags = attachment.label.flags;
     }
-    status = shmx_os_object_usage(&object, &info->footprint, &info->users);
-    if (info->users > 0 && !object.guest)
+    status = shmx_os_usage(&attachment, &info->footprint, &info->users);
+    if (info->users > 0 && !attachment.guest)
         info->users--; /* ourselves */
-    shmx_os_object_close(&object);
+    shmx_os_close(&attachment);
     return status;
 }
 
@@ -63,14 +63,14 @@ int shmx_list(int (*visit)(const shmx_info *info, void *context), void *context)
     if (visit == NULL)
         return shmx_refuse(SHMX_EINVAL);
     struct listing listing = {visit, context};
-    return shmx_result(shmx_os_object_list(list_one, &listing));
+    return shmx_result(shmx_os_list(list_one, &listing));
 }
 
 static int prune_one(const char *name, void *context)
 {
     bool removed = false;
     int *count = context;
-    int status = shmx_os_object_reap(name, &removed);
+    int status = shmx_os_remove_dead(name, &removed);
     *count += removed;
     /* One that cannot be reaped (another user's) does not keep the rest from it. */
     return no_room(status) ? status : 0;
@@ -80,8 +80,8 @@ int shmx_prune(int *removed)
 {
     int count = 0;
     bool others = false;
-    int status = shmx_os_object_list(prune_one, &count);
-    int rest = shmx_os_object_reap(NULL, &others);
+    int status = shmx_os_list(prune_one, &count);
+    int rest = shmx_os_remove_dead(NULL, &others);
     if (removed != NULL)
         *removed = count;
     return shmx_result(status != SHMX_OK ? status : rest);

@@ -5,7 +5,7 @@
  * The lock of a side is held for a few instructions inside one call, so its owner is an attachment
  * and not a thread. Its word also says whether to wake anybody; see queue_unlock_tell.
  */
-#include "queue_layout.h"
+#include "layout.h"
 
 /* How often a newcomer goes on spinning because the lock went to another. */
 #define SPINS_MOST 20
@@ -32,7 +32,7 @@ int shmx_queue_owner_dead(shmx_queue *queue, uint32_t state, bool *dead)
     bool alive = true;
     int status = SHMX_OK;
     if (owner != queue_token(queue))
-        status = shmx_os_owner_alive(&queue->shm->object, owner, &alive);
+        status = shmx_os_owner_alive(&queue->shm->attachment, owner, &alive);
     *dead = !alive;
     return status;
 }
@@ -61,7 +61,7 @@ static int sleep_on(shmx_queue *queue, struct attempt *attempt, uint32_t word)
         return AGAIN;
     attempt->waiters = QUEUE_WAITERS;
     int64_t end = attempt->ask_at < attempt->deadline ? attempt->ask_at : attempt->deadline;
-    int status = shmx_os_wait(&queue->shm->object, &side->lock, word | QUEUE_WAITERS, end);
+    int status = shmx_os_wait(&queue->shm->attachment, &side->lock, word | QUEUE_WAITERS, end);
     return status == SHMX_OK || status == SHMX_ETIMEDOUT ? AGAIN : status;
 }
 
@@ -85,7 +85,7 @@ static int handle_held(shmx_queue *queue, struct attempt *attempt, uint32_t word
 int shmx_queue_lock_slowly(shmx_queue *queue, struct queue_side *side, struct queue_wait *wait)
 {
     struct attempt attempt = {.side = side, .deadline = lock_deadline(wait)};
-    int status = shmx_os_owner_claim(&queue->shm->object, &attempt.token);
+    int status = shmx_os_owner_claim(&queue->shm->attachment, &attempt.token);
     if (status != SHMX_OK)
         return status;
     int spins = SPINS_MOST;
@@ -112,15 +112,15 @@ static int sleepers_to_wake(const shmx_queue *queue, const struct queue_side *si
 /* A failing wake delays the sleeper by a slice; what it sleeps for is done in any case. */
 void shmx_queue_wake(shmx_queue *queue, struct queue_side *side, uint32_t flags)
 {
-    struct shmx_os_object *object = &queue->shm->object;
+    struct shmx_attachment *attachment = &queue->shm->attachment;
     if ((flags & QUEUE_WAITERS) != 0)
-        shmx_os_wake(object, &side->lock, 1);
+        shmx_os_wake(attachment, &side->lock, 1);
     if ((flags & QUEUE_SLEEPERS) == 0)
         return;
     /* Release: who sees the new number sees what it announces. */
     atomic_fetch_add_explicit(&side->event, 1, memory_order_release);
     STEP();
-    shmx_os_wake(object, &side->event, sleepers_to_wake(queue, side));
+    shmx_os_wake(attachment, &side->event, sleepers_to_wake(queue, side));
 }
 
 void shmx_queue_unlock(shmx_queue *queue, struct queue_side *side)
@@ -160,7 +160,7 @@ int shmx_queue_sleep(shmx_queue *queue, struct queue_side *other, struct queue_w
     atomic_fetch_or(&other->lock, QUEUE_SLEEPERS);
     atomic_thread_fence(memory_order_seq_cst);
     if (!changed(queue))
-        status = shmx_sleep(&queue->shm->object, &other->event, event, wait->deadline);
+        status = shmx_sleep(&queue->shm->attachment, &other->event, event, wait->deadline);
     atomic_fetch_sub(&other->sleepers, 1);
     return status;
 }

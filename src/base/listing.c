@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "names.h"
+#include "base/listing.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "name.h"
+#include "base/name.h"
 
 /* Of the few entries that one reading passed over the next tells; each is read for itself, so that
  * of those hardly one is passed over thrice. Where so much comes and goes that each reading tells
@@ -49,7 +49,7 @@ static void sort(struct names *names)
     names->count = kept;
 }
 
-static int collect(struct names *names, shmx_names_read *read)
+static int collect(struct names *names, shmx_listing_read *read)
 {
     bool more = true;
     int status = SHMX_OK;
@@ -62,7 +62,7 @@ static int collect(struct names *names, shmx_names_read *read)
     return status;
 }
 
-int shmx_names_each(shmx_names_read *read, shmx_names_visit *visit, void *context)
+int shmx_listing_each(shmx_listing_read *read, shmx_listing_visit *visit, void *context)
 {
     struct names names = {NULL, 0, 0};
     int status = collect(&names, read);

@@ -166,13 +166,13 @@ static inline uint32_t queue_behind(const shmx_queue *queue, uint32_t place, uin
 /* Write the place behind the record at `place` whose state is this. False: damaged. */
 bool shmx_queue_end(const shmx_queue *queue, uint32_t place, uint32_t state, uint32_t *end);
 
-/* ---- sides (queue_side.c) ---- */
+/* ---- sides (side.c) ---- */
 
 /* This attachment's token; 0 if it has none, as in the child of a fork. */
 static inline uint32_t queue_token(const shmx_queue *queue)
 {
     /* Relaxed: the token is a number; nothing else is published with it. */
-    return atomic_load_explicit(&queue->shm->object.owner, memory_order_relaxed);
+    return atomic_load_explicit(&queue->shm->attachment.owner, memory_order_relaxed);
 }
 
 int shmx_queue_lock_slowly(shmx_queue *queue, struct queue_side *side, struct queue_wait *wait);
@@ -232,7 +232,7 @@ int shmx_queue_sleep(shmx_queue *queue, struct queue_side *other, struct queue_w
 /* *dead: the owner in a RESERVED or TAKEN state has ended. */
 int shmx_queue_owner_dead(shmx_queue *queue, uint32_t state, bool *dead);
 
-/* ---- order among the records (queue_ring.c); all but the first need the consumers' lock ---- */
+/* ---- order among the records (ring.c); all but the first need the consumers' lock ---- */
 
 /* Find and make room for `units` units, under the producers' lock. */
 int shmx_queue_room(shmx_queue *queue, uint32_t units, uint32_t *place);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The queue's public functions: one attempt each, and the loop that waits between attempts. */
-#include "queue_layout.h"
+#include "layout.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,15 +52,15 @@ static int region_check(const shmx *shm, size_t offset, size_t size)
         return SHMX_EINVAL;
     if (offset > shm->size || size > shm->size - offset)
         return SHMX_ERANGE;
-    return shmx_lock_check(shm, shm->object.data + offset, size);
+    return shmx_lock_check(shm, shm->attachment.data + offset, size);
 }
 
 static void place_handle(shmx_queue *queue, shmx *shm, size_t offset, size_t size)
 {
     uint64_t units = (size - QUEUE_HEADER_SIZE) / QUEUE_UNIT;
     queue->shm = shm;
-    queue->header = (struct queue_header *)(void *)(shm->object.data + offset);
-    queue->ring = shm->object.data + offset + QUEUE_HEADER_SIZE;
+    queue->header = (struct queue_header *)(void *)(shm->attachment.data + offset);
+    queue->ring = shm->attachment.data + offset + QUEUE_HEADER_SIZE;
     queue->capacity = (uint32_t)(units < QUEUE_CAPACITY_MAX ? units : QUEUE_CAPACITY_MAX);
     /* A record of less than half the ring fits into an empty one wherever its tail is. */
     uint64_t longest = ((uint64_t)(queue->capacity + 1) / 2 - 2) * QUEUE_UNIT;
@@ -87,7 +87,7 @@ int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size)
         return shmx_refuse(SHMX_ENOMEM);
     place_handle(made, shm, offset, size);
     uint32_t token;
-    status = shmx_os_owner_claim(&shm->object, &token);
+    status = shmx_os_owner_claim(&shm->attachment, &token);
     if (status == SHMX_OK)
         status = header_settle(made->header, made->capacity);
     if (status == SHMX_OK)

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "name.h"
-#include "names.h"
+#include "base/name.h"
+#include "base/listing.h"
 #include "nt.h"
 #include "persist.h"
 
@@ -20,10 +20,10 @@ int shmx_win32_handles(HANDLE handle)
     return result >= 0 ? (int)basic.handles : -1;
 }
 
-int shmx_os_object_usage(struct shmx_os_object *object, uint64_t *footprint, int *users)
+int shmx_os_usage(struct shmx_attachment *attachment, uint64_t *footprint, int *users)
 {
-    *footprint = object->length; /* all of it was reserved when it was made */
-    *users = shmx_win32_handles(object->os.section);
+    *footprint = attachment->length; /* all of it was reserved when it was made */
+    *users = shmx_win32_handles(attachment->os.section);
     return SHMX_OK;
 }
 
@@ -31,7 +31,7 @@ int shmx_os_object_usage(struct shmx_os_object *object, uint64_t *footprint, int
 
 /* Who is told of each name. */
 struct told {
-    shmx_names_visit *visit;
+    shmx_listing_visit *visit;
     void *context;
 };
 
@@ -117,14 +117,14 @@ static int visit_sections(const struct told *told)
 }
 
 /* A name can be there several times: in both spaces, in several generations, and as a file. */
-static int read_names(shmx_names_visit *visit, void *context)
+static int read_names(shmx_listing_visit *visit, void *context)
 {
     const struct told told = {visit, context};
     int status = visit_sections(&told);
     return status == SHMX_OK ? shmx_win32_persist_list(visit, context) : status;
 }
 
-int shmx_os_object_list(int (*visit)(const char *name, void *context), void *context)
+int shmx_os_list(int (*visit)(const char *name, void *context), void *context)
 {
-    return shmx_names_each(read_names, visit, context);
+    return shmx_listing_each(read_names, visit, context);
 }

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "lockfile.h"
-#include "name.h"
+#include "base/name.h"
 #include "posix.h"
 #include "reserve.h"
 
@@ -211,7 +211,7 @@ static void dismiss(const struct judgement *out)
     close(out->found.fd);
 }
 
-static int bury(struct shmx_lockfile_name *file, const char *name)
+static int remove_dead(struct shmx_lockfile_name *file, const char *name)
 {
     int status = remove_segment(file, name);
     if (status == SHMX_OK)
@@ -224,7 +224,7 @@ static int bury(struct shmx_lockfile_name *file, const char *name)
 static bool leave_judged(struct shmx_lockfile_name *file, const char *name, int *user_fd)
 {
     bool last = *user_fd >= 0 && shmx_lockfile_users_leave(file->record.id, false, user_fd) &&
-                bury(file, name) == SHMX_OK;
+                remove_dead(file, name) == SHMX_OK;
     if (*user_fd >= 0)
         close(*user_fd);
     *user_fd = -1;
@@ -233,34 +233,34 @@ static bool leave_judged(struct shmx_lockfile_name *file, const char *name, int 
 
 /* ---- attaching ---- */
 
-void shmx_lockfile_start(struct shmx_os_object *object, int fd)
+void shmx_lockfile_start(struct shmx_attachment *attachment, int fd)
 {
-    memset(&object->os, 0, sizeof object->os);
-    object->os.fd = fd;
-    object->os.user_fd = object->os.owner_fd = object->os.passed = -1;
-    object->os.heir = object->os.user_heir = -1;
-    object->control = NULL;
-    memset(&object->label, 0, sizeof object->label);
+    memset(&attachment->os, 0, sizeof attachment->os);
+    attachment->os.fd = fd;
+    attachment->os.user_fd = attachment->os.owner_fd = attachment->os.passed = -1;
+    attachment->os.heir = attachment->os.user_heir = -1;
+    attachment->control = NULL;
+    memset(&attachment->label, 0, sizeof attachment->label);
 }
 
-int shmx_lockfile_attach(struct shmx_os_object *object, int fd, uint64_t length,
+int shmx_lockfile_attach(struct shmx_attachment *attachment, int fd, uint64_t length,
                          const struct shmx_label *label, unsigned flags)
 {
     int status = length > SIZE_MAX ? shmx_posix_error(ENOMEM) : SHMX_OK;
-    shmx_lockfile_start(object, fd);
+    shmx_lockfile_start(attachment, fd);
     if (status == SHMX_OK)
-        status = shmx_posix_map(object, fd, (size_t)length, flags);
+        status = shmx_posix_map(attachment, fd, (size_t)length, flags);
     if (status != SHMX_OK) {
         close(fd);
         return status;
     }
     if (label != NULL) {
-        object->control = shmx_control_at(object->data, object->length);
-        object->label = *label;
+        attachment->control = shmx_control_at(attachment->data, attachment->length);
+        attachment->label = *label;
     }
     if ((flags & SHMX_PREFAULT) != 0)
-        shmx_posix_prefault(object);
-    shmx_posix_attach(object);
+        shmx_posix_prefault(attachment);
+    shmx_posix_attach(attachment);
     return SHMX_OK;
 }
 
@@ -274,13 +274,14 @@ struct search {
 };
 
 /* An object without a control block: what another program made, or a raw one. */
-static int open_foreign(struct shmx_os_object *object, const struct found *found, unsigned flags)
+static int open_foreign(struct shmx_attachment *attachment, const struct found *found,
+                        unsigned flags)
 {
     if (found->length == 0) {
         close(found->fd);
         return SHMX_EAGAIN; /* its maker is about to size it */
     }
-    return shmx_lockfile_attach(object, found->fd, found->length, NULL, flags);
+    return shmx_lockfile_attach(attachment, found->fd, found->length, NULL, flags);
 }
 
 static int look_again(const struct found *found)
@@ -299,7 +300,8 @@ static bool is_listed(const char *name)
 
 /* An object that looks foreign, but that one of us may be making at this moment: look again while
  * no segment of that name can be made. */
-static int open_if_foreign(struct shmx_os_object *object, const struct search *search, int probe)
+static int open_if_foreign(struct shmx_attachment *attachment, const struct search *search,
+                           int probe)
 {
     struct shmx_lockfile_name file;
     struct found found;
@@ -314,7 +316,7 @@ static int open_if_foreign(struct shmx_os_object *object, const struct search *s
         return SHMX_EAGAIN;
     status = find(&found, search->name, probe, search->flags);
     if (status == SHMX_OK && found.kind == SHMX_CONTROL_NONE)
-        status = open_foreign(object, &found, search->flags);
+        status = open_foreign(attachment, &found, search->flags);
     else if (status == SHMX_OK)
         status = look_again(&found);
     if (file.fd >= 0) {
@@ -326,7 +328,7 @@ static int open_if_foreign(struct shmx_os_object *object, const struct search *s
 
 /* One of ours, but there is no name file. Either it came this moment, or is gone: then the next
  * look tells. Or somebody has taken the file away, and the users file alone tells of users. */
-static int open_orphan(struct shmx_os_object *object, const struct found *found,
+static int open_orphan(struct shmx_attachment *attachment, const struct found *found,
                        struct search *search)
 {
     if (search->orphan != found->label.id) {
@@ -338,19 +340,19 @@ static int open_orphan(struct shmx_os_object *object, const struct found *found,
     if ((found->label.flags & SHMX_PERSISTENT) == 0)
         status = shmx_lockfile_users_join(found->label.id, found->owner, &user_fd);
     if (status == SHMX_OK)
-        status =
-            shmx_lockfile_attach(object, found->fd, found->length, &found->label, search->flags);
+        status = shmx_lockfile_attach(attachment, found->fd, found->length, &found->label,
+                                      search->flags);
     else
         close(found->fd);
     if (status == SHMX_OK)
-        object->os.user_fd = user_fd;
+        attachment->os.user_fd = user_fd;
     else if (user_fd >= 0)
         close(user_fd);
     return status;
 }
 
 /* There is no name file that could be believed. `sure`: nobody is making a segment of that name. */
-static int open_unlisted(struct shmx_os_object *object, struct search *search, bool sure)
+static int open_unlisted(struct shmx_attachment *attachment, struct search *search, bool sure)
 {
     struct found found;
     int probes = probes_of(search->name);
@@ -361,13 +363,13 @@ static int open_unlisted(struct shmx_os_object *object, struct search *search, b
         if (status != SHMX_OK)
             return status;
         if (found.kind == SHMX_CONTROL_NONE && sure)
-            return open_foreign(object, &found, search->flags);
+            return open_foreign(attachment, &found, search->flags);
         if (found.kind == SHMX_CONTROL_NONE) {
             close(found.fd);
-            return open_if_foreign(object, search, probe);
+            return open_if_foreign(attachment, search, probe);
         }
         if (called(&found, search->name))
-            return open_orphan(object, &found, search);
+            return open_orphan(attachment, &found, search);
         close(found.fd);
         if (probes == 1 || found.kind == SHMX_CONTROL_DAMAGED)
             return SHMX_EPROTO;
@@ -376,32 +378,33 @@ static int open_unlisted(struct shmx_os_object *object, struct search *search, b
 }
 
 /* Attach to a segment that a name file leads to. */
-static int open_judged(struct shmx_os_object *object, struct shmx_lockfile_name *file,
+static int open_judged(struct shmx_attachment *attachment, struct shmx_lockfile_name *file,
                        struct judgement *judged, unsigned flags)
 {
     const struct shmx_label *label = &judged->found.label;
     bool raw = (flags & SHMX_RAW) != 0; /* a guest: its lifetime is the system's own */
-    int status = shmx_lockfile_attach(object, judged->found.fd, judged->found.length,
+    int status = shmx_lockfile_attach(attachment, judged->found.fd, judged->found.length,
                                       raw ? NULL : label, flags);
     if (status == SHMX_OK && !raw)
-        object->os.user_fd = judged->user_fd;
+        attachment->os.user_fd = judged->user_fd;
     else
         leave_judged(file, label->name, &judged->user_fd);
     return status;
 }
 
 /* `file` is locked. SHMX_EAGAIN: look again. */
-static int open_listed(struct shmx_os_object *object, struct search *search,
+static int open_listed(struct shmx_attachment *attachment, struct search *search,
                        struct shmx_lockfile_name *file)
 {
     struct judgement judged;
     bool only_look = (search->flags & SHMX_OS_NOWAIT) != 0;
     switch (judge(file, search->name, search->flags, &judged)) {
     case VERDICT_LIVE:
-        return open_judged(object, file, &judged, search->flags);
+        return open_judged(attachment, file, &judged, search->flags);
     case VERDICT_DEAD:
         if (!only_look)
-            bury(file, search->name); /* who may not remove it sees that it is dead all the same */
+            remove_dead(file,
+                        search->name); /* who may not remove it sees that it is dead all the same */
         dismiss(&judged);
         return SHMX_ENOENT;
     case VERDICT_LEAVING:
@@ -414,33 +417,33 @@ static int open_listed(struct shmx_os_object *object, struct search *search,
     case VERDICT_STALE:
         if (!only_look && clean(file, search->name) == SHMX_OK)
             return SHMX_EAGAIN;
-        return open_unlisted(object, search, true);
+        return open_unlisted(attachment, search, true);
     case VERDICT_ALIEN:
-        return open_unlisted(object, search, true);
+        return open_unlisted(attachment, search, true);
     default:
         return judged.status;
     }
 }
 
-static int open_once(struct shmx_os_object *object, struct search *search)
+static int open_once(struct shmx_attachment *attachment, struct search *search)
 {
     struct shmx_lockfile_name file;
     int status = shmx_lockfile_name_lock(&file, search->name);
     if (status == SHMX_OK) {
-        status = open_listed(object, search, &file);
+        status = open_listed(attachment, search, &file);
         shmx_lockfile_name_unlock(&file);
         return status;
     }
     if (status == SHMX_ENOENT)
-        return open_unlisted(object, search, false);
+        return open_unlisted(attachment, search, false);
     if (status != SHMX_EACCES && status != SHMX_EPROTO)
         return status;
     /* A neighbour's file. If there is something that we may attach to, then it is not the
      * neighbour's. */
-    return open_unlisted(object, search, true);
+    return open_unlisted(attachment, search, true);
 }
 
-int shmx_os_object_open(struct shmx_os_object *object, const char *name, unsigned flags)
+int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags)
 {
     struct search search = {.name = name, .flags = flags, .orphan = 0};
     int round = 0;
@@ -448,7 +451,7 @@ int shmx_os_object_open(struct shmx_os_object *object, const char *name, unsigne
     bool more;
     do {
         shmx_posix_gate_enter();
-        status = open_once(object, &search);
+        status = open_once(attachment, &search);
         shmx_posix_gate_leave();
         /* Who only looks waits for others that look, but for no maker. */
         more = (flags & SHMX_OS_NOWAIT) == 0 || shmx_lockfile_is_short(round);
@@ -530,26 +533,26 @@ static int place(struct plan *plan, int *fd)
 }
 
 /* Give the new object its length, its memory and its control block. */
-static int fill(struct shmx_os_object *object, const struct plan *plan)
+static int fill(struct shmx_attachment *attachment, const struct plan *plan)
 {
-    int fd = object->os.fd;
+    int fd = attachment->os.fd;
     bool present = (plan->flags & SHMX_PREFAULT) != 0;
     int status = shmx_posix_room_check(fd, plan->length);
     if (status == SHMX_OK)
         status =
             present ? shmx_posix_resize(fd, plan->length) : shmx_posix_reserve(fd, plan->length);
     if (status == SHMX_OK)
-        status = shmx_posix_map(object, fd, plan->length, plan->flags & ~SHMX_READ_ONLY);
+        status = shmx_posix_map(attachment, fd, plan->length, plan->flags & ~SHMX_READ_ONLY);
     if (status != SHMX_OK)
         return status;
     if (present)
-        status = shmx_posix_reserve_present(fd, object);
+        status = shmx_posix_reserve_present(fd, attachment);
     if (status != SHMX_OK) {
-        munmap(object->data, object->length);
+        munmap(attachment->data, attachment->length);
         return status;
     }
     if (plan->label != NULL)
-        shmx_lockfile_label_write(object, plan->label);
+        shmx_lockfile_label_write(attachment, plan->label);
     return SHMX_OK;
 }
 
@@ -562,13 +565,13 @@ static int announce(struct plan *plan)
 }
 
 /* The lock of the name file is held. */
-static int build(struct shmx_os_object *object, struct plan *plan)
+static int build(struct shmx_attachment *attachment, struct plan *plan)
 {
     int fd;
     int status = place(plan, &fd);
     if (status != SHMX_OK)
         return status;
-    shmx_lockfile_start(object, fd);
+    shmx_lockfile_start(attachment, fd);
     bool named = true;
     if (!plan->named) {
         status = unlink_object(plan->name, plan->probe);
@@ -577,13 +580,13 @@ static int build(struct shmx_os_object *object, struct plan *plan)
         status = shmx_lockfile_name_mark(&plan->file, LOCKFILE_MADE, plan->probe);
     }
     if (status == SHMX_OK)
-        status = fill(object, plan);
+        status = fill(attachment, plan);
     if (status != SHMX_OK)
         goto close_fd;
     status = announce(plan);
     if (status == SHMX_OK)
         return SHMX_OK;
-    munmap(object->data, object->length);
+    munmap(attachment->data, attachment->length);
 close_fd:
     if (named)
         unlink_object(plan->name, plan->probe);
@@ -592,7 +595,7 @@ close_fd:
 }
 
 /* A name file of ours is there, and locked. */
-static int build_with_users(struct shmx_os_object *object, struct plan *plan)
+static int build_with_users(struct shmx_attachment *attachment, struct plan *plan)
 {
     int user_fd = -1;
     int status = SHMX_OK;
@@ -600,10 +603,10 @@ static int build_with_users(struct shmx_os_object *object, struct plan *plan)
     if (counts_users(plan))
         status = shmx_lockfile_users_make(id, plan->name, plan->flags, &user_fd);
     if (status == SHMX_OK)
-        status = build(object, plan);
+        status = build(attachment, plan);
     if (status == SHMX_OK) {
-        object->os.user_fd = user_fd;
-        shmx_posix_attach(object);
+        attachment->os.user_fd = user_fd;
+        shmx_posix_attach(attachment);
         return SHMX_OK;
     }
     if (user_fd >= 0) {
@@ -628,7 +631,7 @@ static int make_room(const char *name)
         return status;
     switch (judge(&file, name, SHMX_READ_ONLY, &judged)) {
     case VERDICT_DEAD:
-        status = bury(&file, name);
+        status = remove_dead(&file, name);
         dismiss(&judged);
         break;
     case VERDICT_LEAVING:
@@ -652,14 +655,14 @@ static int make_room(const char *name)
 /* Rounds in which others may make what we have made room for. */
 #define ROUNDS_MAX 16
 
-static int create_once(struct shmx_os_object *object, struct plan *plan)
+static int create_once(struct shmx_attachment *attachment, struct plan *plan)
 {
     uint64_t id = plan->label != NULL ? plan->label->id : 0;
     for (int round = 0; round < ROUNDS_MAX; round++) {
         int status =
             shmx_lockfile_name_make(&plan->file, plan->name, plan->flags, LOCKFILE_TRYING, id);
         if (status == SHMX_OK) {
-            status = build_with_users(object, plan);
+            status = build_with_users(attachment, plan);
             shmx_lockfile_name_unlock(&plan->file);
             return status;
         }
@@ -672,8 +675,8 @@ static int create_once(struct shmx_os_object *object, struct plan *plan)
     return SHMX_EAGAIN;
 }
 
-int shmx_os_object_create(struct shmx_os_object *object, const char *name, size_t length,
-                          unsigned flags, const struct shmx_label *label)
+int shmx_os_create(struct shmx_attachment *attachment, const char *name, size_t length,
+                   unsigned flags, const struct shmx_label *label)
 {
     char hidden[SHMX_NAME_MAX + 1];
     struct plan plan = {.name = name, .length = length, .flags = flags, .label = label};
@@ -689,7 +692,7 @@ int shmx_os_object_create(struct shmx_os_object *object, const char *name, size_
     do {
         plan.probe = 0;
         shmx_posix_gate_enter();
-        status = create_once(object, &plan);
+        status = create_once(attachment, &plan);
         shmx_posix_gate_leave();
     } while (status == SHMX_EAGAIN && shmx_lockfile_patience(&round));
     return status;
@@ -698,24 +701,27 @@ int shmx_os_object_create(struct shmx_os_object *object, const char *name, size_
 /* ---- close ---- */
 
 /* True if the object has the name that the name file tells. */
-static bool still_named(const struct shmx_os_object *object, const struct shmx_lockfile_name *file)
+static bool still_named(const struct shmx_attachment *attachment,
+                        const struct shmx_lockfile_name *file)
 {
     struct found found;
-    const char *name = object->label.name;
+    const char *name = attachment->label.name;
     if (find(&found, name, (int)file->record.probe, SHMX_READ_ONLY) != SHMX_OK)
         return false;
     close(found.fd);
-    return called(&found, name) && found.label.id == object->label.id && found.owner == file->owner;
+    return called(&found, name) && found.label.id == attachment->label.id &&
+           found.owner == file->owner;
 }
 
 /* Somebody has taken the name file away, though the segment was not unlinked: make it again, to
  * remove the segment by it. */
-static int replace_name_file(const struct shmx_os_object *object, struct shmx_lockfile_name *file)
+static int replace_name_file(const struct shmx_attachment *attachment,
+                             struct shmx_lockfile_name *file)
 {
     char path[LOCKFILE_PATH_MAX];
-    const struct shmx_label *label = &object->label;
+    const struct shmx_label *label = &attachment->label;
     shmx_lockfile_path_users(path, label->id);
-    if (!shmx_lockfile_in_place(object->os.user_fd, path))
+    if (!shmx_lockfile_in_place(attachment->os.user_fd, path))
         return SHMX_ENOENT; /* it was unlinked */
     int status =
         shmx_lockfile_name_make(file, label->name, label->flags, LOCKFILE_LOOKING, label->id);
@@ -724,7 +730,7 @@ static int replace_name_file(const struct shmx_os_object *object, struct shmx_lo
     int probe = 0;
     while (probe < probes_of(label->name)) {
         file->record.probe = (uint32_t)probe;
-        if (still_named(object, file))
+        if (still_named(attachment, file))
             break;
         probe++;
     }
@@ -735,17 +741,17 @@ static int replace_name_file(const struct shmx_os_object *object, struct shmx_lo
 
 /* The last user's way out, with the exclusive lock on the users file held. SHMX_EAGAIN: the name
  * file is locked. */
-static int remove_as_last(struct shmx_os_object *object)
+static int remove_as_last(struct shmx_attachment *attachment)
 {
     struct shmx_lockfile_name file;
-    const char *name = object->label.name;
+    const char *name = attachment->label.name;
     int status = shmx_lockfile_name_lock(&file, name);
     if (status == SHMX_ENOENT)
-        status = replace_name_file(object, &file);
+        status = replace_name_file(attachment, &file);
     if (status != SHMX_OK)
         return status;
-    if (file.known && file.record.id == object->label.id) {
-        if (file.record.state == LOCKFILE_LIVE && still_named(object, &file))
+    if (file.known && file.record.id == attachment->label.id) {
+        if (file.record.state == LOCKFILE_LIVE && still_named(attachment, &file))
             remove_segment(&file, name);
         else
             clean(&file, name); /* another program took the name away */
@@ -754,13 +760,13 @@ static int remove_as_last(struct shmx_os_object *object)
     return SHMX_OK;
 }
 
-static void leave(struct shmx_os_object *object)
+static void leave(struct shmx_attachment *attachment)
 {
-    struct shmx_os_private *os = &object->os;
-    if (!shmx_lockfile_users_leave(object->label.id, os->shared, &os->user_fd))
+    struct shmx_os_private *os = &attachment->os;
+    if (!shmx_lockfile_users_leave(attachment->label.id, os->shared, &os->user_fd))
         return;
     int round = 0;
-    while (remove_as_last(object) == SHMX_EAGAIN) {
+    while (remove_as_last(attachment) == SHMX_EAGAIN) {
         /* Whoever holds the name file finds that the last user is leaving, and lets go. */
         shmx_posix_gate_leave();
         bool more = shmx_lockfile_patience(&round);
@@ -768,23 +774,23 @@ static void leave(struct shmx_os_object *object)
         if (!more)
             return;
     }
-    shmx_lockfile_owners_sweep(object->label.id, atomic_load(&object->control->next_owner));
+    shmx_lockfile_owners_sweep(attachment->label.id, atomic_load(&attachment->control->next_owner));
 }
 
-void shmx_os_object_close(struct shmx_os_object *object)
+void shmx_os_close(struct shmx_attachment *attachment)
 {
     int before = shmx_os_last_error();
     shmx_posix_gate_enter();
-    shmx_lockfile_owner_drop(object);
-    if (object->os.user_fd >= 0)
-        leave(object);
-    shmx_posix_detach(object);
-    munmap(object->data, object->length);
-    if (object->os.user_fd >= 0)
-        close(object->os.user_fd);
-    if (object->os.passed >= 0)
-        close(object->os.passed);
-    close(object->os.fd);
+    shmx_lockfile_owner_drop(attachment);
+    if (attachment->os.user_fd >= 0)
+        leave(attachment);
+    shmx_posix_detach(attachment);
+    munmap(attachment->data, attachment->length);
+    if (attachment->os.user_fd >= 0)
+        close(attachment->os.user_fd);
+    if (attachment->os.passed >= 0)
+        close(attachment->os.passed);
+    close(attachment->os.fd);
     shmx_posix_gate_leave();
     shmx_os_set_error(before);
 }
@@ -822,7 +828,7 @@ static int unlink_listed(struct shmx_lockfile_name *file, const char *name)
         dismiss(&judged);
         return status;
     case VERDICT_DEAD:
-        bury(file, name);
+        remove_dead(file, name);
         dismiss(&judged);
         return SHMX_ENOENT;
     case VERDICT_LEAVING:
@@ -859,7 +865,7 @@ static int unlink_once(const char *name)
     return status;
 }
 
-int shmx_os_object_unlink(const char *name)
+int shmx_os_unlink(const char *name)
 {
     int round = 0;
     int status;
@@ -877,7 +883,7 @@ static int reap_listed(struct shmx_lockfile_name *file, const char *name, bool *
     int status = SHMX_OK;
     switch (judge(file, name, SHMX_READ_ONLY, &judged)) {
     case VERDICT_DEAD:
-        status = bury(file, name);
+        status = remove_dead(file, name);
         *removed = status == SHMX_OK;
         dismiss(&judged);
         return status;
@@ -900,7 +906,7 @@ static int reap_listed(struct shmx_lockfile_name *file, const char *name, bool *
     }
 }
 
-int shmx_lockfile_reap(const char *name, bool *removed)
+int shmx_lockfile_remove_dead(const char *name, bool *removed)
 {
     struct shmx_lockfile_name file;
     int status = shmx_lockfile_name_lock(&file, name);

@@ -15,36 +15,37 @@
 
 /* ---- fork ---- */
 
-void shmx_posix_heir_make(struct shmx_os_object *object)
+void shmx_posix_heir_make(struct shmx_attachment *attachment)
 {
-    int *heir = &object->os.heir;
-    unsigned flags = object->read_only ? SHMX_READ_ONLY : 0;
-    if (shmx_ofd_reopen(object->os.fd, flags, heir) != SHMX_OK) {
+    int *heir = &attachment->os.heir;
+    unsigned flags = attachment->read_only ? SHMX_READ_ONLY : 0;
+    if (shmx_ofd_reopen(attachment->os.fd, flags, heir) != SHMX_OK) {
         *heir = -1; /* out of descriptors: the child shares the parent's */
         return;
     }
-    if (object->control != NULL && !object->guest)
+    if (attachment->control != NULL && !attachment->guest)
         shmx_ofd_set(*heir, F_RDLCK, LOCK_USER, 1);
 }
 
-void shmx_posix_heir_take(struct shmx_os_object *object)
+void shmx_posix_heir_take(struct shmx_attachment *attachment)
 {
-    if (object->os.heir < 0)
+    if (attachment->os.heir < 0)
         return;
-    dup3(object->os.heir, object->os.fd, O_CLOEXEC);
-    shmx_posix_heir_drop(object);
+    dup3(attachment->os.heir, attachment->os.fd, O_CLOEXEC);
+    shmx_posix_heir_drop(attachment);
     /* A mapping holds on to the description that it was made by, and so would hold the parent's
      * locks beyond the parent's death. The same bytes, in the same place, by the heir. Should it
      * fail, the old mapping does as well for all but that. */
-    int protection = object->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-    (void)mmap(object->data, object->length, protection, MAP_SHARED | MAP_FIXED, object->os.fd, 0);
+    int protection = attachment->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+    (void)mmap(attachment->data, attachment->length, protection, MAP_SHARED | MAP_FIXED,
+               attachment->os.fd, 0);
 }
 
-void shmx_posix_heir_drop(struct shmx_os_object *object)
+void shmx_posix_heir_drop(struct shmx_attachment *attachment)
 {
-    if (object->os.heir >= 0)
-        close(object->os.heir);
-    object->os.heir = -1;
+    if (attachment->os.heir >= 0)
+        close(attachment->os.heir);
+    attachment->os.heir = -1;
 }
 
 /* ---- share and adopt ---- */
@@ -59,27 +60,28 @@ static int identity(int fd, uint64_t *device, uint64_t *inode)
     return SHMX_OK;
 }
 
-static int make_passed(struct shmx_os_object *object)
+static int make_passed(struct shmx_attachment *attachment)
 {
     int fd;
-    int status = shmx_ofd_reopen(object->os.fd, object->read_only ? SHMX_READ_ONLY : 0, &fd);
+    int status =
+        shmx_ofd_reopen(attachment->os.fd, attachment->read_only ? SHMX_READ_ONLY : 0, &fd);
     if (status != SHMX_OK)
         return status;
     fcntl(fd, F_SETFD, 0);
-    object->os.passed = fd;
+    attachment->os.passed = fd;
     return SHMX_OK;
 }
 
-int shmx_os_object_share(struct shmx_os_object *object, char *token, size_t token_size)
+int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)
 {
     uint64_t device, inode;
     shmx_posix_gate_enter();
-    int status = shmx_posix_share_once(object, make_passed);
+    int status = shmx_posix_share_once(attachment, make_passed);
     shmx_posix_gate_leave();
     if (status == SHMX_OK)
-        status = identity(object->os.passed, &device, &inode);
+        status = identity(attachment->os.passed, &device, &inode);
     if (status == SHMX_OK)
-        snprintf(token, token_size, "shmx-%d-%" PRIx64 "-%" PRIx64, object->os.passed, device,
+        snprintf(token, token_size, "shmx-%d-%" PRIx64 "-%" PRIx64, attachment->os.passed, device,
                  inode);
     return status;
 }
@@ -112,7 +114,7 @@ static int name_read(int fd, struct shmx_label *label)
     return kind == SHMX_CONTROL_DAMAGED ? SHMX_EPROTO : SHMX_OK;
 }
 
-static int adopt_inside(struct shmx_os_object *object, const char *token, unsigned flags)
+static int adopt_inside(struct shmx_attachment *attachment, const char *token, unsigned flags)
 {
     int given, fd;
     struct shmx_label label;
@@ -125,16 +127,16 @@ static int adopt_inside(struct shmx_os_object *object, const char *token, unsign
     if (status == SHMX_OK)
         status = shmx_ofd_reopen(given, flags, &fd);
     if (status == SHMX_OK)
-        status = shmx_ofd_open(object, fd, label.name[0] != '\0' ? label.name : NULL, flags);
+        status = shmx_ofd_open(attachment, fd, label.name[0] != '\0' ? label.name : NULL, flags);
     if (status == SHMX_OK && !shmx_posix_passed_here(given))
         close(given); /* a token is good for one adoption */
     return status;
 }
 
-int shmx_os_object_adopt(struct shmx_os_object *object, const char *token, unsigned flags)
+int shmx_os_adopt(struct shmx_attachment *attachment, const char *token, unsigned flags)
 {
     shmx_posix_gate_enter();
-    int status = adopt_inside(object, token, flags);
+    int status = adopt_inside(attachment, token, flags);
     shmx_posix_gate_leave();
     return status;
 }

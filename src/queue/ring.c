@@ -4,7 +4,7 @@
  * the copy: a damaged queue is SHMX_EPROTO or an ordinary answer, never an access outside the ring,
  * and no walk goes round it more than once.
  */
-#include "queue_layout.h"
+#include "layout.h"
 
 /* Relaxed loads of places: each belongs to the side whose lock the caller holds. */
 static inline bool place_load(const shmx_queue *queue, const _Atomic uint32_t *word,

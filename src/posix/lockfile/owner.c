@@ -13,18 +13,18 @@
 #include "posix.h"
 
 /* A foreign object's neighbours cannot be told from its label: everybody may look. */
-static unsigned openness(const struct shmx_os_object *object)
+static unsigned openness(const struct shmx_attachment *attachment)
 {
-    return object->control != NULL ? object->label.flags : SHMX_OTHERS_READ;
+    return attachment->control != NULL ? attachment->label.flags : SHMX_OTHERS_READ;
 }
 
-static int try_claim(struct shmx_os_object *object, uint32_t token)
+static int try_claim(struct shmx_attachment *attachment, uint32_t token)
 {
     char path[LOCKFILE_PATH_MAX];
     int fd;
-    shmx_lockfile_path_owner(path, object->label.id, token);
-    int status =
-        shmx_lockfile_make(path, openness(object) & ~SHMX_PERSISTENT, object->label.name, &fd);
+    shmx_lockfile_path_owner(path, attachment->label.id, token);
+    int status = shmx_lockfile_make(path, openness(attachment) & ~SHMX_PERSISTENT,
+                                    attachment->label.name, &fd);
     if (status != SHMX_OK)
         return status;
     /* shmx_prune may have found it before it was locked. */
@@ -32,28 +32,28 @@ static int try_claim(struct shmx_os_object *object, uint32_t token)
         close(fd);
         return SHMX_EEXIST;
     }
-    object->os.owner_fd = fd;
+    attachment->os.owner_fd = fd;
     return SHMX_OK;
 }
 
-static int claim(struct shmx_os_object *object, uint32_t *token)
+static int claim(struct shmx_attachment *attachment, uint32_t *token)
 {
     int status;
     do {
-        status = shmx_posix_token_next(object, token);
+        status = shmx_posix_token_next(attachment, token);
         if (status == SHMX_OK)
-            status = try_claim(object, *token);
+            status = try_claim(attachment, *token);
     } while (status == SHMX_EEXIST);
     return status;
 }
 
-int shmx_os_owner_claim(struct shmx_os_object *object, uint32_t *token)
+int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
 {
-    *token = atomic_load_explicit(&object->owner, memory_order_relaxed); /* changes once */
+    *token = atomic_load_explicit(&attachment->owner, memory_order_relaxed); /* changes once */
     if (*token != 0)
         return SHMX_OK;
     shmx_posix_gate_enter();
-    int status = shmx_posix_claim_once(object, token, claim);
+    int status = shmx_posix_claim_once(attachment, token, claim);
     shmx_posix_gate_leave();
     return status;
 }
@@ -68,15 +68,15 @@ static int ask(int fd, const char *path, bool *alive)
     return error == 0 || error == EWOULDBLOCK ? SHMX_OK : shmx_posix_error(error);
 }
 
-int shmx_os_owner_alive(struct shmx_os_object *object, uint32_t token, bool *alive)
+int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool *alive)
 {
     struct stat facts;
     char path[LOCKFILE_PATH_MAX];
     int fd;
     *alive = true;
-    if (token == atomic_load_explicit(&object->owner, memory_order_relaxed))
+    if (token == atomic_load_explicit(&attachment->owner, memory_order_relaxed))
         return SHMX_OK;
-    shmx_lockfile_path_owner(path, object->label.id, token);
+    shmx_lockfile_path_owner(path, attachment->label.id, token);
     shmx_posix_gate_enter();
     int status = shmx_lockfile_open(path, &fd, &facts);
     if (status == SHMX_OK) {
@@ -90,15 +90,15 @@ int shmx_os_owner_alive(struct shmx_os_object *object, uint32_t token, bool *ali
     return status;
 }
 
-void shmx_lockfile_owner_drop(struct shmx_os_object *object)
+void shmx_lockfile_owner_drop(struct shmx_attachment *attachment)
 {
     char path[LOCKFILE_PATH_MAX];
-    if (object->os.owner_fd < 0)
+    if (attachment->os.owner_fd < 0)
         return;
-    shmx_lockfile_path_owner(path, object->label.id, atomic_load(&object->owner));
+    shmx_lockfile_path_owner(path, attachment->label.id, atomic_load(&attachment->owner));
     unlink(path);
-    close(object->os.owner_fd);
-    object->os.owner_fd = -1;
+    close(attachment->os.owner_fd);
+    attachment->os.owner_fd = -1;
 }
 
 /* More tokens than this are looked for in the directory. */

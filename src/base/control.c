@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "control.h"
+#include "base/control.h"
 
 #include <string.h>
 
-#include "name.h"
+#include "base/name.h"
 
 #define FLAGS_KNOWN                                                                                \
     (SHMX_PERSISTENT | SHMX_OTHERS_READ | SHMX_OTHERS_WRITE | SHMX_MACHINE_WIDE | SHMX_PREFAULT)

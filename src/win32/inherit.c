@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control.h"
+#include "base/control.h"
 #include "win32.h"
 
 /* ---- share ---- */
@@ -18,15 +18,16 @@ static int pass(HANDLE handle)
 
 /* "shmx-SECTION-INDEX-PROCESS-ID". The process tells who was given the handles from whom they are
  * the attachment's own. */
-int shmx_os_object_share(struct shmx_os_object *object, char *token, size_t token_size)
+int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)
 {
-    int status = pass(object->os.section);
-    if (status == SHMX_OK && object->os.index != NULL)
-        status = pass(object->os.index);
+    int status = pass(attachment->os.section);
+    if (status == SHMX_OK && attachment->os.index != NULL)
+        status = pass(attachment->os.index);
     if (status == SHMX_OK)
         snprintf(token, token_size, "shmx-%" PRIx32 "-%" PRIx32 "-%lx-%016" PRIx64,
-                 (uint32_t)(uintptr_t)object->os.section, (uint32_t)(uintptr_t)object->os.index,
-                 (unsigned long)GetCurrentProcessId(), object->label.id);
+                 (uint32_t)(uintptr_t)attachment->os.section,
+                 (uint32_t)(uintptr_t)attachment->os.index, (unsigned long)GetCurrentProcessId(),
+                 attachment->label.id);
     return status;
 }
 
@@ -58,13 +59,13 @@ static int copy_handle(uint32_t number, void **copy)
 }
 
 /* Map it, if it is what the token was made for. */
-static int map_copy(struct shmx_os_object *object, const struct token *token, unsigned flags)
+static int map_copy(struct shmx_attachment *attachment, const struct token *token, unsigned flags)
 {
-    int status = shmx_win32_look_inside(object, object->os.section, NULL, flags);
+    int status = shmx_win32_look_inside(attachment, attachment->os.section, NULL, flags);
     if (status == SHMX_EPROTO && shmx_os_last_error() == ERROR_INVALID_HANDLE)
         return SHMX_ENOENT; /* a handle, but of something else */
-    if (status == SHMX_OK && object->label.id != token->id) {
-        UnmapViewOfFile(object->data);
+    if (status == SHMX_OK && attachment->label.id != token->id) {
+        UnmapViewOfFile(attachment->data);
         return SHMX_ENOENT;
     }
     return status;
@@ -78,23 +79,23 @@ static void close_both(void *section, void *index)
         CloseHandle(index);
 }
 
-int shmx_os_object_adopt(struct shmx_os_object *object, const char *text, unsigned flags)
+int shmx_os_adopt(struct shmx_attachment *attachment, const char *text, unsigned flags)
 {
     struct token token;
     int status = token_read(text, &token);
     if (status != SHMX_OK)
         return status;
-    object->os.section = object->os.index = NULL;
-    status = copy_handle(token.section, &object->os.section);
+    attachment->os.section = attachment->os.index = NULL;
+    status = copy_handle(token.section, &attachment->os.section);
     if (status == SHMX_OK)
-        status = copy_handle(token.index, &object->os.index);
+        status = copy_handle(token.index, &attachment->os.index);
     if (status == SHMX_OK)
-        status = map_copy(object, &token, flags);
+        status = map_copy(attachment, &token, flags);
     if (status != SHMX_OK) {
-        close_both(object->os.section, object->os.index);
+        close_both(attachment->os.section, attachment->os.index);
         return status;
     }
-    shmx_win32_begin(object, flags);
+    shmx_win32_begin(attachment, flags);
     /* A token is good for one adoption. */
     if (token.process != GetCurrentProcessId())
         close_both((HANDLE)(uintptr_t)token.section, (HANDLE)(uintptr_t)token.index);
