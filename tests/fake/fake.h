@@ -26,6 +26,9 @@ int fake_attachments(void);
 int fake_names(void);
 int fake_heap(void);
 
+/* The thread that locks ends, as far as the portable code can see. */
+void fake_thread_end(void);
+
 /* Forget all names. */
 void fake_clear(void);
 
