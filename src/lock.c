@@ -253,6 +253,21 @@ static int give_up(struct attempt *attempt, uint32_t word)
     return next == word || word_take(attempt->word, word, next) ? SHMX_ETIMEDOUT : AGAIN;
 }
 
+/* The system failed. Nor must the wake be lost then. */
+static void leave(const struct attempt *attempt)
+{
+    uint32_t word = atomic_load_explicit(attempt->word, memory_order_relaxed);
+    while (attempt->waiters != 0 && (word & LOCK_WAITERS) == 0) {
+        if ((word & SHMX_OWNER_MASK) == 0) {
+            shmx_os_wake(&attempt->shm->attachment, attempt->word, 1);
+            return;
+        }
+        if (word_take(attempt->word, word, word | LOCK_WAITERS))
+            return;
+        word = atomic_load_explicit(attempt->word, memory_order_relaxed);
+    }
+}
+
 /* The lock is held: by this thread, by a dead owner, or by one to wait for. */
 static int handle_held(struct attempt *attempt, uint32_t word)
 {
@@ -282,11 +297,14 @@ static int acquire_slowly(struct attempt *attempt)
         uint32_t word = atomic_load_explicit(attempt->word, memory_order_acquire);
         if ((word & SHMX_OWNER_MASK) == 0)
             status = take_free(attempt, word) ? SHMX_OK : AGAIN;
-        else if (spins > 0 && !held_by_self(attempt, word))
+        else if (spins > 0 && (word & SHMX_OWNER_MASK) != LOCK_ENDED &&
+                 !held_by_self(attempt, word))
             spins = shmx_spin_apart(attempt->word, SHMX_OWNER_MASK) ? spins - 1 : 0;
         else
             status = handle_held(attempt, word);
     }
+    if (status != SHMX_OK && status != SHMX_EOWNERDEAD && status != SHMX_ETIMEDOUT)
+        leave(attempt);
     return status;
 }
 

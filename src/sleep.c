@@ -140,16 +140,26 @@ bool shmx_sleepers_counted(const shmx *shm, const _Atomic uint32_t *word)
 /* One notification: the number is above the bit. */
 #define EVENT_STEP 2u
 
+/* A fresh event begins anywhere, so that a ticket from before it was zeroed is none of its own. */
+static uint32_t first_number(void)
+{
+    return (uint32_t)shmx_os_now() * EVENT_STEP | EVENT_ARMED;
+}
+
 uint32_t shmx_event_prepare(_Atomic uint32_t *event)
 {
     uint32_t seen = atomic_load(event);
-    while ((seen & EVENT_ARMED) == 0 &&
-           !atomic_compare_exchange_weak(event, &seen, seen | EVENT_ARMED))
-        ;
+    uint32_t ticket = seen;
+    while ((seen & EVENT_ARMED) == 0) {
+        ticket = seen == 0 ? first_number() : seen | EVENT_ARMED;
+        if (atomic_compare_exchange_strong(event, &seen, ticket))
+            break;
+        ticket = seen;
+    }
     /* The bit before, the second look at the condition after; the notifier does it the other way
      * round. */
     atomic_thread_fence(memory_order_seq_cst);
-    return seen | EVENT_ARMED;
+    return ticket;
 }
 
 int shmx_event_sleep(shmx *shm, _Atomic uint32_t *event, uint32_t ticket, int64_t deadline,
@@ -172,12 +182,16 @@ int shmx_event_sleep(shmx *shm, _Atomic uint32_t *event, uint32_t ticket, int64_
 
 int shmx_event_notify_armed(shmx *shm, _Atomic uint32_t *event, int count)
 {
-    uint32_t now = atomic_fetch_add(event, EVENT_STEP) + EVENT_STEP;
-    int woken = shmx_os_wake(&shm->attachment, event, count);
-    if (woken != 0)
+    uint32_t before = atomic_fetch_add(event, EVENT_STEP);
+    uint32_t now = before + EVENT_STEP;
+    /* Not armed: it was zeroed, and nothing says how many sleep by former tickets. */
+    bool armed = (before & EVENT_ARMED) != 0;
+    int woken = shmx_os_wake(&shm->attachment, event, armed ? count : SHMX_WAKE_ALL);
+    if (woken < 0 || !armed || (woken != 0 && shmx_sleepers_counted(shm, event)))
         return woken < 0 ? woken : SHMX_OK;
-    /* Nobody sleeps by an older ticket. By this one somebody may have begun to. */
-    if ((now & EVENT_ARMED) != 0 && atomic_compare_exchange_strong(event, &now, now & ~EVENT_ARMED))
+    /* Nobody sleeps by an older ticket. By this one somebody may have begun to, and others may be
+     * about to: the number changes with the bit. */
+    if (atomic_compare_exchange_strong(event, &now, now - EVENT_ARMED + EVENT_STEP))
         woken = shmx_os_wake(&shm->attachment, event, SHMX_WAKE_ALL);
     return woken < 0 ? woken : SHMX_OK;
 }

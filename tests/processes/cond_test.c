@@ -93,8 +93,7 @@ PART(signaller)
 
 static void wait_for_waiters(shmx *shm, uint32_t count)
 {
-    volatile uint32_t *waiters = &layout_of(shm)->cond.waiters;
-    test_until(*waiters == count);
+    test_until(test_sleepers(shm, &layout_of(shm)->cond.event) == count);
 }
 
 static void put(shmx *shm, uint32_t count)

@@ -821,7 +821,7 @@ static void a_sleeping_consumer_is_woken(void **state)
         child_expect(receivers[i], "ready");
     }
     struct queue_header *header = shmx_data(fixture.shm);
-    test_until(atomic_load(&header->producers.sleepers) == 3);
+    test_until(test_sleepers(fixture.shm, &header->producers.event) == 3);
     for (int i = 0; i < 3; i++)
         send_text(fixture.queue, "x");
     for (int i = 0; i < 3; i++)
@@ -840,7 +840,7 @@ static void a_commit_wakes_who_waits_for_it(void **state)
     struct test_child *receiver = child_start("receiver", fixture.name, "-1");
     child_expect(receiver, "ready");
     struct queue_header *header = shmx_data(fixture.shm);
-    test_until(atomic_load(&header->producers.sleepers) == 1);
+    test_until(test_sleepers(fixture.shm, &header->producers.event) == 1);
     memcpy(place, "y", 1);
     assert_ok(shmx_queue_commit(fixture.queue, 1));
     child_expect(receiver, "SHMX_OK y");
@@ -849,6 +849,7 @@ static void a_commit_wakes_who_waits_for_it(void **state)
 }
 
 struct late_receiver {
+    shmx *shm;
     shmx_queue *queue;
     struct queue_header *header;
 };
@@ -857,7 +858,7 @@ static void receive_when_full(void *context)
 {
     struct late_receiver *late = context;
     char message[1200];
-    test_until(atomic_load(&late->header->consumers.sleepers) != 0);
+    test_until(test_sleepers(late->shm, &late->header->consumers.event) != 0);
     for (int i = 0; i < 2; i++) /* the first may leave the start of the ring a little too short */
         must(shmx_queue_receive(late->queue, message, sizeof message, NULL, 0) == SHMX_OK);
 }
@@ -867,7 +868,7 @@ static void a_sleeping_producer_is_woken(void **state)
     (void)state;
     struct fixture fixture = open_new(4096);
     char message[1200] = {0};
-    struct late_receiver late = {another(&fixture), shmx_data(fixture.shm)};
+    struct late_receiver late = {fixture.shm, another(&fixture), shmx_data(fixture.shm)};
     while (shmx_queue_send(fixture.queue, message, sizeof message, 0) == SHMX_OK)
         ;
     struct test_thread *thread = thread_start(receive_when_full, &late);

@@ -142,14 +142,14 @@ static int wait_for_signal(void)
 static int signal_waiter(void)
 {
     shmx_cond *cond = (shmx_cond *)(memory + 64);
-    cond->waiters = 1;
+    cond->event = 1; /* armed */
     return shmx_cond_signal(base, cond);
 }
 
 static int post_to_waiter(void)
 {
     shmx_sem *sem = (shmx_sem *)memory;
-    sem->waiters = 1;
+    sem->event = 1; /* armed */
     int status = shmx_sem_post(base, sem, 3);
     assert_int_equal(sem->count, 3); /* the tokens are there in any case */
     return status;
@@ -283,6 +283,7 @@ static void end(void)
     shmx_unlink("other");
     shmx_close(&base);
     shmx_unlink(NAME);
+    fake_thread_end();
     assert_int_equal(fake_attachments(), 0);
     assert_int_equal(fake_names(), 0);
     assert_int_equal(fake_heap(), 0);
