@@ -168,7 +168,7 @@ int shmx_event_sleep(shmx *shm, _Atomic uint32_t *event, uint32_t ticket, int64_
     int64_t now = shmx_os_now();
     bool last = deadline - now <= slice;
     if (now >= deadline)
-        return atomic_load(event) != ticket ? SHMX_OK : SHMX_ETIMEDOUT;
+        return SHMX_ETIMEDOUT;
     int status = shmx_sleep_counted(shm, event, ticket, last ? deadline : now + slice);
     if (status == SHMX_ETIMEDOUT)
         return last && atomic_load(event) == ticket ? SHMX_ETIMEDOUT : SHMX_OK;
