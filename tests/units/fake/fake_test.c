@@ -248,7 +248,7 @@ static const struct call calls[] = {
     CALL(wait_for_word),
     CALL(open_queue),
     {"use_queue", use_queue, true},
-    CALL(receive_nothing),
+    {"receive_nothing", receive_nothing, true}, /* a wake that fails does not matter */
 };
 
 static void begin(void)
