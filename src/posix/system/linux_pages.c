@@ -6,12 +6,11 @@
  * mapping must be aligned to 2 MiB, in later attachers too if they are to map huge pages as such.
  * Elsewhere MADV_POPULATE_... (Linux 5.14), and before that touching by hand.
  */
+#include "linux_pages.h"
+
 #include <errno.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include "posix.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
@@ -23,7 +22,7 @@
 
 #define HUGE ((size_t)2 << 20)
 
-void *shmx_posix_place(size_t length)
+void *shmx_linux_place(size_t length)
 {
     if (length < HUGE || length > SIZE_MAX - HUGE)
         return NULL;
@@ -47,14 +46,14 @@ void *shmx_posix_place(size_t length)
 #define PATIENCE_FIRST ((int64_t)500 * 1000 * 1000)
 #define PATIENCE_EACH ((int64_t)1000 * 1000)
 
-/* Collapse as much as goes, from the start; return how far. */
-static size_t collapse(int fd, unsigned char *data, size_t length)
+size_t shmx_linux_collapse(const struct shmx_attachment *attachment, int fd)
 {
+    unsigned char *data = attachment->data;
     size_t at = 0;
     if ((uintptr_t)data % HUGE != 0)
         return 0;
     int64_t deadline = shmx_os_now() + PATIENCE_FIRST;
-    for (; length - at >= HUGE && shmx_os_now() < deadline; at += HUGE) {
+    for (; attachment->length - at >= HUGE && shmx_os_now() < deadline; at += HUGE) {
         deadline += PATIENCE_EACH;
         if (pwrite(fd, "", 1, (off_t)at) != 1)
             break;
@@ -64,40 +63,9 @@ static size_t collapse(int fd, unsigned char *data, size_t length)
     return at;
 }
 
-static void touch(const unsigned char *data, size_t length)
-{
-    size_t page = shmx_os_facts()->page_size;
-    for (size_t at = 0; at < length; at += page)
-        (void)*(const volatile unsigned char *)(data + at);
-}
-
-/* Whether the object has all its pages. One of another program may lack some, and where there is no
- * room for them touching would be a fault. */
-static bool whole(int fd, uint64_t length)
-{
-    struct stat facts;
-    return fstat(fd, &facts) == 0 && (uint64_t)facts.st_blocks * 512 >= length;
-}
-
-void shmx_posix_prefault(const struct shmx_attachment *attachment)
+void shmx_linux_prefault(const struct shmx_attachment *attachment)
 {
     int advice = attachment->read_only ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
-    if (madvise(attachment->data, attachment->length, advice) == 0 || errno != EINVAL)
-        return;
-    /* The kernel does not know the advice. */
-    if (whole(attachment->os.fd, attachment->length))
-        touch(attachment->data, attachment->length);
-}
-
-int shmx_posix_reserve_present(int fd, const struct shmx_attachment *attachment)
-{
-    size_t done = collapse(fd, attachment->data, attachment->length);
-    int status = shmx_posix_reserve(fd, attachment->length);
-    if (status == SHMX_OK && done < attachment->length) {
-        struct shmx_attachment rest = *attachment;
-        rest.data += done;
-        rest.length -= done;
-        shmx_posix_prefault(&rest);
-    }
-    return status;
+    if (madvise(attachment->data, attachment->length, advice) != 0 && errno == EINVAL)
+        shmx_posix_prefault(attachment); /* the kernel does not know the advice */
 }
