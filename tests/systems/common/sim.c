@@ -10,26 +10,32 @@ int sim_fail(int number)
     return -1;
 }
 
+bool sim_sometimes(unsigned in)
+{
+    static _Atomic unsigned calls;
+    return ++calls % in == 0;
+}
+
 /* ---- the machine ---- */
 
 static char root[SIM_PATH_MAX / 2];
 
-static void make_directory(const char *path)
+static void make_directory(const char *path, mode_t mode)
 {
     char whole[SIM_PATH_MAX];
     snprintf(whole, sizeof whole, "%s%s", root, path);
     if ((mkdir)(whole, 0777) == 0)
-        (chmod)(whole, 01777); /* whatever the umask */
+        (chmod)(whole, mode); /* whatever the umask */
 }
 
 static void make_machine(void)
 {
-    make_directory("");
-    make_directory("/objects");
-    make_directory("/tmp");
-    make_directory("/var");
-    make_directory("/var/tmp");
-    make_directory("/var/shm");
+    make_directory("", 01777);
+    make_directory("/objects", 0777); /* the object itself says who may unlink it */
+    make_directory("/tmp", 01777);
+    make_directory("/var", 01777);
+    make_directory("/var/tmp", 01777);
+    make_directory("/var/shm", 01777);
 }
 
 static void find_machine(void)
@@ -118,6 +124,21 @@ bool sim_object(int fd, struct stat *facts)
     return is;
 }
 
+bool sim_object_path(const char *name, size_t most, char path[SIM_PATH_MAX])
+{
+    if (strlen(name) > most)
+        return false;
+    int start = snprintf(path, SIM_PATH_MAX, "%s/objects/", sim_root());
+    snprintf(path + start, SIM_PATH_MAX - (size_t)start, name[0] == '/' ? "%s" : "/%s",
+             name[0] == '/' ? name + 1 : name);
+    for (char *at = path + start; *at != '\0'; at++)
+        if (*at == '/')
+            *at = '%';
+    return true;
+}
+
+/* ---- waiting ---- */
+
 int sim_futex_wait(const void *word, uint32_t expected, const struct timespec *end)
 {
     return (int)(syscall)(SYS_futex, word, FUTEX_WAIT_BITSET, expected, end, NULL,
@@ -129,7 +150,91 @@ int sim_futex_wake(const void *word, int count)
     return (int)(syscall)(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
 }
 
+struct timespec sim_time_after(const struct timespec *length)
+{
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    long nanoseconds = end.tv_nsec + length->tv_nsec;
+    end.tv_sec += length->tv_sec + nanoseconds / 1000000000;
+    end.tv_nsec = nanoseconds % 1000000000;
+    return end;
+}
+
+bool sim_time_good(const struct timespec *time)
+{
+    return time->tv_sec >= 0 && time->tv_nsec >= 0 && time->tv_nsec < 1000000000;
+}
+
+bool sim_writable(const void *word)
+{
+    static uint32_t elsewhere;
+    /* Or the word with 0, which the kernel may do only where the process may write. */
+    int nothing = FUTEX_OP(FUTEX_OP_OR, 0, FUTEX_OP_CMP_LT, -2048);
+    int before = errno;
+    bool may = (syscall)(SYS_futex, &elsewhere, FUTEX_WAKE_OP, 1, 0L, word, nothing) >= 0 ||
+               errno != EFAULT;
+    errno = before;
+    return may;
+}
+
+/* ---- calls that want a file ---- */
+
+int sim_flock(int fd, int operation)
+{
+    struct stat facts;
+    if (sim_facts.flock_error != 0 && sim_object(fd, &facts))
+        return sim_fail(sim_facts.flock_error);
+    return (flock)(fd, operation);
+}
+
+static bool locks(int operation)
+{
+    return operation == F_GETLK || operation == F_SETLK || operation == F_SETLKW ||
+           operation == 36 || operation == 37 || operation == 38; /* F_OFD_... */
+}
+
+int sim_fcntl(int fd, int operation, ...)
+{
+    struct stat facts;
+    va_list more;
+    va_start(more, operation);
+    int number = locks(operation) ? 0 : va_arg(more, int);
+    struct flock *lock = locks(operation) ? va_arg(more, struct flock *) : NULL;
+    va_end(more);
+    if (lock == NULL)
+        return (fcntl)(fd, operation, number);
+    if (sim_facts.fcntl_error != 0 && sim_object(fd, &facts))
+        return sim_fail(sim_facts.fcntl_error);
+    return (fcntl)(fd, operation, lock);
+}
+
+int sim_fstatvfs(int fd, struct statvfs *room)
+{
+    struct stat facts;
+    if (sim_facts.statvfs_error != 0 && sim_object(fd, &facts))
+        return sim_fail(sim_facts.statvfs_error);
+    return (fstatvfs)(fd, room);
+}
+
 /* ---- calls that take paths ---- */
+
+/* Where case does not count, two that make a file at once see each other. Returns a descriptor to
+ * close, or -1. */
+static int keep_out_makers(const char *path, int how)
+{
+    char directory[SIM_PATH_MAX];
+    if (!sim_facts.folds || (how & O_CREAT) == 0)
+        return -1;
+    snprintf(directory, sizeof directory, "%s", path);
+    char *end = strrchr(directory, '/');
+    if (end == NULL)
+        return -1;
+    end[1] = '\0';
+    int fd = (open)(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        (flock)(fd, LOCK_EX);
+    return fd;
+}
 
 int sim_open(const char *path, int how, ...)
 {
@@ -138,9 +243,15 @@ int sim_open(const char *path, int how, ...)
     va_start(more, how);
     mode_t mode = (how & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;
     va_end(more);
-    int fd = (open)(sim_path(path, buffer), how, mode);
-    if (fd < 0 && errno == ELOOP && (how & O_NOFOLLOW) != 0)
-        errno = sim_facts.link_error;
+    const char *real = sim_path(path, buffer);
+    int directory = real == buffer ? keep_out_makers(real, how) : -1;
+    if (directory >= 0)
+        real = sim_path(path, buffer);
+    int fd = (open)(real, how, mode);
+    int error = fd < 0 && errno == ELOOP && (how & O_NOFOLLOW) != 0 ? sim_facts.link_error : errno;
+    if (directory >= 0)
+        (close)(directory);
+    errno = error;
     return fd;
 }
 

@@ -50,6 +50,10 @@ struct sim_facts {
     const char *const (*places)[2];
     bool folds;     /* a file is found whatever the case of the letters in its name */
     int link_error; /* O_NOFOLLOW found a symbolic link */
+    /* Errors of calls that want a file and get an object; 0: objects are files. */
+    int flock_error;
+    int fcntl_error;
+    int statvfs_error;
 };
 
 extern const struct sim_facts sim_facts;
@@ -76,12 +80,28 @@ void sim_clear(const char *directory, bool (*which)(const char *path, const stru
 /* True if fd is an object; its facts as Linux has them. */
 bool sim_object(int fd, struct stat *facts);
 
+/* Where an object lies whose name is no file's; x and /x are two. False if the name is longer than
+ * `most` bytes. */
+bool sim_object_path(const char *name, size_t most, char path[SIM_PATH_MAX]);
+
 /* Set errno, and return -1. */
 int sim_fail(int number);
+
+/* True once in so many calls of this process: what a system does sometimes. */
+bool sim_sometimes(unsigned in);
 
 /* Linux's futex(2), shared between processes. `end`: a point on CLOCK_MONOTONIC, or NULL. */
 int sim_futex_wait(const void *word, uint32_t expected, const struct timespec *end);
 int sim_futex_wake(const void *word, int count);
+
+/* The point on CLOCK_MONOTONIC that is so far from now. */
+struct timespec sim_time_after(const struct timespec *length);
+
+/* True if there is such a length of time, or point in it. */
+bool sim_time_good(const struct timespec *time);
+
+/* True if the process may write there. */
+bool sim_writable(const void *word);
 
 /* ---- calls that take paths ---- */
 
@@ -127,7 +147,24 @@ int sim_utimensat(int at, const char *path, const struct timespec times[2], int 
 
 int sim_shm_open(const char *name, int how, mode_t mode);
 int sim_shm_unlink(const char *name);
+int sim_fstat(int fd, struct stat *facts);
+int sim_ftruncate(int fd, off_t length);
+int sim_fchmod(int fd, mode_t mode);
+ssize_t sim_pread(int fd, void *bytes, size_t count, off_t at);
+ssize_t sim_pwrite(int fd, const void *bytes, size_t count, off_t at);
+void *sim_mmap(void *place, size_t length, int protection, int how, int fd, off_t at);
+int sim_munmap(void *data, size_t length);
+int sim_msync(void *data, size_t length, int how);
+long sim_sysconf(int what);
 
+/* In common/sim.c, by sim_facts. */
+int sim_flock(int fd, int operation);
+int sim_fcntl(int fd, int operation, ...);
+int sim_fstatvfs(int fd, struct statvfs *room);
+
+#define flock(fd, operation) sim_flock(fd, operation)
+#define fcntl(...) sim_fcntl(__VA_ARGS__, 0)
+#define fstatvfs(fd, room) sim_fstatvfs(fd, room)
 #define shm_open(name, how, mode) sim_shm_open(name, how, mode)
 #define shm_unlink(name) sim_shm_unlink(name)
 

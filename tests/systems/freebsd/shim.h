@@ -5,6 +5,10 @@
 
 #include "../common/sim.h"
 
+#define fstat(fd, facts) sim_fstat(fd, facts)
+#define fchmod(fd, mode) sim_fchmod(fd, mode)
+#define pwrite(fd, bytes, count, at) sim_pwrite(fd, bytes, count, at)
+
 #undef F_OFD_SETLK
 #undef F_OFD_SETLKW
 #undef F_OFD_GETLK
