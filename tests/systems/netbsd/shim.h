@@ -5,6 +5,8 @@
 
 #include "../common/sim.h"
 
+#define fstat(fd, facts) sim_fstat(fd, facts)
+
 #undef F_OFD_SETLK
 #undef F_OFD_SETLKW
 #undef F_OFD_GETLK
