@@ -26,14 +26,15 @@
  *   6. Waiting
  *   7. Locks: mutex, condition, semaphore, once
  *   8. Queue
+ *   9. Topic
  *
  * Rules that hold for every function
  *   Results    A function that can fail returns SHMX_OK (0) or a negative SHMX_E... code.
  *              After a failure nothing that the call itself made is left behind, and an
  *              out-parameter that would have held a handle is NULL.
  *   Threads    Any function may be called from any thread at any time, on one handle too;
- *              but no call may use a handle while or after it is closed. (A queue handle
- *              serves one thread at a time.)
+ *              but no call may use a handle while or after it is closed. (A handle of a
+ *              queue or topic serves one thread at a time.)
  *   Forks      After fork the child may use, and must close, the handles it inherited. It
  *              is a user of its own, and owns none of the parent's locks.
  *   Signals    No call returns early because of a signal. The library installs no handlers,
@@ -257,9 +258,9 @@ SHMX_API int shmx_prune(int *removed);
 /*
  * All objects of sections 6 and 7 lie in the segment, where the user places them. `shm` is the
  * caller's attachment of that segment. A pointer outside it, or not aligned to 4 bytes, is
- * SHMX_EINVAL; a read-only attachment is SHMX_EACCES, but for shmx_wait. A zeroed object is ready for use. On a
- * foreign segment the functions are SHMX_ENOTSUP on systems where they need the control block
- * (see SUPPORT.md).
+ * SHMX_EINVAL; a read-only attachment is SHMX_EACCES, but for shmx_wait. A zeroed object is ready
+ * for use. On a foreign segment the functions are SHMX_ENOTSUP on systems where they need the
+ * control block (see SUPPORT.md).
  */
 #define SHMX_FOREVER (-1)
 #define SHMX_WAKE_ALL INT32_MAX
@@ -394,6 +395,87 @@ SHMX_API int shmx_queue_release(shmx_queue *queue);
 
 /* Return the length in bytes of the longest message the queue takes. */
 SHMX_API size_t shmx_queue_max_message(const shmx_queue *queue);
+
+/* ---- 9. Topic ---------------------------------------------------------------------------- */
+
+/*
+ * Many publishers, any number of readers: each reader gets every message, once, in the order of
+ * publishing, and whole, whatever overwrites it meanwhile. A publisher never waits for readers, but
+ * for lossless ones; a reader that is too slow misses the oldest messages and is told how many.
+ */
+
+/* This process's handle of a topic. It serves one thread at a time; open one for each. */
+typedef struct shmx_topic shmx_topic;
+
+#define SHMX_TOPIC_OLDEST 0x1u   /* begin with the oldest message that is still there */
+#define SHMX_TOPIC_LOSSLESS 0x2u /* publishers wait for this reader while it lives */
+
+/* Return the bytes of memory in which a topic keeps the last `count` messages of up to `message`
+ * bytes, or more if they are shorter: 1280, and for each message its length rounded up to 16, and
+ * 16, and room for one message more (two, if count is 1). 0 if that is no size, or count is 0. */
+SHMX_API size_t shmx_topic_size_for(size_t message, size_t count);
+
+/* Open the topic that lies at `offset` of the segment in `size` bytes. A zeroed region becomes an
+ * empty topic; every process gives the same offset and size. Close it before shm.
+ *
+ * size   at least that of shmx_topic_size_for(16, 1)
+ * flags  0: begin to read with the next message that is published. SHMX_TOPIC_OLDEST: begin with
+ *        the oldest that is still there. SHMX_TOPIC_LOSSLESS: publishers wait until this handle has
+ *        read what they would overwrite; there may be 64 of these at a time. One that is killed
+ *        holds them back for 100 ms at most.
+ *
+ * Through a read-only attachment one can read, and may learn of a message up to 10 ms late; it may
+ * be opened before there is a topic.
+ * Errors: SHMX_EINVAL (NULL, unknown flags, offset not a multiple of 8, size too small),
+ *         SHMX_ERANGE (outside the segment; the topic was made with another size), SHMX_EACCES
+ *         (SHMX_TOPIC_LOSSLESS through a read-only attachment), SHMX_ENOMEM, SHMX_EPROTO (the
+ *         region holds something else), SHMX_EMFILE (64 lossless readers), SHMX_ENOTSUP, SHMX_EIO
+ */
+SHMX_API int shmx_topic_open(shmx_topic **topic, shmx *shm, size_t offset, size_t size,
+                             unsigned flags);
+
+/* Close, taking back an open reservation; sets *topic to NULL. Closing NULL does nothing. */
+SHMX_API void shmx_topic_close(shmx_topic **topic);
+
+/* Publish a copy of a message of 0 to shmx_topic_max_message bytes, overwriting the oldest. The
+ * time limit is for lossless readers and reservations that are in the way; after a failure nothing
+ * has been published. Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_EMSGSIZE, SHMX_ETIMEDOUT,
+ * SHMX_EHANGUP, SHMX_EPROTO, SHMX_EIO */
+SHMX_API int shmx_topic_publish(shmx_topic *topic, const void *message, size_t size,
+                                int timeout_ms);
+
+/* Reserve room for a message of up to `size` bytes and get its place, aligned to 8; commit its
+ * first `size` bytes as a message, or cancel. The order of messages is that of reserve: readers
+ * wait at an open reservation, other publishers only when the ring comes round to it. If the
+ * process dies it is taken back. Errors: those of shmx_topic_publish; SHMX_EINVAL (a second
+ * reservation; commit or cancel of none; commit of more than was reserved) */
+SHMX_API int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeout_ms);
+SHMX_API int shmx_topic_commit(shmx_topic *topic, size_t size);
+SHMX_API int shmx_topic_cancel(shmx_topic *topic);
+
+/* Read the next message into buffer, its size in bytes into *size, and into *lost how many messages
+ * this reader has missed since the last one it got, or since it was opened (size and lost may be
+ * NULL). It waits while there is none. After SHMX_EMSGSIZE *size is what the message needs, and it
+ * is still the next one; else after a failure both are 0.
+ * Errors: SHMX_EINVAL, SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EHANGUP (and all has been read),
+ *         SHMX_EPROTO, SHMX_ERANGE (as for shmx_topic_open, if there was no topic then), SHMX_EIO
+ */
+SHMX_API int shmx_topic_next(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
+                             uint64_t *lost, int timeout_ms);
+
+/* Read the newest message without moving the reader, and into *number (if not NULL) its number,
+ * counted from 1. It waits while there has been none. Otherwise as shmx_topic_next. */
+SHMX_API int shmx_topic_latest(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
+                               uint64_t *number, int timeout_ms);
+
+/* Return the length in bytes of the longest message the topic takes: less than a third of it. */
+SHMX_API size_t shmx_topic_max_message(const shmx_topic *topic);
+
+/* Shut the topic down, for everybody and for as long as the region is not zeroed: publish and
+ * reserve are SHMX_EHANGUP at once, next when all has been read, latest if there was no message.
+ * Who waits is told.
+ * Errors: SHMX_EINVAL, SHMX_EACCES */
+SHMX_API int shmx_topic_shutdown(shmx_topic *topic);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* A handle of a topic: opening and closing it. */
+#include "layout.h"
+
+#include <stdlib.h>
+
+#define TOPIC_FLAGS (SHMX_TOPIC_OLDEST | SHMX_TOPIC_LOSSLESS)
+
+size_t shmx_topic_size_for(size_t message, size_t count)
+{
+    if (message > TOPIC_MESSAGE_MAX || count == 0)
+        return 0;
+    uint64_t units = topic_units((uint32_t)message);
+    /* One more than count, for the one that is being published; and three, which is the limit of a
+     * message: see place_handle. */
+    uint64_t messages = count < 2 ? 3 : (uint64_t)count + 1;
+    if (messages > TOPIC_CAPACITY_MAX / units)
+        return 0;
+    uint64_t size = TOPIC_HEADER_SIZE + units * messages * TOPIC_UNIT;
+    if (size < TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT)
+        size = TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT;
+    return size > SIZE_MAX ? 0 : (size_t)size;
+}
+
+/* ---- opening ---- */
+
+static int region_check(const shmx *shm, size_t offset, size_t size, unsigned flags)
+{
+    if (shm == NULL || offset % 8 != 0 || (flags & ~TOPIC_FLAGS) != 0 ||
+        size < TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT)
+        return SHMX_EINVAL;
+    if (offset > shm->size || size > shm->size - offset)
+        return SHMX_ERANGE;
+    int status = shmx_place_check(shm, shm->attachment.data + offset, size);
+    return status == SHMX_EACCES && (flags & SHMX_TOPIC_LOSSLESS) == 0 ? SHMX_OK : status;
+}
+
+static void place_handle(shmx_topic *topic, shmx *shm, size_t offset, size_t size)
+{
+    uint64_t units = (size - TOPIC_HEADER_SIZE) / TOPIC_UNIT;
+    topic->shm = shm;
+    topic->read_only = shm->attachment.read_only;
+    topic->header = (struct topic_header *)(void *)(shm->attachment.data + offset);
+    topic->ring = shm->attachment.data + offset + TOPIC_HEADER_SIZE;
+    topic->capacity = (uint32_t)(units < TOPIC_CAPACITY_MAX ? units : TOPIC_CAPACITY_MAX);
+    /* A third of the ring: beside the newest message, and the rest of the ring that is too short,
+     * there is room for another one. So the newest is there while the next one is written. */
+    uint64_t longest = ((uint64_t)topic->capacity / 3 - 1) * TOPIC_UNIT;
+    topic->longest = (uint32_t)(longest < TOPIC_MESSAGE_MAX ? longest : TOPIC_MESSAGE_MAX);
+}
+
+/* Is a word of the header what it shall be? TOPIC_NOTHING: nobody has written it, nor may this
+ * handle. */
+static int settle(const shmx_topic *topic, _Atomic uint32_t *word, uint32_t value, int otherwise)
+{
+    uint32_t seen = 0;
+    if (topic->read_only)
+        seen = atomic_load(word);
+    else if (atomic_compare_exchange_strong(word, &seen, value))
+        return SHMX_OK;
+    return seen == value ? SHMX_OK : seen == 0 ? TOPIC_NOTHING : otherwise;
+}
+
+int shmx_topic_confirm(shmx_topic *topic)
+{
+    struct topic_header *header = topic->header;
+    int status = settle(topic, &header->magic, TOPIC_MAGIC, SHMX_EPROTO);
+    if (status == SHMX_OK)
+        status = settle(topic, &header->version, TOPIC_VERSION, SHMX_EPROTO);
+    if (status == SHMX_OK)
+        status = settle(topic, &header->capacity, topic->capacity, SHMX_ERANGE);
+    topic->confirmed = status == SHMX_OK;
+    topic->watch = &header->magic;
+    topic->watch_value = 0;
+    return status;
+}
+
+static int open_handle(shmx_topic *topic, unsigned flags)
+{
+    uint32_t token;
+    bool oldest = (flags & SHMX_TOPIC_OLDEST) != 0;
+    int status = SHMX_OK;
+    if (!topic->read_only)
+        status = shmx_os_owner_claim(&topic->shm->attachment, &token);
+    if (status == SHMX_OK)
+        status = shmx_topic_confirm(topic);
+    if (status == TOPIC_NOTHING)
+        return SHMX_OK; /* it will begin with the first one */
+    if (status == SHMX_OK && (flags & SHMX_TOPIC_LOSSLESS) != 0)
+        return shmx_topic_place_take(topic, oldest);
+    if (status == SHMX_OK)
+        shmx_topic_start(topic, oldest);
+    return status;
+}
+
+int shmx_topic_open(shmx_topic **topic, shmx *shm, size_t offset, size_t size, unsigned flags)
+{
+    if (topic == NULL)
+        return shmx_refuse(SHMX_EINVAL);
+    *topic = NULL;
+    int status = region_check(shm, offset, size, flags);
+    if (status != SHMX_OK)
+        return shmx_refuse(status);
+    shmx_topic *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return shmx_refuse(SHMX_ENOMEM);
+    place_handle(made, shm, offset, size);
+    status = open_handle(made, flags);
+    if (status == SHMX_OK)
+        *topic = made;
+    else
+        free(made);
+    return shmx_result(status);
+}
+
+size_t shmx_topic_max_message(const shmx_topic *topic)
+{
+    return topic != NULL ? topic->longest : 0;
+}
+
+void shmx_topic_close(shmx_topic **topic)
+{
+    if (topic == NULL || *topic == NULL)
+        return;
+    if ((*topic)->reserved.state != 0)
+        shmx_topic_cancel(*topic);
+    shmx_topic_place_leave(*topic);
+    free(*topic);
+    *topic = NULL;
+}

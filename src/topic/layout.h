@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A topic as it lies in shared memory, and this process's handle of it.
+ *
+ *     | header: facts | publishers | front | readers | places of lossless readers | ring ...  |
+ *
+ * The ring is one endless row of records, of which the last `capacity` units are there. Positions
+ * count from the beginning of time in units of 16 bytes, in 64 bits, and only grow:
+ *
+ *     head                             newest      shown                  tail
+ *       v                                v           v                      v
+ *       | COMMITTED | CANCELLED | SKIP | COMMITTED | RESERVED | COMMITTED | room ...
+ *
+ *   RESERVED   with the token of the publisher who fills it
+ *   COMMITTED  a message
+ *   CANCELLED  no message any more
+ *   SKIP       the rest of the ring, too short for the message that came next
+ *
+ * Publishers take turns by the lock, and all that is written here is written under it, but for the
+ * bytes of a reserved message and the words of a lossless reader. Before `shown` each record has
+ * its end state and the number of messages before it. The store of `newest` is what publishes:
+ * readers know `newest` and `head`, and only look. What a reader has lost is a difference of two
+ * numbers.
+ *
+ * A reader copies a message and then looks whether head has passed it meanwhile; a publisher moves
+ * head and then overwrites. See read_at and shmx_topic_room.
+ *
+ * After every step the topic is in order, or is put in order by the next one who takes the lock:
+ * shmx_topic_settle. models/topic.pml is the model of this.
+ */
+#ifndef SHMX_TOPIC_LAYOUT_H
+#define SHMX_TOPIC_LAYOUT_H
+
+#include "lock.h"
+
+#include <string.h>
+
+/* Tests kill the process at each of these. */
+#ifdef SHMX_TOPIC_STEPS
+void shmx_topic_step(void);
+#define STEP() shmx_topic_step()
+#else
+#define STEP() ((void)0)
+#endif
+
+#define TOPIC_MAGIC 0x54786d73u /* "smxT"; in the other byte order it is another number */
+#define TOPIC_VERSION 1u
+#define TOPIC_UNIT 16u
+#define TOPIC_PLACES 64
+
+/* A lossless reader. */
+struct topic_place {
+    _Atomic uint32_t token;    /* 0: nobody's */
+    _Atomic uint32_t turn;     /* changes with position */
+    _Atomic uint64_t position; /* what lies before it has been read */
+};
+
+/* Each group is on a cache line of its own. */
+struct topic_header {
+    _Atomic uint32_t magic;
+    _Atomic uint32_t version;
+    _Atomic uint32_t capacity; /* of the ring, in units */
+    _Atomic uint32_t shutdown;
+    uint32_t reserved[12];
+    struct { /* the publishers' own */
+        _Atomic uint32_t lock;
+        _Atomic uint32_t event; /* readers sleep on it */
+        _Atomic uint64_t tail;
+        _Atomic uint64_t shown;
+        _Atomic uint64_t number; /* of messages before shown */
+        _Atomic uint64_t floor;  /* no lossless reader needs what lies before; 0: look */
+        uint32_t apart[6];
+    } publishers;
+    struct { /* what readers look at */
+        _Atomic uint64_t head;
+        _Atomic uint64_t newest;  /* 1 + its position; 0: none */
+        _Atomic uint32_t turn;    /* changes with newest */
+        _Atomic uint32_t pending; /* there may be records behind shown */
+        uint32_t apart[10];
+    } front;
+    struct {                    /* what readers write */
+        _Atomic uint32_t event; /* publishers sleep on it */
+        uint32_t apart[15];
+    } readers;
+    struct topic_place places[TOPIC_PLACES];
+};
+
+struct topic_record {
+    _Atomic uint32_t state;
+    _Atomic uint32_t size;   /* of the message in bytes; SKIP: of the record in units */
+    _Atomic uint64_t number; /* of messages before it; TOPIC_UNKNOWN before that is known */
+};
+
+#define STATE_RESERVED 0x40000000u /* | token */
+#define STATE_COMMITTED 0xc0000001u
+#define STATE_CANCELLED 0xc0000002u
+#define STATE_SKIP 0xc0000003u
+#define STATE_KIND 0xc0000000u
+
+#define TOPIC_UNKNOWN UINT64_MAX
+#define TOPIC_HEADER_SIZE 1280u
+#define TOPIC_CAPACITY_MIN 6u /* units: messages of up to 16 bytes */
+#define TOPIC_CAPACITY_MAX 0xfffffff0u
+#define TOPIC_MESSAGE_MAX 0xffffffe0u
+
+static_assert(sizeof(struct topic_header) == TOPIC_HEADER_SIZE, "layout");
+static_assert(offsetof(struct topic_header, publishers) == 64, "layout");
+static_assert(offsetof(struct topic_header, front) == 128, "layout");
+static_assert(offsetof(struct topic_header, readers) == 192, "layout");
+static_assert(offsetof(struct topic_header, places) == 256, "layout");
+static_assert(sizeof(struct topic_record) == TOPIC_UNIT, "layout");
+static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "positions are shared with other processes");
+
+/* Records passed in one attempt, so that time limits are kept whatever the ring holds; and how
+ * often a reader that is overrun begins again in one. */
+#define TOPIC_PASS_MOST 4096
+#define TOPIC_OVERRUN_MOST 64
+
+/* A record that this handle has reserved. */
+struct topic_own {
+    uint32_t state; /* as it stands in the record; 0: none */
+    uint32_t size;
+    uint64_t position;
+};
+
+struct shmx_topic {
+    shmx *shm;
+    struct topic_header *header;
+    unsigned char *ring;
+    uint32_t capacity; /* a copy nobody else can change */
+    uint32_t longest;  /* message */
+    bool read_only;
+    bool confirmed; /* the header has been seen to be that of this topic */
+    uint64_t base;  /* a multiple of capacity, near the position last looked at */
+    /* As a reader: what comes next, and its number if nothing is lost. */
+    uint64_t position;
+    uint64_t number;
+    struct topic_place *place; /* lossless; or NULL */
+    uint32_t place_token;
+    struct topic_own reserved;
+    int64_t ask_at; /* when to ask next whether the owner of a reservation in the way lives */
+    /* What the last attempt found that must change before the next one is worth while. */
+    const _Atomic uint32_t *watch;
+    uint32_t watch_value;
+};
+
+/* Statuses beside the public ones: not now; try again, for what was in the way is gone. */
+enum { TOPIC_NOTHING = 1, TOPIC_AGAIN = 2 };
+
+/* Somebody's time limit; the end is computed when there is something to wait for. */
+struct topic_wait {
+    int timeout_ms;
+    bool begun;
+    int64_t deadline;
+};
+
+/* What is to be published or read. */
+struct topic_job {
+    const void *message; /* publish */
+    void *buffer;        /* read */
+    size_t size;         /* of either; then of what was read */
+    uint64_t number;     /* read: messages before it */
+    uint64_t lost;       /* next: messages that were missed */
+    struct topic_own own;
+    struct topic_wait wait;
+};
+
+/* How publishing and reading try and wait. An attempt returns SHMX_OK, TOPIC_NOTHING, TOPIC_AGAIN
+ * or a failure; `ask`: find out whether those who are in the way are dead. */
+struct topic_direction {
+    int (*attempt)(shmx_topic *topic, struct topic_job *job, bool ask);
+    bool publisher;
+};
+
+/* ---- records ---- */
+
+/* The place in the ring of a position. Whatever the position, it is inside. */
+static inline uint32_t topic_place_of(shmx_topic *topic, uint64_t position)
+{
+    uint64_t place = position - topic->base;
+    if (place >= topic->capacity) {
+        place = position % topic->capacity;
+        topic->base = position - place;
+    }
+    return (uint32_t)place;
+}
+
+static inline struct topic_record *topic_at(const shmx_topic *topic, uint32_t place)
+{
+    return (struct topic_record *)(void *)(topic->ring + (size_t)place * TOPIC_UNIT);
+}
+
+static inline struct topic_record *topic_record(shmx_topic *topic, uint64_t position)
+{
+    return topic_at(topic, topic_place_of(topic, position));
+}
+
+static inline unsigned char *topic_message(shmx_topic *topic, uint64_t position)
+{
+    return (unsigned char *)(topic_record(topic, position) + 1);
+}
+
+static inline uint32_t topic_units(uint32_t size)
+{
+    return size / TOPIC_UNIT + (size % TOPIC_UNIT != 0) + 1;
+}
+
+/* Acquire: what the writer of the state wrote before is seen, the size and the message. */
+static inline uint32_t topic_state(shmx_topic *topic, uint64_t position)
+{
+    return atomic_load_explicit(&topic_record(topic, position)->state, memory_order_acquire);
+}
+
+/* Is a record of so many units at this place? */
+static inline bool topic_fits(const shmx_topic *topic, uint32_t place, uint32_t units)
+{
+    return units != 0 && units <= topic->capacity - place;
+}
+
+/* Write the position behind the record, whose state is this. False: damaged, or overwritten. */
+static inline bool topic_end(shmx_topic *topic, uint64_t position, uint32_t state, uint64_t *end)
+{
+    uint32_t place = topic_place_of(topic, position);
+    /* Relaxed: the state was loaded with acquire before. */
+    uint32_t size = atomic_load_explicit(&topic_at(topic, place)->size, memory_order_relaxed);
+    uint32_t units = state == STATE_SKIP ? size : topic_units(size);
+    *end = position + units;
+    return topic_fits(topic, place, units) &&
+           (state != STATE_SKIP || units == topic->capacity - place);
+}
+
+/* ---- copies ---- */
+
+/*
+ * A reader may copy while a publisher overwrites, and finds that out afterwards. So that this is no
+ * race by the rules of C, both copy by relaxed loads and stores of whole words; the ring's side is
+ * aligned to 8 and padded to 16. (A message that is written in place is written as its user does
+ * it; what a reader saw of that is thrown away like the rest.)
+ */
+typedef size_t topic_word;
+
+static inline void topic_copy_in(unsigned char *to, const void *from, size_t size)
+{
+    _Atomic topic_word *target = (_Atomic topic_word *)(void *)to;
+    const unsigned char *source = from;
+    topic_word word;
+    for (; size >= sizeof word; size -= sizeof word, source += sizeof word) {
+        memcpy(&word, source, sizeof word);
+        atomic_store_explicit(target++, word, memory_order_relaxed);
+    }
+    if (size == 0)
+        return;
+    word = 0;
+    memcpy(&word, source, size);
+    atomic_store_explicit(target, word, memory_order_relaxed);
+}
+
+static inline void topic_copy_out(void *to, const unsigned char *from, size_t size)
+{
+    const _Atomic topic_word *source = (const _Atomic topic_word *)(const void *)from;
+    unsigned char *target = to;
+    topic_word word;
+    for (; size >= sizeof word; size -= sizeof word, target += sizeof word) {
+        word = atomic_load_explicit(source++, memory_order_relaxed);
+        memcpy(target, &word, sizeof word);
+    }
+    if (size == 0)
+        return;
+    word = atomic_load_explicit(source, memory_order_relaxed);
+    memcpy(target, &word, size);
+}
+
+/* Up to here a message is copied while the lock is held, which is cheaper than to mark the record
+ * as one's own, copy, and mark it again. */
+#define TOPIC_COPY_LOCKED 1024
+
+/* ---- telling ---- */
+
+/* Wake those who sleep for something to read, or for room, after a full fence. A failing wake
+ * delays the sleeper by a slice; what it sleeps for is done in any case. */
+static inline void topic_notify(shmx_topic *topic, _Atomic uint32_t *event)
+{
+    shmx_event_notify(topic->shm, event, SHMX_WAKE_ALL);
+}
+
+static inline bool topic_down(const shmx_topic *topic)
+{
+    /* Acquire: what was published before is seen after. */
+    return atomic_load_explicit(&topic->header->shutdown, memory_order_acquire) != 0;
+}
+
+/* ---- reading without the lock (reading.c) ---- */
+
+/* Find the position behind the newest message, and the number of messages before. */
+void shmx_topic_after(shmx_topic *topic, uint64_t *position, uint64_t *number);
+
+/* Place the reader before the oldest message, or behind the newest. */
+void shmx_topic_start(shmx_topic *topic, bool oldest);
+
+/* ---- handle.c ---- */
+
+/* The header of a topic that was not there when a read-only attachment opened it: SHMX_OK,
+ * TOPIC_NOTHING as long as it is not, SHMX_EPROTO or SHMX_ERANGE. */
+int shmx_topic_confirm(shmx_topic *topic);
+
+/* ---- under the lock (ring.c) ---- */
+
+/* The whole of taking the lock (waiting.c). */
+int shmx_topic_lock_slowly(shmx_topic *topic, struct topic_wait *wait);
+
+/* Take it: SHMX_OK or a failure. What a dead owner left behind is put in order by settling. */
+static inline int topic_lock(shmx_topic *topic, struct topic_wait *wait)
+{
+    if (shmx_word_try(&topic->header->publishers.lock, shmx_token_known(topic->shm)))
+        return SHMX_OK;
+    return shmx_topic_lock_slowly(topic, wait);
+}
+
+/* The lock was given back with this value, and somebody may be to be woken. */
+void shmx_topic_wake(shmx_topic *topic, uint32_t value);
+
+static inline void topic_unlock(shmx_topic *topic)
+{
+    struct topic_header *header = topic->header;
+    STEP();
+    /* Release: the next owner sees what this one did. */
+    uint32_t value = atomic_exchange_explicit(&header->publishers.lock, 0, memory_order_release);
+    shmx_fence_behind();
+    STEP();
+    /* Relaxed: the fence does the ordering. One branch for all. */
+    uint32_t events = atomic_load_explicit(&header->publishers.event, memory_order_relaxed) |
+                      atomic_load_explicit(&header->readers.event, memory_order_relaxed);
+    if (((value / LOCK_WAITERS) | (events & EVENT_ARMED)) != 0)
+        shmx_topic_wake(topic, value);
+}
+
+/* Show the record at `shown`, which is the message's or no message's: its number is known. Done
+ * again by another, after a death half-way, it writes the same once more. */
+static inline void topic_show(struct topic_header *header, uint64_t position, uint32_t state,
+                              uint64_t number, uint64_t end)
+{
+    bool message = state == STATE_COMMITTED;
+    STEP();
+    /* Release: who sees it finds the record, and all before it. */
+    if (message)
+        atomic_store_explicit(&header->front.newest, position + 1, memory_order_release);
+    STEP();
+    /* Relaxed: the lock is held. */
+    atomic_store_explicit(&header->publishers.number, number + message, memory_order_relaxed);
+    STEP();
+    atomic_store_explicit(&header->publishers.shown, end, memory_order_relaxed);
+    /* Release: who sees the turn finds the message. */
+    if (message)
+        atomic_store_explicit(&header->front.turn, (uint32_t)end, memory_order_release);
+}
+
+/* Add a record at the tail; its message, if it is one, has been written. `size` as in the record.
+ */
+static inline void topic_append(shmx_topic *topic, uint32_t units, uint32_t size, uint32_t state)
+{
+    struct topic_header *header = topic->header;
+    /* Relaxed, all of these: the lock is held, or the record is shown by the store of the tail. */
+    uint64_t tail = atomic_load_explicit(&header->publishers.tail, memory_order_relaxed);
+    uint64_t number = atomic_load_explicit(&header->publishers.number, memory_order_relaxed);
+    struct topic_record *record = topic_record(topic, tail);
+    bool last = atomic_load_explicit(&header->publishers.shown, memory_order_relaxed) == tail;
+    atomic_store_explicit(&record->size, size, memory_order_relaxed);
+    atomic_store_explicit(&record->state, state, memory_order_relaxed);
+    atomic_store_explicit(&record->number, last ? number : TOPIC_UNKNOWN, memory_order_relaxed);
+    bool shows = last && (state & STATE_KIND) != STATE_RESERVED;
+    if (!shows)
+        atomic_store_explicit(&header->front.pending, 1, memory_order_relaxed);
+    STEP();
+    /* Release: as told. */
+    atomic_store_explicit(&header->publishers.tail, tail + units, memory_order_release);
+    if (shows)
+        topic_show(header, tail, state, number, tail + units);
+}
+
+/* Give each record from shown on its number, up to the first that is still reserved. `ask`: ask the
+ * system whether its owner is dead. SHMX_OK, TOPIC_NOTHING if one is reserved, or a failure. */
+int shmx_topic_settle(shmx_topic *topic, bool ask);
+
+/* Make room for `units` units at the tail. SHMX_OK, TOPIC_NOTHING, or a failure. */
+int shmx_topic_room(shmx_topic *topic, uint32_t units, bool ask);
+
+/* ---- waiting (waiting.c) ---- */
+
+/* Begin, once, to count the time. */
+void shmx_topic_wait_begin(struct topic_wait *wait);
+
+/* Field by field: what need not be written is not, in a call that takes a few nanoseconds. */
+static inline void topic_begin(struct topic_job *job, size_t size, int timeout_ms)
+{
+    job->size = size;
+    job->wait.timeout_ms = timeout_ms;
+    job->wait.begun = false;
+}
+
+/* Go on after a first attempt that did not succeed; what it returned is `status`. */
+int shmx_topic_persist(shmx_topic *topic, struct topic_job *job,
+                       const struct topic_direction *direction, int status);
+
+/* ---- lossless readers (lossless.c) ---- */
+
+/* Start as a lossless reader: SHMX_EMFILE if all places are taken. */
+int shmx_topic_place_take(shmx_topic *topic, bool oldest);
+void shmx_topic_place_leave(shmx_topic *topic);
+
+/* Publishers need not keep what lies before the reader's position. */
+void shmx_topic_place_move(shmx_topic *topic);
+
+/* Under the lock: may head move there? SHMX_OK, TOPIC_NOTHING, or a failure. */
+int shmx_topic_floor(shmx_topic *topic, uint64_t head, bool ask);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lossless readers: each has a place in the header that says up to where it has read, and head
+ * never passes that while it lives.
+ *
+ * A place is taken under the lock, so a publisher that is about to move head sees it or comes
+ * first. From then on the reader alone moves its position, forwards: a publisher that looked a
+ * while ago was on the safe side. That is why the lowest position, once found, is kept as `floor`,
+ * and a topic without lossless readers costs its publishers one comparison.
+ */
+#include "layout.h"
+
+static bool owned(const shmx_topic *topic)
+{
+    return topic->place_token == shmx_token_known(topic->shm) &&
+           atomic_load_explicit(&topic->place->token, memory_order_relaxed) == topic->place_token;
+}
+
+/* Write that the place is nobody's, if its owner is dead. */
+static int free_dead(shmx_topic *topic, struct topic_place *place, uint32_t token, bool *dead)
+{
+    int status = shmx_owner_dead(topic->shm, token, dead);
+    if (status == SHMX_OK && *dead)
+        atomic_store_explicit(&place->token, 0, memory_order_relaxed);
+    STEP();
+    return status;
+}
+
+/* Find a free place, or that of a dead reader. */
+static int find_place(shmx_topic *topic, struct topic_place **found)
+{
+    struct topic_place *places = topic->header->places;
+    *found = NULL;
+    for (int i = 0; i < TOPIC_PLACES && *found == NULL; i++)
+        if (atomic_load_explicit(&places[i].token, memory_order_relaxed) == 0)
+            *found = &places[i];
+    for (int i = 0; i < TOPIC_PLACES && *found == NULL; i++) {
+        bool dead;
+        uint32_t token = atomic_load_explicit(&places[i].token, memory_order_relaxed);
+        int status = free_dead(topic, &places[i], token, &dead);
+        if (status != SHMX_OK)
+            return status;
+        if (dead)
+            *found = &places[i];
+    }
+    return *found != NULL ? SHMX_OK : SHMX_EMFILE;
+}
+
+int shmx_topic_place_take(shmx_topic *topic, bool oldest)
+{
+    struct topic_wait wait = {.timeout_ms = SHMX_FOREVER};
+    struct topic_place *place;
+    int status = topic_lock(topic, &wait);
+    if (status != SHMX_OK)
+        return status;
+    STEP();
+    status = shmx_topic_settle(topic, false);
+    if (status >= SHMX_OK)
+        status = find_place(topic, &place);
+    if (status == SHMX_OK) {
+        shmx_topic_start(topic, oldest);
+        topic->place = place;
+        topic->place_token = shmx_token_known(topic->shm);
+        /* Relaxed, all: whoever looks holds the lock. */
+        atomic_store_explicit(&topic->header->publishers.floor, 0, memory_order_relaxed);
+        STEP();
+        atomic_store_explicit(&place->position, topic->position, memory_order_relaxed);
+        STEP();
+        atomic_store_explicit(&place->token, topic->place_token, memory_order_relaxed);
+    }
+    topic_unlock(topic);
+    return status;
+}
+
+/* After a store: tell the publishers. */
+static void tell(shmx_topic *topic)
+{
+    STEP();
+    atomic_thread_fence(memory_order_seq_cst);
+    topic_notify(topic, &topic->header->readers.event);
+}
+
+void shmx_topic_place_leave(shmx_topic *topic)
+{
+    if (topic->place == NULL || !owned(topic))
+        return;
+    /* Release: what was read was read before. */
+    atomic_store_explicit(&topic->place->token, 0, memory_order_release);
+    tell(topic);
+}
+
+void shmx_topic_place_move(shmx_topic *topic)
+{
+    struct topic_place *place = topic->place;
+    if (!owned(topic) ||
+        atomic_load_explicit(&place->position, memory_order_relaxed) == topic->position)
+        return;
+    /* Release: what lies before was read before. */
+    atomic_store_explicit(&place->position, topic->position, memory_order_release);
+    atomic_store_explicit(&place->turn, (uint32_t)topic->position, memory_order_release);
+    tell(topic);
+}
+
+/* A reader is in the way of head: wait for it, unless it is dead. */
+static int handle_slow(shmx_topic *topic, struct topic_place *place, uint32_t token, bool ask)
+{
+    bool dead = false;
+    int status = ask ? free_dead(topic, place, token, &dead) : SHMX_OK;
+    return status != SHMX_OK || dead ? status : TOPIC_NOTHING;
+}
+
+int shmx_topic_floor(shmx_topic *topic, uint64_t head, bool ask)
+{
+    struct topic_header *header = topic->header;
+    uint64_t newest = atomic_load_explicit(&header->front.newest, memory_order_relaxed);
+    uint64_t shown = atomic_load_explicit(&header->publishers.shown, memory_order_relaxed);
+    uint64_t floor = UINT64_MAX;
+    for (int i = 0; i < TOPIC_PLACES; i++) {
+        struct topic_place *place = &header->places[i];
+        /* Acquire, all: what the reader copied was copied before. */
+        uint32_t token = atomic_load_explicit(&place->token, memory_order_acquire);
+        uint32_t turn = atomic_load_explicit(&place->turn, memory_order_acquire);
+        uint64_t position = atomic_load_explicit(&place->position, memory_order_acquire);
+        if (token == 0)
+            continue;
+        if (position >= newest)
+            position = shown; /* it has read all; what was cancelled behind it is none of its */
+        if (position < head) {
+            topic->watch = &place->turn;
+            topic->watch_value = turn;
+            int status = handle_slow(topic, place, token, ask);
+            if (status != SHMX_OK)
+                return status;
+            continue;
+        }
+        floor = position < floor ? position : floor;
+    }
+    atomic_store_explicit(&header->publishers.floor, floor, memory_order_relaxed);
+    return SHMX_OK;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* Publishing: to make room, to write a message there, and to show it. */
+#include "layout.h"
+
+/* Take the lock and make room at the tail. */
+static inline int room_lock(shmx_topic *topic, struct topic_job *job, bool ask)
+{
+    struct topic_header *header = topic->header;
+    int status = topic_lock(topic, &job->wait);
+    if (status != SHMX_OK)
+        return status;
+    STEP();
+    /* Relaxed: the lock is held. */
+    if (atomic_load_explicit(&header->publishers.shown, memory_order_relaxed) !=
+        atomic_load_explicit(&header->publishers.tail, memory_order_relaxed))
+        status = shmx_topic_settle(topic, ask);
+    if (status >= SHMX_OK) /* a reservation that is open may be in nobody's way */
+        status = topic_down(topic) ? SHMX_EHANGUP : SHMX_OK;
+    if (status == SHMX_OK)
+        status = shmx_topic_room(topic, topic_units((uint32_t)job->size), ask);
+    if (status != SHMX_OK)
+        topic_unlock(topic);
+    return status;
+}
+
+/* The position at which a record is added. */
+static inline uint64_t tail_of(const shmx_topic *topic)
+{
+    return atomic_load_explicit(&topic->header->publishers.tail, memory_order_relaxed);
+}
+
+static inline int attempt_publish(shmx_topic *topic, struct topic_job *job, bool ask)
+{
+    int status = room_lock(topic, job, ask);
+    if (status != SHMX_OK)
+        return status;
+    uint32_t size = (uint32_t)job->size;
+    topic_copy_in(topic_message(topic, tail_of(topic)), job->message, size);
+    topic_append(topic, topic_units(size), size, STATE_COMMITTED);
+    topic_unlock(topic);
+    return SHMX_OK;
+}
+
+static int attempt_reserve(shmx_topic *topic, struct topic_job *job, bool ask)
+{
+    int status = room_lock(topic, job, ask);
+    if (status != SHMX_OK)
+        return status;
+    uint32_t size = (uint32_t)job->size;
+    uint32_t state = STATE_RESERVED | shmx_token_known(topic->shm);
+    job->own = (struct topic_own){state, size, tail_of(topic)};
+    topic_append(topic, topic_units(size), size, state);
+    topic_unlock(topic);
+    return SHMX_OK;
+}
+
+static const struct topic_direction publishing = {attempt_publish, true};
+static const struct topic_direction reserving = {attempt_reserve, true};
+
+static int publish_check(const shmx_topic *topic, size_t size, int timeout_ms)
+{
+    if (topic == NULL || timeout_ms < SHMX_FOREVER)
+        return SHMX_EINVAL;
+    if (topic->read_only)
+        return SHMX_EACCES;
+    return size > topic->longest ? SHMX_EMSGSIZE : SHMX_OK;
+}
+
+/* ---- records of its own ---- */
+
+/* In the child of a fork the parent's reservation is not the handle's any more. */
+static bool owned(const shmx_topic *topic)
+{
+    uint32_t state = topic->reserved.state;
+    return state != 0 && (state & SHMX_OWNER_MASK) == shmx_token_known(topic->shm);
+}
+
+static int reserve(shmx_topic *topic, size_t size, struct topic_own *own, int timeout_ms)
+{
+    struct topic_job job;
+    topic_begin(&job, size, timeout_ms);
+    int status = attempt_reserve(topic, &job, false);
+    if (status != SHMX_OK)
+        status = shmx_topic_persist(topic, &job, &reserving, status);
+    if (status == SHMX_OK)
+        *own = job.own;
+    return status;
+}
+
+/* The message is shorter than its room: the rest becomes a record of its own first, so that both
+ * lengths lead to the same end. */
+static void shrink(shmx_topic *topic, const struct topic_own *own, uint32_t size)
+{
+    uint32_t before = topic_units(own->size), after = topic_units(size);
+    if (after < before) {
+        struct topic_record *rest = topic_record(topic, own->position + after);
+        atomic_store_explicit(&rest->size, (before - after - 1) * TOPIC_UNIT, memory_order_relaxed);
+        atomic_store_explicit(&rest->number, TOPIC_UNKNOWN, memory_order_relaxed);
+        atomic_store_explicit(&rest->state, STATE_CANCELLED, memory_order_relaxed);
+        STEP();
+    }
+    /* Release: who sees the new size sees the record it leads to. */
+    atomic_store_explicit(&topic_record(topic, own->position)->size, size, memory_order_release);
+    STEP();
+}
+
+/* Give the record its end state, and show what can be shown then. */
+static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, size_t size)
+{
+    struct topic_wait wait = {.timeout_ms = SHMX_FOREVER};
+    int status = topic_lock(topic, &wait);
+    if (status != SHMX_OK)
+        return shmx_result(status);
+    struct topic_record *record = topic_record(topic, own->position);
+    STEP();
+    if (topic_state(topic, own->position) != own->state) {
+        status = SHMX_EPROTO;
+    } else {
+        if (size != own->size)
+            shrink(topic, own, (uint32_t)size);
+        /* Release: what the owner wrote is seen by who sees the state. */
+        atomic_store_explicit(&record->state, state, memory_order_release);
+        STEP();
+        status = shmx_topic_settle(topic, false);
+    }
+    own->state = 0;
+    topic_unlock(topic);
+    return status >= SHMX_OK ? SHMX_OK : shmx_result(status);
+}
+
+int shmx_topic_commit(shmx_topic *topic, size_t size)
+{
+    if (topic == NULL || !owned(topic) || size > topic->reserved.size)
+        return shmx_refuse(SHMX_EINVAL);
+    return own_end(topic, &topic->reserved, STATE_COMMITTED, size);
+}
+
+int shmx_topic_cancel(shmx_topic *topic)
+{
+    if (topic == NULL || !owned(topic))
+        return shmx_refuse(SHMX_EINVAL);
+    return own_end(topic, &topic->reserved, STATE_CANCELLED, topic->reserved.size);
+}
+
+int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeout_ms)
+{
+    if (message != NULL)
+        *message = NULL;
+    int status = publish_check(topic, size, timeout_ms);
+    if (topic == NULL || message == NULL || owned(topic))
+        status = SHMX_EINVAL;
+    if (status != SHMX_OK)
+        return shmx_refuse(status);
+    status = reserve(topic, size, &topic->reserved, timeout_ms);
+    if (status == SHMX_OK)
+        *message = topic_message(topic, topic->reserved.position);
+    return status;
+}
+
+/* A long message is copied while others go on. It has a record of its own, beside one that the
+ * caller may have reserved. */
+static int publish_long(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
+{
+    struct topic_own own;
+    int status = reserve(topic, size, &own, timeout_ms);
+    if (status != SHMX_OK)
+        return status;
+    STEP();
+    topic_copy_in(topic_message(topic, own.position), message, size);
+    return own_end(topic, &own, STATE_COMMITTED, size);
+}
+
+int shmx_topic_publish(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
+{
+    int status = publish_check(topic, size, timeout_ms);
+    if (message == NULL && size != 0)
+        status = SHMX_EINVAL;
+    if (status != SHMX_OK)
+        return shmx_refuse(status);
+    if (size > TOPIC_COPY_LOCKED)
+        return publish_long(topic, message, size, timeout_ms);
+    struct topic_job job;
+    topic_begin(&job, size, timeout_ms);
+    job.message = message;
+    status = attempt_publish(topic, &job, false);
+    return status == SHMX_OK ? SHMX_OK : shmx_topic_persist(topic, &job, &publishing, status);
+}
+
+int shmx_topic_shutdown(shmx_topic *topic)
+{
+    if (topic == NULL)
+        return shmx_refuse(SHMX_EINVAL);
+    if (topic->read_only)
+        return shmx_refuse(SHMX_EACCES);
+    struct topic_header *header = topic->header;
+    /* Release: as topic_down acquires. */
+    atomic_store_explicit(&header->shutdown, 1, memory_order_release);
+    atomic_thread_fence(memory_order_seq_cst);
+    topic_notify(topic, &header->publishers.event);
+    topic_notify(topic, &header->readers.event);
+    return SHMX_OK;
+}

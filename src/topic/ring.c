@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Order among the records, under the lock. Whatever is read from shared memory is read once,
+ * checked, and used from the copy: a damaged topic is SHMX_EPROTO or an ordinary answer, never an
+ * access outside the ring, and no walk goes round it more than once.
+ */
+#include "layout.h"
+
+/* Relaxed loads: these words are changed under the lock only. */
+static inline uint64_t word_load(const _Atomic uint64_t *word)
+{
+    return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+/* The record at `shown` is reserved: wait for it, unless its owner is dead. A publisher that only
+ * passes by asks as often as one that waits. */
+static int handle_reserved(shmx_topic *topic, uint64_t position, uint32_t *state, bool ask)
+{
+    struct topic_record *record = topic_record(topic, position);
+    topic->watch = &record->state;
+    topic->watch_value = *state;
+    int64_t now = shmx_os_now();
+    if (!ask && now < topic->ask_at)
+        return TOPIC_NOTHING;
+    topic->ask_at = now + SHMX_SLICE;
+    bool dead;
+    int status = shmx_owner_dead(topic->shm, *state, &dead);
+    if (status != SHMX_OK || !dead)
+        return status != SHMX_OK ? status : TOPIC_NOTHING;
+    *state = STATE_CANCELLED;
+    /* Relaxed: readers that see it before it is shown take it for what it is. */
+    atomic_store_explicit(&record->state, *state, memory_order_relaxed);
+    STEP();
+    return SHMX_OK;
+}
+
+/* Find out the number of a record at `shown`, once. */
+static uint64_t number_of(shmx_topic *topic, uint64_t position)
+{
+    struct topic_record *record = topic_record(topic, position);
+    uint64_t number = word_load(&record->number);
+    if (number != TOPIC_UNKNOWN)
+        return number; /* perhaps of one who died before it was shown */
+    number = word_load(&topic->header->publishers.number);
+    /* Relaxed: shown by the store of newest. */
+    atomic_store_explicit(&record->number, number, memory_order_relaxed);
+    return number;
+}
+
+int shmx_topic_settle(shmx_topic *topic, bool ask)
+{
+    struct topic_header *header = topic->header;
+    uint64_t tail = word_load(&header->publishers.tail);
+    uint64_t shown = word_load(&header->publishers.shown), end;
+    if (tail - shown > topic->capacity)
+        return SHMX_EPROTO;
+    while (shown != tail) {
+        uint32_t state = topic_state(topic, shown);
+        int status = SHMX_OK;
+        if ((state & STATE_KIND) == STATE_RESERVED)
+            status = handle_reserved(topic, shown, &state, ask);
+        else if (state < STATE_COMMITTED || state > STATE_SKIP)
+            status = SHMX_EPROTO;
+        if (status == SHMX_OK &&
+            (!topic_end(topic, shown, state, &end) || end - shown > tail - shown))
+            status = SHMX_EPROTO;
+        if (status != SHMX_OK)
+            return status;
+        topic_show(header, shown, state, number_of(topic, shown), end);
+        shown = end;
+    }
+    atomic_store_explicit(&header->front.pending, 0, memory_order_relaxed);
+    return SHMX_OK;
+}
+
+/* Go from record to record, from head to `least` or a little farther. The newest message stays,
+ * unless records that were cancelled behind it leave no other room. */
+static int pass_oldest(shmx_topic *topic, uint64_t *head, uint64_t least)
+{
+    struct topic_header *header = topic->header;
+    uint64_t newest = atomic_load_explicit(&header->front.newest, memory_order_relaxed) - 1;
+    uint64_t shown = word_load(&header->publishers.shown), end;
+    bool open = shown != word_load(&header->publishers.tail);
+    uint64_t limit = open && newest - *head < shown - *head ? newest : shown;
+    while (*head < least) {
+        if (*head >= limit)
+            return open ? TOPIC_NOTHING : SHMX_EPROTO;
+        if (!topic_end(topic, *head, topic_state(topic, *head), &end))
+            return SHMX_EPROTO;
+        *head = end;
+    }
+    return SHMX_OK;
+}
+
+/* Overwrite the oldest: from now on they are not there. */
+static int make_room(shmx_topic *topic, uint64_t head, uint64_t least, bool ask)
+{
+    struct topic_header *header = topic->header;
+    int status = pass_oldest(topic, &head, least);
+    if (status == SHMX_OK && head > word_load(&header->publishers.floor))
+        status = shmx_topic_floor(topic, head, ask);
+    if (status != SHMX_OK)
+        return status;
+    STEP();
+    /* The fence pairs with that of a reader: one that copied any of what is written behind it finds
+     * the new head. */
+    atomic_store_explicit(&header->front.head, head, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    STEP();
+    return SHMX_OK;
+}
+
+int shmx_topic_room(shmx_topic *topic, uint32_t units, bool ask)
+{
+    struct topic_header *header = topic->header;
+    uint64_t tail = word_load(&header->publishers.tail);
+    uint64_t head = atomic_load_explicit(&header->front.head, memory_order_relaxed);
+    uint32_t rest = topic->capacity - topic_place_of(topic, tail);
+    uint64_t end = tail + units + (units > rest ? rest : 0);
+    if (tail - head > topic->capacity)
+        return SHMX_EPROTO;
+    int status = SHMX_OK;
+    if (end - head > topic->capacity)
+        status = make_room(topic, head, end - topic->capacity, ask);
+    if (status == SHMX_OK && units > rest)
+        topic_append(topic, rest, rest, STATE_SKIP);
+    return status;
+}
