@@ -1,0 +1,931 @@
+/* SPDX-License-Identifier: MIT */
+/* The topic: every promise of its section in shmx.h, between threads and processes. */
+#include "support.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "topic/layout.h"
+
+#define SIZE 65536
+#define SHORT_MS 60 /* a wait that is to end in vain */
+
+struct fixture {
+    const char *name;
+    shmx *shm;
+    shmx_topic *topic;
+};
+
+static struct fixture open_new(size_t size)
+{
+    struct fixture fixture = {.name = test_name()};
+    assert_ok(shmx_create(&fixture.shm, fixture.name, size, 0));
+    assert_ok(shmx_topic_open(&fixture.topic, fixture.shm, 0, size, 0));
+    return fixture;
+}
+
+static void close_both(struct fixture *fixture)
+{
+    shmx_topic_close(&fixture->topic);
+    assert_null(fixture->topic);
+    shmx_close(&fixture->shm);
+}
+
+static shmx_topic *another(const struct fixture *fixture, unsigned flags)
+{
+    shmx_topic *topic;
+    assert_ok(shmx_topic_open(&topic, fixture->shm, 0, shmx_size(fixture->shm), flags));
+    return topic;
+}
+
+static void publish_text(shmx_topic *topic, const char *text)
+{
+    assert_ok(shmx_topic_publish(topic, text, strlen(text), 0));
+}
+
+#define expect_text(topic, text, missed)                                                           \
+    do {                                                                                           \
+        char got_[64];                                                                             \
+        size_t size_;                                                                              \
+        uint64_t lost_;                                                                            \
+        assert_ok(shmx_topic_next(topic, got_, sizeof got_ - 1, &size_, &lost_, 0));               \
+        got_[size_] = '\0';                                                                        \
+        assert_string_equal(got_, text);                                                           \
+        assert_int_equal(lost_, missed);                                                           \
+    } while (0)
+
+#define expect_nothing(topic)                                                                      \
+    do {                                                                                           \
+        char got_[64];                                                                             \
+        size_t size_ = 7;                                                                          \
+        uint64_t lost_ = 7;                                                                        \
+        assert_status(shmx_topic_next(topic, got_, sizeof got_, &size_, &lost_, 0),                \
+                      SHMX_ETIMEDOUT);                                                             \
+        assert_int_equal(size_, 0);                                                                \
+        assert_int_equal(lost_, 0);                                                                \
+    } while (0)
+
+#define expect_latest(topic, text, count)                                                          \
+    do {                                                                                           \
+        char got_[64];                                                                             \
+        size_t size_;                                                                              \
+        uint64_t number_;                                                                          \
+        assert_ok(shmx_topic_latest(topic, got_, sizeof got_ - 1, &size_, &number_, 0));           \
+        got_[size_] = '\0';                                                                        \
+        assert_string_equal(got_, text);                                                           \
+        assert_int_equal(number_, count);                                                          \
+    } while (0)
+
+/* Messages whose length and bytes follow from their number, which they begin with. */
+static size_t numbered(unsigned char *message, uint64_t number, size_t longest)
+{
+    size_t size = 8 + (size_t)((number * 2654435761u >> 8) % (longest - 7));
+    memcpy(message, &number, 8);
+    for (size_t i = 8; i < size; i++)
+        message[i] = (unsigned char)(number * 31 + i * 7);
+    return size;
+}
+
+static bool numbered_right(const unsigned char *message, size_t size, uint64_t number,
+                           size_t longest)
+{
+    static _Thread_local unsigned char expected[SIZE];
+    return size == numbered(expected, number, longest) && memcmp(message, expected, size) == 0;
+}
+
+/* ---- one thread ---- */
+
+static void a_zeroed_region_is_an_empty_topic(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(SIZE);
+    char got[8];
+    size_t size = 7;
+    uint64_t number = 7;
+    expect_nothing(fixture.topic);
+    assert_status(shmx_topic_latest(fixture.topic, got, 8, &size, &number, 0), SHMX_ETIMEDOUT);
+    assert_int_equal(size, 0);
+    assert_int_equal(number, 0);
+    shmx_topic *second = another(&fixture, 0);
+    assert_int_equal(shmx_topic_max_message(second), shmx_topic_max_message(fixture.topic));
+    publish_text(fixture.topic, "one");
+    publish_text(second, "two");
+    for (int i = 0; i < 2; i++) { /* every reader gets everything, the publishers too */
+        shmx_topic *reader = i == 0 ? fixture.topic : second;
+        expect_latest(reader, "two", 2);
+        expect_text(reader, "one", 0);
+        expect_text(reader, "two", 0);
+        expect_nothing(reader);
+        expect_latest(reader, "two", 2);
+    }
+    shmx_topic_close(&second);
+    shmx_topic_close(&second);
+    shmx_topic_close(NULL);
+    close_both(&fixture);
+}
+
+static void regions_that_are_wrong(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx *shm = fixture.shm, *reader;
+    shmx_topic *topic = fixture.topic;
+    shmx_queue *queue;
+    assert_status(shmx_topic_open(NULL, shm, 0, 4096, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_open(&topic, NULL, 0, 4096, 0), SHMX_EINVAL);
+    assert_null(topic);
+    assert_status(shmx_topic_open(&topic, shm, 0, 4096, 4), SHMX_EINVAL);
+    assert_status(shmx_topic_open(&topic, shm, 4, 2048, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_open(&topic, shm, 0, 0, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_open(&topic, shm, 0, shmx_topic_size_for(16, 1) - 1, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_open(&topic, shm, 0, 4097, 0), SHMX_ERANGE);
+    assert_status(shmx_topic_open(&topic, shm, 8, 4089, 0), SHMX_ERANGE);
+    assert_status(shmx_topic_open(&topic, shm, SIZE_MAX - 7, 4096, 0), SHMX_ERANGE);
+    assert_status(shmx_topic_open(&topic, shm, 0, SIZE_MAX, 0), SHMX_ERANGE);
+    assert_status(shmx_topic_open(&topic, shm, 0, 2048, 0), SHMX_ERANGE); /* it has 4096 */
+    assert_status(shmx_topic_open(&topic, shm, 8, 2048, 0), SHMX_EPROTO); /* it is shifted */
+    assert_status(shmx_queue_open(&queue, shm, 0, 4096), SHMX_EPROTO);
+    assert_ok(shmx_open(&reader, fixture.name, SHMX_READ_ONLY));
+    assert_status(shmx_topic_open(&topic, reader, 0, 4096, SHMX_TOPIC_LOSSLESS), SHMX_EACCES);
+    assert_status(shmx_topic_open(&topic, reader, 0, 2048, 0), SHMX_ERANGE);
+    shmx_close(&reader);
+    publish_text(fixture.topic, "whole");
+    expect_text(fixture.topic, "whole", 0);
+    close_both(&fixture);
+    assert_ok(shmx_create(&shm, NULL, 4096, 0));
+    assert_ok(shmx_queue_open(&queue, shm, 0, 4096));
+    assert_status(shmx_topic_open(&topic, shm, 0, 4096, 0), SHMX_EPROTO);
+    assert_null(topic);
+    shmx_queue_close(&queue);
+    shmx_close(&shm);
+}
+
+static void arguments_that_are_wrong(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(SIZE);
+    shmx_topic *topic = fixture.topic;
+    char buffer[8];
+    void *place = buffer;
+    size_t size;
+    assert_status(shmx_topic_publish(NULL, "x", 1, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_publish(topic, NULL, 1, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_publish(topic, "x", 1, -2), SHMX_EINVAL);
+    assert_status(shmx_topic_next(NULL, buffer, 8, &size, NULL, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_next(topic, NULL, 8, &size, NULL, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_next(topic, buffer, 8, &size, NULL, -2), SHMX_EINVAL);
+    assert_status(shmx_topic_latest(NULL, buffer, 8, &size, NULL, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_latest(topic, NULL, 8, &size, NULL, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_latest(topic, buffer, 8, &size, NULL, -2), SHMX_EINVAL);
+    assert_status(shmx_topic_reserve(NULL, 8, &place, 0), SHMX_EINVAL);
+    assert_null(place);
+    assert_status(shmx_topic_reserve(topic, 8, NULL, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_reserve(topic, 8, &place, -2), SHMX_EINVAL);
+    assert_status(shmx_topic_commit(NULL, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_commit(topic, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_cancel(NULL), SHMX_EINVAL);
+    assert_status(shmx_topic_cancel(topic), SHMX_EINVAL);
+    assert_status(shmx_topic_shutdown(NULL), SHMX_EINVAL);
+    assert_int_equal(shmx_topic_max_message(NULL), 0);
+    assert_int_equal(shmx_os_error(), 0);
+    expect_nothing(topic);
+    close_both(&fixture);
+}
+
+static void the_size_for_so_many_keeps_them(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {0, 1, 16, 17, 100, 4096};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        for (size_t count = 1; count < 6; count++) {
+            struct fixture fixture = open_new(shmx_topic_size_for(lengths[i], count));
+            unsigned char message[4096] = {0}, got[4096];
+            assert_true(shmx_topic_max_message(fixture.topic) >= lengths[i]);
+            for (uint32_t n = 1; n <= 100; n++) {
+                message[0] = (unsigned char)n;
+                assert_ok(shmx_topic_publish(fixture.topic, message, lengths[i], 0));
+                shmx_topic *reader = another(&fixture, SHMX_TOPIC_OLDEST);
+                uint32_t kept = 0;
+                while (shmx_topic_next(reader, got, 4096, NULL, NULL, 0) == SHMX_OK)
+                    kept++;
+                assert_true(kept >= (n < count ? n : count));
+                shmx_topic_close(&reader);
+            }
+            close_both(&fixture);
+        }
+    }
+    assert_int_equal(shmx_topic_size_for(0, 0), 0);
+    assert_int_equal(shmx_topic_size_for(SIZE_MAX, 1), 0);
+    assert_int_equal(shmx_topic_size_for(1, SIZE_MAX), 0);
+    assert_int_equal(shmx_topic_size_for(1 << 20, SIZE_MAX / 2), 0);
+}
+
+/* All lengths, the longest included, in odd regions, beginning near where 32 bits end. */
+static void any_length_at_any_place(void **state)
+{
+    (void)state;
+    for (size_t size = 1376; size < 2200; size += 24) {
+        shmx *shm;
+        shmx_topic *topic;
+        static unsigned char sent[SIZE], got[SIZE];
+        uint64_t lost;
+        assert_ok(shmx_create(&shm, NULL, size + 24, 0));
+        struct topic_header *header = (struct topic_header *)((char *)shmx_data(shm) + 16);
+        atomic_store(&header->front.head, UINT32_MAX - 40);
+        atomic_store(&header->publishers.tail, UINT32_MAX - 40);
+        atomic_store(&header->publishers.shown, UINT32_MAX - 40);
+        atomic_store(&header->publishers.number, UINT32_MAX - 20);
+        assert_ok(shmx_topic_open(&topic, shm, 16, size + 1, 0));
+        size_t longest = shmx_topic_max_message(topic), length;
+        for (uint64_t number = 1; number < 400; number++) {
+            size_t expected = number % 3 == 0 ? longest : number % (longest + 1);
+            memset(sent, (int)number, expected);
+            assert_ok(shmx_topic_publish(topic, sent, expected, 0));
+            assert_ok(shmx_topic_next(topic, got, sizeof got, &length, &lost, 0));
+            assert_int_equal(length, expected);
+            assert_memory_equal(got, sent, length);
+            assert_int_equal(lost, 0);
+            assert_ok(shmx_topic_latest(topic, got, sizeof got, &length, &lost, 0));
+            assert_int_equal(length, expected);
+            assert_memory_equal(got, sent, length);
+            assert_int_equal(lost, (uint64_t)UINT32_MAX - 20 + number);
+        }
+        assert_int_equal(((unsigned char *)shmx_data(shm))[15], 0);
+        assert_int_equal(((unsigned char *)shmx_data(shm))[16 + size + 1], 0);
+        shmx_topic_close(&topic);
+        shmx_close(&shm);
+    }
+}
+
+static void a_slow_reader_is_told_exactly_what_it_missed(void **state)
+{
+    (void)state;
+    enum { LONGEST = 600 };
+    struct fixture fixture = open_new(8192);
+    shmx_topic *reader = another(&fixture, 0);
+    static unsigned char message[SIZE];
+    uint64_t published = 0, read = 0, lost, missed = 0;
+    size_t size;
+    void *place;
+    for (int round = 0; round < 3000; round++) {
+        for (uint32_t count = test_random() % 40; count > 0; count--) {
+            size = numbered(message, published++, LONGEST);
+            assert_ok(shmx_topic_publish(fixture.topic, message, size, 0));
+            if (count % 5 == 0) { /* what was cancelled is not counted */
+                assert_ok(shmx_topic_reserve(fixture.topic, 200, &place, 0));
+                assert_ok(shmx_topic_cancel(fixture.topic));
+            }
+        }
+        for (uint32_t count = test_random() % 20; count > 0 && read < published; count--) {
+            assert_ok(shmx_topic_next(reader, message, LONGEST, &size, &lost, 0));
+            read += lost;
+            missed += lost;
+            assert_true(numbered_right(message, size, read++, LONGEST));
+        }
+    }
+    assert_true(missed > 1000);
+    shmx_topic_close(&reader);
+    close_both(&fixture);
+}
+
+static void where_a_reader_begins(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(shmx_topic_size_for(8, 3));
+    shmx_topic *first = another(&fixture, SHMX_TOPIC_OLDEST);
+    expect_nothing(first);
+    char text[8];
+    for (int i = 1; i <= 100; i++) {
+        snprintf(text, sizeof text, "%d", i);
+        publish_text(fixture.topic, text);
+    }
+    shmx_topic *oldest = another(&fixture, SHMX_TOPIC_OLDEST), *later = another(&fixture, 0);
+    expect_nothing(later);
+    expect_text(oldest, "97", 0);
+    expect_text(first, "97", 96);
+    expect_text(first, "98", 0);
+    publish_text(fixture.topic, "101");
+    expect_text(later, "101", 0);
+    expect_nothing(later);
+    expect_text(oldest, "98", 0);
+    shmx_topic_close(&first);
+    shmx_topic_close(&oldest);
+    shmx_topic_close(&later);
+    close_both(&fixture);
+}
+
+static void too_long_is_refused_and_loses_nothing(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(8192);
+    static unsigned char message[8192];
+    size_t longest = shmx_topic_max_message(fixture.topic), size;
+    void *place;
+    assert_true(longest > 2000 && longest < 8192);
+    assert_status(shmx_topic_publish(fixture.topic, message, longest + 1, 0), SHMX_EMSGSIZE);
+    assert_status(shmx_topic_publish(fixture.topic, message, SIZE_MAX, -1), SHMX_EMSGSIZE);
+    assert_status(shmx_topic_reserve(fixture.topic, longest + 1, &place, 0), SHMX_EMSGSIZE);
+    assert_null(place);
+    expect_nothing(fixture.topic);
+    static const size_t lengths[] = {17, 1500}; /* copied under the lock, and not */
+    for (size_t i = 0; i < 2; i++) {
+        assert_ok(shmx_topic_publish(fixture.topic, message, lengths[i], 0));
+        for (int k = 0; k < 3; k++) {
+            assert_status(shmx_topic_next(fixture.topic, message, lengths[i] - 1, &size, NULL, -1),
+                          SHMX_EMSGSIZE);
+            assert_int_equal(size, lengths[i]);
+            size = 0;
+            assert_status(
+                shmx_topic_latest(fixture.topic, message, lengths[i] - 1, &size, NULL, -1),
+                SHMX_EMSGSIZE);
+            assert_int_equal(size, lengths[i]);
+        }
+        assert_status(shmx_topic_next(fixture.topic, NULL, 0, NULL, NULL, 0), SHMX_EMSGSIZE);
+        assert_ok(shmx_topic_next(fixture.topic, message, lengths[i], &size, NULL, 0));
+        assert_int_equal(size, lengths[i]);
+    }
+    close_both(&fixture);
+}
+
+static void empty_messages_are_messages(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    void *place;
+    size_t size = 5;
+    uint64_t number;
+    assert_ok(shmx_topic_publish(fixture.topic, NULL, 0, 0));
+    assert_ok(shmx_topic_next(fixture.topic, NULL, 0, &size, NULL, 0));
+    assert_int_equal(size, 0);
+    assert_ok(shmx_topic_reserve(fixture.topic, 100, &place, 0));
+    assert_ok(shmx_topic_commit(fixture.topic, 0));
+    expect_text(fixture.topic, "", 0);
+    assert_ok(shmx_topic_latest(fixture.topic, NULL, 0, &size, &number, 0));
+    assert_int_equal(number, 2);
+    expect_nothing(fixture.topic);
+    close_both(&fixture);
+}
+
+static void time_limits_are_kept(void **state)
+{
+    (void)state;
+    static const int limits[] = {1, 49, 51, 130};
+    struct fixture fixture = open_new(4096);
+    shmx_topic *lossless = another(&fixture, SHMX_TOPIC_LOSSLESS);
+    char buffer[4096] = {0};
+    void *place;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        int64_t start = test_now_ms();
+        assert_status(shmx_topic_next(fixture.topic, buffer, 64, NULL, NULL, limits[i]),
+                      SHMX_ETIMEDOUT);
+        assert_status(shmx_topic_latest(fixture.topic, buffer, 64, NULL, NULL, limits[i]),
+                      SHMX_ETIMEDOUT);
+        assert_true(test_now_ms() - start >= 2 * limits[i] - 16);
+    }
+    while (shmx_topic_publish(fixture.topic, buffer, 900, 0) == SHMX_OK)
+        ;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        int64_t start = test_now_ms();
+        assert_status(shmx_topic_publish(fixture.topic, buffer, 900, limits[i]), SHMX_ETIMEDOUT);
+        assert_status(shmx_topic_reserve(fixture.topic, 900, &place, limits[i]), SHMX_ETIMEDOUT);
+        assert_null(place);
+        assert_true(test_now_ms() - start >= 2 * limits[i] - 16);
+    }
+    shmx_topic_close(&lossless);
+    close_both(&fixture);
+}
+
+/* ---- reservations ---- */
+
+static void a_reservation_can_be_shorter_or_taken_back(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *topic = fixture.topic;
+    void *place, *second;
+    for (int lap = 0; lap < 200; lap++) {
+        assert_ok(shmx_topic_reserve(topic, 100 + (size_t)lap, &place, 0));
+        assert_int_equal((uintptr_t)place % 8, 0);
+        assert_status(shmx_topic_reserve(topic, 8, &second, 0), SHMX_EINVAL);
+        assert_null(second);
+        assert_status(shmx_topic_commit(topic, 101 + (size_t)lap), SHMX_EINVAL);
+        memcpy(place, "shorter", 7);
+        assert_ok(shmx_topic_commit(topic, 7));
+        assert_status(shmx_topic_commit(topic, 7), SHMX_EINVAL);
+        assert_ok(shmx_topic_reserve(topic, 600, &place, 0));
+        memset(place, 'x', 600);
+        assert_ok(shmx_topic_cancel(topic));
+        publish_text(topic, "next");
+        expect_text(topic, "shorter", 0);
+        expect_text(topic, "next", 0);
+        expect_nothing(topic);
+        expect_latest(topic, "next", 2 * (uint64_t)lap + 2);
+    }
+    close_both(&fixture);
+}
+
+static void the_order_is_that_of_reserve(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *second = another(&fixture, 0), *third = another(&fixture, 0);
+    void *a, *b;
+    publish_text(third, "0");
+    expect_text(third, "0", 0);
+    assert_ok(shmx_topic_reserve(fixture.topic, 8, &a, 0));
+    assert_ok(shmx_topic_reserve(second, 8, &b, 0)); /* the first one keeps nobody out */
+    publish_text(third, "c");
+    memcpy(b, "b", 1);
+    assert_ok(shmx_topic_commit(second, 1));
+    expect_nothing(third); /* "a" comes first */
+    expect_latest(third, "0", 1);
+    memcpy(a, "a", 1);
+    assert_ok(shmx_topic_commit(fixture.topic, 1));
+    expect_latest(third, "c", 4);
+    expect_text(third, "a", 0);
+    expect_text(third, "b", 0);
+    expect_text(third, "c", 0);
+    assert_ok(shmx_topic_reserve(fixture.topic, 8, &a, 0));
+    publish_text(second, "d");
+    expect_nothing(third);
+    assert_ok(shmx_topic_cancel(fixture.topic));
+    expect_text(third, "d", 0);
+    assert_ok(shmx_topic_reserve(second, 8, &a, 0));
+    publish_text(third, "e");
+    shmx_topic_close(&second); /* takes it back */
+    expect_text(third, "e", 0);
+    shmx_topic_close(&third);
+    close_both(&fixture);
+}
+
+static void publishers_wait_when_the_ring_comes_round(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(shmx_topic_size_for(100, 8));
+    shmx_topic *second = another(&fixture, 0);
+    char message[100] = "x";
+    void *place;
+    publish_text(second, "before");
+    assert_ok(shmx_topic_reserve(fixture.topic, 100, &place, 0));
+    int count = 0;
+    while (shmx_topic_publish(second, message, 100, 0) == SHMX_OK)
+        count++;
+    assert_in_range(count, 6, 8);
+    assert_status(shmx_topic_publish(second, message, 100, SHORT_MS), SHMX_ETIMEDOUT);
+    expect_latest(second, "before", 1); /* it stays, as nothing newer can be seen */
+    memset(place, 'y', 50);
+    assert_ok(shmx_topic_commit(fixture.topic, 50));
+    for (int i = 0; i < 20; i++)
+        assert_ok(shmx_topic_publish(second, message, 100, 0));
+    shmx_topic_close(&second);
+    close_both(&fixture);
+}
+
+/* Cancelled records fill the ring, alone. */
+static void cancelled_room_is_room(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *lossless = another(&fixture, SHMX_TOPIC_LOSSLESS);
+    void *place;
+    for (int lap = 0; lap < 100; lap++) {
+        for (int i = 0; i < 10; i++) {
+            assert_ok(shmx_topic_reserve(fixture.topic, 800, &place, 0));
+            assert_ok(shmx_topic_cancel(fixture.topic));
+        }
+        publish_text(fixture.topic, "now");
+        expect_text(lossless, "now", 0);
+        expect_latest(fixture.topic, "now", (uint64_t)lap + 1);
+    }
+    expect_nothing(lossless);
+    shmx_topic_close(&lossless);
+    close_both(&fixture);
+}
+
+/* ---- lossless ---- */
+
+static void publishers_wait_for_lossless_readers(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(shmx_topic_size_for(8, 4));
+    shmx_topic *lossless = another(&fixture, SHMX_TOPIC_LOSSLESS), *other = another(&fixture, 0);
+    for (int lap = 0; lap < 50; lap++) {
+        int count = 0;
+        while (shmx_topic_publish(fixture.topic, "m", 1, 0) == SHMX_OK)
+            count++;
+        assert_int_equal(count, lap == 0 ? 5 : 3);
+        for (int i = 0; i < 3; i++)
+            expect_text(lossless, "m", 0);
+    }
+    shmx_topic *late = another(&fixture, SHMX_TOPIC_LOSSLESS | SHMX_TOPIC_OLDEST);
+    shmx_topic_close(&lossless); /* holds nobody back any more */
+    expect_text(late, "m", 0);
+    shmx_topic_close(&late);
+    for (int i = 0; i < 50; i++)
+        publish_text(fixture.topic, "m");
+    shmx_topic_close(&other);
+    close_both(&fixture);
+}
+
+static void there_may_be_64_lossless_readers(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *readers[64], *one_more = fixture.topic;
+    for (int lap = 0; lap < 3; lap++) {
+        for (int i = 0; i < 64; i++)
+            readers[i] = another(&fixture, SHMX_TOPIC_LOSSLESS);
+        assert_status(shmx_topic_open(&one_more, fixture.shm, 0, 4096, SHMX_TOPIC_LOSSLESS),
+                      SHMX_EMFILE);
+        assert_null(one_more);
+        publish_text(fixture.topic, "all");
+        for (int i = 0; i < 64; i++) {
+            expect_text(readers[i], "all", 0);
+            shmx_topic_close(&readers[i]);
+        }
+    }
+    close_both(&fixture);
+}
+
+/* ---- shutdown ---- */
+
+static void shutdown_ends_it_for_everybody(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *reader = another(&fixture, 0), *second = another(&fixture, 0);
+    char buffer[8];
+    void *place;
+    publish_text(fixture.topic, "last");
+    assert_ok(shmx_topic_shutdown(second));
+    assert_status(shmx_topic_publish(fixture.topic, "x", 1, -1), SHMX_EHANGUP);
+    assert_status(shmx_topic_reserve(fixture.topic, 8, &place, -1), SHMX_EHANGUP);
+    expect_text(reader, "last", 0);
+    assert_status(shmx_topic_next(reader, buffer, 8, NULL, NULL, -1), SHMX_EHANGUP);
+    assert_status(shmx_topic_next(reader, buffer, 8, NULL, NULL, 0), SHMX_EHANGUP);
+    expect_latest(reader, "last", 1);
+    shmx_topic_close(&reader);
+    reader = another(&fixture, SHMX_TOPIC_OLDEST);
+    expect_text(reader, "last", 0);
+    shmx_topic_close(&reader);
+    shmx_topic_close(&second);
+    close_both(&fixture);
+    fixture = open_new(4096);
+    assert_ok(shmx_topic_shutdown(fixture.topic));
+    assert_status(shmx_topic_latest(fixture.topic, buffer, 8, NULL, NULL, -1), SHMX_EHANGUP);
+    close_both(&fixture);
+}
+
+struct waiting {
+    shmx_topic *topic;
+    _Atomic int status;
+    bool publishes;
+};
+
+static void wait_in_thread(void *context)
+{
+    struct waiting *waiting = context;
+    static char buffer[900];
+    waiting->status = waiting->publishes
+                          ? shmx_topic_publish(waiting->topic, "x", 1, SHMX_FOREVER)
+                          : shmx_topic_next(waiting->topic, buffer, 8, NULL, NULL, SHMX_FOREVER);
+}
+
+static void shutdown_wakes_those_who_wait(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(shmx_topic_size_for(8, 4));
+    shmx_topic *lossless = another(&fixture, SHMX_TOPIC_LOSSLESS);
+    while (shmx_topic_publish(fixture.topic, "m", 1, 0) == SHMX_OK)
+        ;
+    struct waiting reader = {another(&fixture, 0), 1, false};
+    struct waiting publisher = {another(&fixture, 0), 1, true};
+    struct test_thread *one = thread_start(wait_in_thread, &reader);
+    struct test_thread *two = thread_start(wait_in_thread, &publisher);
+    struct topic_header *header = fixture.topic->header;
+    test_until(test_sleepers(fixture.shm, &header->publishers.event) != 0 &&
+               test_sleepers(fixture.shm, &header->readers.event) != 0);
+    assert_ok(shmx_topic_shutdown(fixture.topic));
+    thread_join(one);
+    thread_join(two);
+    assert_status(reader.status, SHMX_EHANGUP);
+    assert_status(publisher.status, SHMX_EHANGUP);
+    shmx_topic_close(&reader.topic);
+    shmx_topic_close(&publisher.topic);
+    shmx_topic_close(&lossless);
+    close_both(&fixture);
+}
+
+/* ---- read-only ---- */
+
+static void read_only_readers_do_all_but_write(void **state)
+{
+    (void)state;
+    struct fixture fixture = {.name = test_name()};
+    shmx *shm;
+    shmx_topic *reader;
+    void *place;
+    char buffer[8];
+    assert_ok(shmx_create(&fixture.shm, fixture.name, 4096, 0));
+    assert_ok(shmx_open(&shm, fixture.name, SHMX_READ_ONLY));
+    assert_ok(shmx_topic_open(&reader, shm, 0, 4096, 0)); /* there is none yet */
+    expect_nothing(reader);
+    assert_status(shmx_topic_latest(reader, buffer, 8, NULL, NULL, 20), SHMX_ETIMEDOUT);
+    assert_ok(shmx_topic_open(&fixture.topic, fixture.shm, 0, 4096, 0));
+    publish_text(fixture.topic, "one");
+    expect_text(reader, "one", 0);
+    assert_status(shmx_topic_next(reader, buffer, 8, NULL, NULL, 20), SHMX_ETIMEDOUT);
+    for (int i = 0; i < 1000; i++)
+        publish_text(fixture.topic, "many");
+    expect_text(reader, "many", 1000 - (4096 - 1280) / 32);
+    expect_latest(reader, "many", 1001);
+    assert_status(shmx_topic_publish(reader, "x", 1, 0), SHMX_EACCES);
+    assert_status(shmx_topic_reserve(reader, 1, &place, 0), SHMX_EACCES);
+    assert_status(shmx_topic_shutdown(reader), SHMX_EACCES);
+    shmx_topic_close(&reader);
+    assert_ok(shmx_topic_open(&reader, shm, 0, 4096, SHMX_TOPIC_OLDEST));
+    expect_text(reader, "many", 0);
+    assert_ok(shmx_topic_shutdown(fixture.topic));
+    while (shmx_topic_next(reader, buffer, 8, NULL, NULL, -1) == SHMX_OK)
+        ;
+    assert_status(shmx_topic_next(reader, buffer, 8, NULL, NULL, -1), SHMX_EHANGUP);
+    shmx_topic_close(&reader);
+    shmx_close(&shm);
+    close_both(&fixture);
+}
+
+/* Opened before there was a topic, with another size than it got. */
+static void a_read_only_reader_finds_out_later(void **state)
+{
+    (void)state;
+    struct fixture fixture = {.name = test_name()};
+    shmx *shm;
+    shmx_topic *reader;
+    char buffer[8];
+    assert_ok(shmx_create(&fixture.shm, fixture.name, 4096, 0));
+    assert_ok(shmx_open(&shm, fixture.name, SHMX_READ_ONLY));
+    assert_ok(shmx_topic_open(&reader, shm, 0, 2048, 0));
+    assert_ok(shmx_topic_open(&fixture.topic, fixture.shm, 0, 4096, 0));
+    publish_text(fixture.topic, "one");
+    assert_status(shmx_topic_next(reader, buffer, 8, NULL, NULL, -1), SHMX_ERANGE);
+    shmx_topic_close(&reader);
+    shmx_close(&shm);
+    close_both(&fixture);
+}
+
+/* ---- several processes ---- */
+
+enum { MANY = 20000, PUBLISHERS = 3, LONG = 2500 };
+
+static shmx_topic *attach(shmx **shm, const char *name, unsigned shm_flags, unsigned flags)
+{
+    shmx_topic *topic;
+    must(shmx_open(shm, name, shm_flags) == SHMX_OK);
+    must(shmx_topic_open(&topic, *shm, 0, shmx_size(*shm), flags) == SHMX_OK);
+    return topic;
+}
+
+/* Messages begin with the publisher's number and theirs. */
+PART(publisher)
+{
+    must(argc == 3);
+    shmx *shm;
+    shmx_topic *topic = attach(&shm, argv[1], 0, 0);
+    static unsigned char message[SIZE];
+    void *place;
+    uint64_t mark = (uint64_t)atoi(argv[2]) << 32;
+    say("ready");
+    must(hear() != NULL);
+    for (uint64_t i = 0; i < MANY; i++) {
+        size_t size = numbered(message, mark | i, i % 10 == 0 ? LONG : 100);
+        if (i % 3 != 0) {
+            must(shmx_topic_publish(topic, message, size, SHMX_FOREVER) == SHMX_OK);
+            continue;
+        }
+        must(shmx_topic_reserve(topic, LONG, &place, SHMX_FOREVER) == SHMX_OK);
+        memcpy(place, message, size);
+        must(shmx_topic_commit(topic, size) == SHMX_OK);
+    }
+    shmx_topic_close(&topic);
+    shmx_close(&shm);
+    return 0;
+}
+
+/* Read until all have published all; what comes and what was lost make up the sum. */
+PART(reader)
+{
+    must(argc == 3);
+    shmx *shm;
+    bool lossless = strchr(argv[2], 'l') != NULL;
+    shmx_topic *topic = attach(&shm, argv[1], strchr(argv[2], 'r') != NULL ? SHMX_READ_ONLY : 0,
+                               lossless ? SHMX_TOPIC_LOSSLESS : 0);
+    static unsigned char message[SIZE];
+    uint64_t count = 0, got = 0, lost, mark, next[PUBLISHERS] = {0};
+    size_t size;
+    say("ready");
+    for (;;) {
+        int status = shmx_topic_next(topic, message, LONG, &size, &lost, SHMX_FOREVER);
+        if (status == SHMX_EHANGUP)
+            break;
+        must(status == SHMX_OK && size >= 8 && (!lossless || lost == 0));
+        count += lost + 1;
+        got++;
+        memcpy(&mark, message, 8);
+        uint64_t number = mark & UINT32_MAX;
+        must(numbered_right(message, size, mark, number % 10 == 0 ? LONG : 100));
+        must(number >= next[mark >> 32] && (!lossless || number == next[mark >> 32]));
+        next[mark >> 32] = number + 1;
+    }
+    say("%s", count == PUBLISHERS * MANY ? "all" : "not all");
+    say("%u", (unsigned)got);
+    shmx_topic_close(&topic);
+    shmx_close(&shm);
+    return 0;
+}
+
+static void every_reader_gets_everything_whole_and_in_order(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"l", "l", "w", "r"};
+    struct fixture fixture = open_new(16384);
+    struct test_child *readers[4], *publishers[PUBLISHERS];
+    for (int i = 0; i < 4; i++) {
+        readers[i] = child_start("reader", fixture.name, kinds[i]);
+        child_expect(readers[i], "ready");
+    }
+    for (int i = 0; i < PUBLISHERS; i++) {
+        char number[2] = {(char)('0' + i), '\0'};
+        publishers[i] = child_start("publisher", fixture.name, number);
+        child_expect(publishers[i], "ready");
+    }
+    for (int i = 0; i < PUBLISHERS; i++)
+        child_send(publishers[i], "go");
+    for (int i = 0; i < PUBLISHERS; i++)
+        assert_int_equal(child_wait(publishers[i]), 0);
+    assert_ok(shmx_topic_shutdown(fixture.topic));
+    for (int i = 0; i < 4; i++) {
+        child_expect(readers[i], "all");
+        print_message("           %s: %s of %d\n", kinds[i], child_receive(readers[i]),
+                      PUBLISHERS * MANY);
+        assert_int_equal(child_wait(readers[i]), 0);
+    }
+    close_both(&fixture);
+}
+
+/* Reserve, say so, and wait to be killed; or be a lossless reader. */
+PART(holder)
+{
+    must(argc == 3);
+    shmx *shm;
+    void *place;
+    bool lossless = argv[2][0] == 'l';
+    shmx_topic *topic = attach(&shm, argv[1], 0, lossless ? SHMX_TOPIC_LOSSLESS : 0);
+    if (!lossless)
+        must(shmx_topic_reserve(topic, 100, &place, 0) == SHMX_OK);
+    say("ready");
+    hear();
+    return 0;
+}
+
+static struct test_child *hold(const struct fixture *fixture, const char *how)
+{
+    struct test_child *child = child_start("holder", fixture->name, how);
+    child_expect(child, "ready");
+    return child;
+}
+
+static void a_dead_publishers_reservation_is_no_message(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx *shm;
+    shmx_topic *reader = attach(&shm, fixture.name, SHMX_READ_ONLY, 0);
+    struct test_child *child = hold(&fixture, "r");
+    publish_text(fixture.topic, "one");
+    publish_text(fixture.topic, "two");
+    expect_nothing(reader);
+    expect_nothing(fixture.topic);
+    child_kill(child);
+    assert_int_equal(child_wait(child), CHILD_KILLED);
+    /* Nobody has settled it yet, and a read-only reader cannot. */
+    expect_text(reader, "one", 0);
+    expect_text(reader, "two", 0);
+    expect_nothing(reader);
+    expect_text(fixture.topic, "one", 0);
+    char text[8];
+    uint64_t number = 0;
+    test_until(shmx_topic_latest(reader, text, 8, NULL, &number, 0) == SHMX_OK && number == 2);
+    child = hold(&fixture, "r");
+    child_kill(child);
+    assert_int_equal(child_wait(child), CHILD_KILLED);
+    for (int i = 0; i < 200; i++)
+        assert_ok(shmx_topic_publish(fixture.topic, "more", 4, 0));
+    expect_latest(reader, "more", 202);
+    expect_text(reader, "more", 200 - (4096 - 1280) / 32);
+    expect_text(fixture.topic, "more", 201 - (4096 - 1280) / 32);
+    shmx_topic_close(&reader);
+    shmx_close(&shm);
+    close_both(&fixture);
+}
+
+static void a_dead_lossless_reader_holds_nobody_back(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    for (int i = 0; i < 3; i++) {
+        struct test_child *child = hold(&fixture, "l");
+        while (shmx_topic_publish(fixture.topic, "m", 1, 0) == SHMX_OK)
+            ;
+        assert_status(shmx_topic_publish(fixture.topic, "m", 1, SHORT_MS), SHMX_ETIMEDOUT);
+        if (i == 1 && child_stop(child)) {
+            assert_status(shmx_topic_publish(fixture.topic, "m", 1, 300), SHMX_ETIMEDOUT);
+            child_continue(child);
+        }
+        child_kill(child);
+        assert_int_equal(child_wait(child), CHILD_KILLED);
+        int64_t start = test_now_ms();
+        assert_ok(shmx_topic_publish(fixture.topic, "m", 1, SHMX_FOREVER));
+        assert_true(test_now_ms() - start <= 100 + 100); /* and a busy machine's pause */
+    }
+    close_both(&fixture);
+}
+
+static void publish_when_heard(void *context)
+{
+    shmx_topic *topic = context;
+    must(shmx_topic_publish(topic, "fork", 4, 0) == SHMX_OK);
+}
+
+/* The child's handle goes on where the parent's was, and owns nothing of it. */
+static void a_forked_child_reads_for_itself(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    struct test_child *child = child_fork(publish_when_heard, fixture.topic);
+    if (child == NULL)
+        test_skip("this system has no fork");
+    assert_int_equal(child_wait(child), 0);
+    expect_text(fixture.topic, "fork", 0);
+    close_both(&fixture);
+}
+
+/* ---- hostile ---- */
+
+static void a_damaged_topic_harms_nobody(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 3000; round++) {
+        struct fixture fixture = open_new(2048);
+        unsigned char *bytes = shmx_data(fixture.shm), buffer[2048];
+        void *place;
+        publish_text(fixture.topic, "one");
+        publish_text(fixture.topic, "two");
+        for (int i = 0; i < 6; i++) {
+            size_t at = 68 + test_random() % (i % 2 == 0 ? 140 : 2048 - 68);
+            bytes[at] = (unsigned char)test_random();
+        }
+        shmx_topic_next(fixture.topic, buffer, sizeof buffer, NULL, NULL, 0);
+        shmx_topic_publish(fixture.topic, "three", 5, 0);
+        shmx_topic_latest(fixture.topic, buffer, sizeof buffer, NULL, NULL, 0);
+        if (shmx_topic_reserve(fixture.topic, 100, &place, 0) == SHMX_OK)
+            memset(place, 'x', 100);
+        shmx_topic_commit(fixture.topic, 50);
+        shmx_topic_next(fixture.topic, buffer, sizeof buffer, NULL, NULL, 0);
+        close_both(&fixture);
+    }
+}
+
+static const struct test_part parts[] = {
+    {"publisher", part_publisher}, {"reader", part_reader}, {"holder", part_holder}, {NULL, NULL}};
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_zeroed_region_is_an_empty_topic),
+    cmocka_unit_test(regions_that_are_wrong),
+    cmocka_unit_test(arguments_that_are_wrong),
+    cmocka_unit_test(the_size_for_so_many_keeps_them),
+    cmocka_unit_test(any_length_at_any_place),
+    cmocka_unit_test(a_slow_reader_is_told_exactly_what_it_missed),
+    cmocka_unit_test(where_a_reader_begins),
+    cmocka_unit_test(too_long_is_refused_and_loses_nothing),
+    cmocka_unit_test(empty_messages_are_messages),
+    cmocka_unit_test(time_limits_are_kept),
+    cmocka_unit_test(a_reservation_can_be_shorter_or_taken_back),
+    cmocka_unit_test(the_order_is_that_of_reserve),
+    cmocka_unit_test(publishers_wait_when_the_ring_comes_round),
+    cmocka_unit_test(cancelled_room_is_room),
+    cmocka_unit_test(publishers_wait_for_lossless_readers),
+    cmocka_unit_test(there_may_be_64_lossless_readers),
+    cmocka_unit_test(shutdown_ends_it_for_everybody),
+    cmocka_unit_test(shutdown_wakes_those_who_wait),
+    cmocka_unit_test(read_only_readers_do_all_but_write),
+    cmocka_unit_test(a_read_only_reader_finds_out_later),
+    cmocka_unit_test(every_reader_gets_everything_whole_and_in_order),
+    cmocka_unit_test(a_dead_publishers_reservation_is_no_message),
+    cmocka_unit_test(a_dead_lossless_reader_holds_nobody_back),
+    cmocka_unit_test(a_forked_child_reads_for_itself),
+    cmocka_unit_test(a_damaged_topic_harms_nobody),
+};
+
+TEST_MAIN(tests, parts)
