@@ -8,7 +8,7 @@
 
 size_t shmx_topic_size_for(size_t message, size_t count)
 {
-    if (message > TOPIC_MESSAGE_MAX || count == 0)
+    if (message > TOPIC_MESSAGE_MAX || count == 0 || count >= TOPIC_CAPACITY_MAX)
         return 0;
     uint64_t units = topic_units((uint32_t)message);
     /* One more than count, for the one that is being published; and three, which is the limit of a

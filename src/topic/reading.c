@@ -125,6 +125,8 @@ static int look_behind(shmx_topic *topic, bool last, struct unshown *found)
     uint64_t at, number;
     int status = TOPIC_NOTHING;
     shmx_topic_after(topic, &at, &number);
+    if (!last && newest_of(topic) > topic->position)
+        return TOPIC_AGAIN; /* there is one before these */
     /* Acquire: the records before it are seen. */
     uint64_t tail = atomic_load_explicit(&topic->header->publishers.tail, memory_order_acquire);
     while (at != tail && tail - at <= topic->capacity) {
