@@ -29,6 +29,14 @@ void shmx_lockfile_path_owner(char path[LOCKFILE_PATH_MAX], uint64_t id, uint32_
              shmx_system.lock_directory, id, token);
 }
 
+void shmx_lockfile_path_mark(char path[LOCKFILE_PATH_MAX], uint64_t id,
+                             const struct shmx_posix_mark *mark)
+{
+    snprintf(path, LOCKFILE_PATH_MAX,
+             "%s/" LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-%08" PRIx32 "-%08" PRIx32,
+             shmx_system.lock_directory, id, (int)mark->space, mark->key, mark->number);
+}
+
 int shmx_lockfile_set(int fd, int operation)
 {
     while (flock(fd, operation | LOCK_NB) != 0)
