@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "system.h"
+#include "system/system.h"
 
 static int64_t read_clock(clockid_t id)
 {

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "system.h"
+#include "system/system.h"
 
 int shmx_posix_clear_of_streams(int fd)
 {

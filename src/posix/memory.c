@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/control.h"
-#include "system.h"
+#include "system/system.h"
 
 #ifndef MAP_POPULATE
 #define MAP_POPULATE 0

@@ -2,6 +2,8 @@
 /* shmx_wait and shmx_wake between threads and processes: no wake is lost. */
 #include "support.h"
 
+#include "segment.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +109,43 @@ static void time_limits_are_kept(void **state)
         assert_status(status, SHMX_ETIMEDOUT);
         assert_true(test_now_ms() - start >= limits[i] - 16); /* the test's clock may tick by 16 */
     }
+    shmx_close(&shm);
+}
+
+static void wakes_when_asleep(void *context)
+{
+    shmx *raw = context;
+    test_until(atomic_load(&raw->attachment.control->sleepers[0]) != 0);
+    atomic_store(shared(&layout_of(raw)->word), 1);
+    must(shmx_wake(raw, &layout_of(raw)->word, 1) == SHMX_OK);
+}
+
+/* Two attachments of one segment, one of them as the plain object that it is. */
+static void raw_and_not_are_one_segment(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create(name), *raw;
+    assert_ok(shmx_open(&raw, name, SHMX_RAW));
+    assert_true(shmx_size(raw) > shmx_size(shm));
+    shmx *pair[] = {shm, raw};
+    for (int i = 0; i < 2; i++) {
+        shmx *sleeper = pair[i], *waker = pair[1 - i];
+        atomic_store(shared(&layout_of(shm)->word), 0);
+        struct test_thread *thread = thread_start(wakes_when_asleep, waker);
+        int64_t start = test_now_ms();
+        while (atomic_load(shared(&layout_of(shm)->word)) == 0)
+            assert_ok(shmx_wait(sleeper, &layout_of(sleeper)->word, 0, 5000));
+        assert_true(test_now_ms() - start < 4000);
+        thread_join(thread);
+        shmx_mutex *here = (shmx_mutex *)layout_of(sleeper)->other;
+        shmx_mutex *there = (shmx_mutex *)layout_of(waker)->other;
+        assert_ok(shmx_mutex_lock(sleeper, here, 0));
+        assert_status(shmx_mutex_lock(waker, there, 0), SHMX_EDEADLK);
+        assert_status(shmx_mutex_unlock(waker, there), SHMX_EPERM);
+        assert_ok(shmx_mutex_unlock(sleeper, here));
+    }
+    shmx_close(&raw);
     shmx_close(&shm);
 }
 
@@ -270,6 +309,7 @@ static const struct test_part parts[] = {
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(another_value_returns_at_once),
     cmocka_unit_test(time_limits_are_kept),
+    cmocka_unit_test(raw_and_not_are_one_segment),
     cmocka_unit_test(places_that_are_wrong),
     cmocka_unit_test(a_process_wakes_another),
     cmocka_unit_test(no_wake_is_lost),

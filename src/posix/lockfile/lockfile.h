@@ -20,7 +20,7 @@
 
 #include "base/control.h"
 #include "base/name.h"
-#include "system.h"
+#include "system/system.h"
 
 /* ---- any lock file (file.c) ---- */
 

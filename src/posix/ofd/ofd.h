@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 #include "base/control.h"
-#include "system.h"
+#include "system/system.h"
 
 /* Bytes that carry locks: far behind the end of any object. */
 #define LOCK_USER ((off_t)1 << 62)

@@ -11,7 +11,7 @@
 #include <sys/user.h>
 #include <time.h>
 
-#include "system.h"
+#include "system/system.h"
 
 /* Of objects it counts pages where it counts blocks of files: uipc_shm.c. */
 static uint64_t footprint(const struct stat *facts)

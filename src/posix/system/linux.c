@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "linux_pages.h"
+#include "system/linux_pages.h"
 
 #define DIRECTORY "/dev/shm"
 

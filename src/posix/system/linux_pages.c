@@ -6,7 +6,7 @@
  * mapping must be aligned to 2 MiB, in later attachers too if they are to map huge pages as such.
  * Elsewhere MADV_POPULATE_... (Linux 5.14), and before that touching by hand.
  */
-#include "linux_pages.h"
+#include "system/linux_pages.h"
 
 #include <errno.h>
 #include <sys/mman.h>

@@ -3,7 +3,7 @@
 #ifndef SHMX_LINUX_PAGES_H
 #define SHMX_LINUX_PAGES_H
 
-#include "system.h"
+#include "system/system.h"
 
 void *shmx_linux_place(size_t length);
 void shmx_linux_prefault(const struct shmx_attachment *attachment);

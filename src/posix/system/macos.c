@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "system.h"
+#include "system/system.h"
 
 /* The mode is the object's, whatever the umask: bsd/kern/posix_shm.c of xnu. */
 static int make(const char *path, unsigned flags, int *fd)

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "system.h"
+#include "system/system.h"
 
 static int list(int (*visit)(const char *name, void *context), void *context)
 {

@@ -7,7 +7,7 @@
 #include <sys/futex.h>
 #include <unistd.h>
 
-#include "system.h"
+#include "system/system.h"
 
 /* The system lets the owner attach only, whatever the mode. */
 static int make(const char *path, unsigned flags, int *fd)
