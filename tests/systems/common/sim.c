@@ -108,7 +108,7 @@ void sim_clear(const char *directory, bool (*which)(const char *path, const stru
             continue;
         snprintf(path, sizeof path, "%s%s/%s", sim_root(), directory, entry->d_name);
         if ((lstat)(path, &facts) == 0 && (which == NULL || which(path, &facts)))
-            remove(path);
+            (remove)(path);
     }
     closedir(list);
 }
@@ -301,6 +301,12 @@ int sim_rmdir(const char *path)
 {
     char buffer[SIM_PATH_MAX];
     return (rmdir)(sim_path(path, buffer));
+}
+
+int sim_remove(const char *path)
+{
+    char buffer[SIM_PATH_MAX];
+    return (remove)(sim_path(path, buffer));
 }
 
 int sim_mkfifo(const char *path, mode_t mode)

@@ -114,6 +114,7 @@ int sim_chmod(const char *path, mode_t mode);
 int sim_chown(const char *path, uid_t user, gid_t group);
 int sim_mkdir(const char *path, mode_t mode);
 int sim_rmdir(const char *path);
+int sim_remove(const char *path);
 int sim_mkfifo(const char *path, mode_t mode);
 int sim_symlink(const char *target, const char *path);
 int sim_link(const char *from, const char *to);
@@ -133,6 +134,7 @@ int sim_utimensat(int at, const char *path, const struct timespec times[2], int 
 #define chown(path, user, group) sim_chown(path, user, group)
 #define mkdir(path, mode) sim_mkdir(path, mode)
 #define rmdir(path) sim_rmdir(path)
+#define remove(path) sim_remove(path)
 #define mkfifo(path, mode) sim_mkfifo(path, mode)
 #define symlink(target, path) sim_symlink(target, path)
 #define link(from, to) sim_link(from, to)
