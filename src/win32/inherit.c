@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/control.h"
 #include "win32.h"
 
 /* ---- share ---- */
@@ -16,18 +15,20 @@ static int pass(HANDLE handle)
     return shmx_win32_error(GetLastError());
 }
 
-/* "shmx-SECTION-INDEX-PROCESS-ID". The process tells who was given the handles from whom they are
- * the attachment's own. */
+/* "shmx-SECTION-INDEX-PROCESS-ID". The process tells those who were given the handles from
+ * the one whose attachment's own they are. */
 int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)
 {
-    int status = pass(attachment->os.section);
-    if (status == SHMX_OK && attachment->os.index != NULL)
-        status = pass(attachment->os.index);
+    const struct shmx_os_private *os = &attachment->os;
+    if (os->section == NULL) /* a guest has nothing to hand on */
+        return shmx_win32_error(ERROR_NOT_SUPPORTED);
+    int status = pass(os->section);
+    if (status == SHMX_OK && os->index != NULL)
+        status = pass(os->index);
     if (status == SHMX_OK)
         snprintf(token, token_size, "shmx-%" PRIx32 "-%" PRIx32 "-%lx-%016" PRIx64,
-                 (uint32_t)(uintptr_t)attachment->os.section,
-                 (uint32_t)(uintptr_t)attachment->os.index, (unsigned long)GetCurrentProcessId(),
-                 attachment->label.id);
+                 (uint32_t)(uintptr_t)os->section, (uint32_t)(uintptr_t)os->index,
+                 (unsigned long)GetCurrentProcessId(), attachment->label.id);
     return status;
 }
 
@@ -61,7 +62,7 @@ static int copy_handle(uint32_t number, void **copy)
 /* Map it, if it is what the token was made for. */
 static int map_copy(struct shmx_attachment *attachment, const struct token *token, unsigned flags)
 {
-    int status = shmx_win32_look_inside(attachment, attachment->os.section, NULL, flags);
+    int status = shmx_win32_enter(attachment, NULL, flags);
     if (status == SHMX_EPROTO && shmx_os_last_error() == ERROR_INVALID_HANDLE)
         return SHMX_ENOENT; /* a handle, but of something else */
     if (status == SHMX_OK && attachment->label.id != token->id) {

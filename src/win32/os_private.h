@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What the Windows backend keeps with an object. Handles are void pointers here, so that the
+/* What the Windows backend keeps with an attachment. Handles are void pointers here, so that the
  * portable code does not see windows.h. */
 #ifndef SHMX_OS_PRIVATE_H
 #define SHMX_OS_PRIVATE_H
 
 #include <stdatomic.h>
-#include <stdbool.h>
 
 struct shmx_attachment;
 struct shmx_win32_waiting;
 
 struct shmx_os_private {
-    void *section; /* this attachment is a user as long as it has this handle */
+    void *section; /* this attachment is a user as long as it has this handle; NULL: a guest */
     void *index;   /* keeps a generation above 0 findable; NULL for 0 and for nameless ones */
-    bool wide;     /* its names are in Global\, not in Local\ */
     void *owner;   /* owner.c: what lives exactly as long as the attachment */
     _Atomic(struct shmx_win32_waiting *) waiting; /* wait.c; NULL: nobody has waited or woken yet */
     struct shmx_attachment *next, **link;         /* owner.c: all attachments of this process */

@@ -112,6 +112,7 @@ static void name_leftover(wchar_t out[FILE_MAX], wchar_t letter, uint64_t number
 /* ---- what is in a file ---- */
 
 struct content {
+    uint64_t length;
     struct shmx_label label;
     uint32_t state;
 };
@@ -125,17 +126,19 @@ static bool read_at(HANDLE file, uint64_t offset, void *out, DWORD size)
     return ReadFile(file, out, size, &got, &at) && got == size;
 }
 
-static enum shmx_control_kind content_read(HANDLE file, struct content *content)
+static enum shmx_control_kind content_read(HANDLE file, const char *name, struct content *content)
 {
     LARGE_INTEGER length;
+    content->length = 0;
     if (!GetFileSizeEx(file, &length) || length.QuadPart <= (LONGLONG)SHMX_CONTROL_SIZE)
         return SHMX_CONTROL_DAMAGED;
-    uint64_t at = (uint64_t)length.QuadPart - SHMX_CONTROL_SIZE;
+    content->length = (uint64_t)length.QuadPart;
+    uint64_t at = content->length - SHMX_CONTROL_SIZE;
     if (!read_at(file, at, &content->label, sizeof content->label) ||
         !read_at(file, at + offsetof(struct shmx_control, state), &content->state,
                  sizeof content->state))
         return SHMX_CONTROL_DAMAGED;
-    return shmx_label_check(&content->label, (uint64_t)length.QuadPart, NULL);
+    return shmx_label_check(&content->label, content->length, name);
 }
 
 /* ---- renaming and deleting ---- */
@@ -172,19 +175,15 @@ static void move_away(HANDLE file, uint64_t id)
 
 /* ---- the life of a file ---- */
 
-static int open_path(const wchar_t *path, HANDLE *file)
-{
-    *file =
-        CreateFileW(path, FILE_RIGHTS, SHARE_ALL, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
-    return *file != INVALID_HANDLE_VALUE ? SHMX_OK : shmx_win32_error(GetLastError());
-}
-
-static int open_name(const char *name, HANDLE *file)
+static int open_name(const char *name, DWORD rights, HANDLE *file)
 {
     wchar_t file_name[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
     encode(file_name, name);
     int status = path_of(path, file_name, false);
-    return status == SHMX_OK ? open_path(path, file) : status;
+    if (status != SHMX_OK)
+        return status;
+    *file = CreateFileW(path, rights, SHARE_ALL, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    return *file != INVALID_HANDLE_VALUE ? SHMX_OK : shmx_win32_error(GetLastError());
 }
 
 bool shmx_win32_persist_maybe(const char *name)
@@ -257,11 +256,10 @@ int shmx_win32_persist_publish(HANDLE file, const char *name)
 int shmx_win32_persist_open(const char *name, HANDLE *file)
 {
     struct content content;
-    int status = open_name(name, file);
+    int status = open_name(name, FILE_RIGHTS, file);
     if (status != SHMX_OK)
         return status;
-    if (content_read(*file, &content) != SHMX_CONTROL_GOOD ||
-        strcmp(content.label.name, name) != 0) {
+    if (content_read(*file, name, &content) != SHMX_CONTROL_GOOD) {
         status = SHMX_EPROTO;
     } else if (content.state == SHMX_STATE_UNLINKED) {
         move_away(*file, content.label.id);
@@ -272,13 +270,33 @@ int shmx_win32_persist_open(const char *name, HANDLE *file)
     return status;
 }
 
+int shmx_win32_persist_look(struct shmx_win32_chain *chain, struct shmx_win32_found *found)
+{
+    HANDLE file;
+    struct content content;
+    struct shmx_os_view *view = &found->view;
+    memset(found, 0, sizeof *found);
+    int status = open_name(chain->name, GENERIC_READ, &file);
+    if (status != SHMX_OK)
+        return status;
+    view->kind = SHMX_OS_DAMAGED;
+    if (content_read(file, chain->name, &content) == SHMX_CONTROL_GOOD) {
+        view->kind = SHMX_OS_LIVE;
+        view->label = content.label;
+        status = content.state == SHMX_STATE_UNLINKED ? SHMX_ENOENT : SHMX_OK;
+    }
+    view->length = view->footprint = content.length;
+    CloseHandle(file);
+    return status;
+}
+
 void shmx_win32_persist_unname(const char *name, uint64_t id)
 {
     HANDLE file;
     struct content content;
-    if (open_name(name, &file) != SHMX_OK)
+    if (open_name(name, FILE_RIGHTS, &file) != SHMX_OK)
         return;
-    if (content_read(file, &content) == SHMX_CONTROL_GOOD && content.label.id == id)
+    if (content_read(file, NULL, &content) == SHMX_CONTROL_GOOD && content.label.id == id)
         move_away(file, id);
     CloseHandle(file);
 }

@@ -30,10 +30,11 @@ void shmx_win32_wait_end(struct shmx_attachment *attachment);
 /* Any name of an object of the system, with its final zero. */
 #define SHMX_WIN32_NAME_MAX 192
 
-/* Write the name of something that belongs to this segment and no other: "Local\shmx#", the
- * segment's id, '#', kind, number. */
-void shmx_win32_name(char out[SHMX_WIN32_NAME_MAX], const struct shmx_attachment *attachment,
-                     const char *kind, uint32_t number);
+/* Write the name of an event that belongs to this segment and no other: "Global\shmx#", the
+ * segment's id, '#', kind, number. It is found from every session, also where the segment was
+ * inherited or is a file; to make an event in Global\ takes no privilege. */
+void shmx_win32_event_name(char out[SHMX_WIN32_NAME_MAX], const struct shmx_attachment *attachment,
+                           const char *kind, uint32_t number);
 
 /* Write what the system calls the segment: "Local\NAME" for generation 0, "Local\NAME#3" for 3. */
 void shmx_win32_section_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool wide,
@@ -42,13 +43,6 @@ void shmx_win32_section_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bo
 /* The name of what belongs to a name: "Local\NAME#lock". */
 void shmx_win32_side_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool wide,
                           const char *side);
-
-/* Compare as the system does: without regard to case. */
-bool shmx_win32_name_same(const char *one, const char *other);
-
-/* True if that is what the section was called by its maker, case included, or if the system does
- * not tell. */
-bool shmx_win32_called(HANDLE section, const char *name);
 
 /* ---- who may do what (security.c) ---- */
 
@@ -85,15 +79,11 @@ void shmx_win32_prefault(const struct shmx_attachment *attachment);
 
 /* ---- objects (object.c) ---- */
 
-/* Map the section and find out what it is; it stays the caller's. `name` NULL: any; else one
- * whose label has another name altogether is SHMX_EPROTO. Fills all but `os` and `owner`. */
-int shmx_win32_look_inside(struct shmx_attachment *attachment, HANDLE section, const char *name,
-                           unsigned flags);
+/* Map os.section and find out what it is: fills all but `os` and `owner`. `name` NULL: any; else a
+ * segment of another name is SHMX_EPROTO. flags: SHMX_READ_ONLY, SHMX_RAW. */
+int shmx_win32_enter(struct shmx_attachment *attachment, const char *name, unsigned flags);
 
-/* The end of every way to an attachment that is mapped; flags: SHMX_RAW, SHMX_PREFAULT. */
+/* The end of every way to an attachment; flags: SHMX_PREFAULT. */
 void shmx_win32_begin(struct shmx_attachment *attachment, unsigned flags);
-
-/* Number of handles of the same thing, in all processes. -1: cannot be told. */
-int shmx_win32_handles(HANDLE handle);
 
 #endif
