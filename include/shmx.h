@@ -276,14 +276,13 @@ typedef struct shmx_mutex {
 } shmx_mutex;
 
 typedef struct shmx_cond {
-    uint32_t sequence;
-    uint32_t waiters;
-    uint32_t reserved[2];
+    uint32_t event;
+    uint32_t reserved[3];
 } shmx_cond;
 
 typedef struct shmx_sem {
     uint32_t count;
-    uint32_t waiters;
+    uint32_t event;
     uint32_t reserved[2];
 } shmx_sem;
 
@@ -295,11 +294,12 @@ typedef struct shmx_once {
 } shmx_once;
 
 /* Lock a mutex. Its owner is the calling thread. SHMX_EOWNERDEAD is a success: the mutex is
- * held, its last owner's process ended or replaced itself (exec(3)) while holding it, and what
- * it protects may be half-changed; after the unlock the mutex is an ordinary one again. A
- * thread that ends without unlocking, in a process that lives on, keeps the mutex.
+ * held, its last owner ended while holding it, and what it protects may be half-changed; after
+ * the unlock the mutex is an ordinary one again. An owner has ended when its thread has ended in
+ * any way (return, pthread_exit(3), cancellation, ExitThread), or when its process has ended or
+ * has replaced itself (exec(3)).
  * Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_ETIMEDOUT, SHMX_EDEADLK, SHMX_ENOTSUP, SHMX_EMFILE,
- *         SHMX_EIO */
+ *         SHMX_ENOMEM, SHMX_EIO */
 SHMX_API int shmx_mutex_lock(shmx *shm, shmx_mutex *mutex, int timeout_ms);
 
 /* Unlock, through the same attachment that locked.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * THE CONTRACT between the portable code and an operating system: all that a system must provide.
- * Implemented by src/posix and src/win32, of which Meson compiles one, and by tests/fake.
+ * Implemented by src/posix and src/win32, of which Meson compiles one, and by tests/units/fake.
  *
  * Rules that hold for every function here
  *   - Arguments are right: pointers not NULL, sizes not 0, names already checked.
@@ -23,7 +23,9 @@
 
 #include "base/shared.h"
 
-/* struct shmx_os_private: what the backend keeps with an object */
+/* struct shmx_os_private: what the backend keeps with an attachment; and
+ * uint32_t shmx_os_glance(const _Atomic uint32_t *word): read a word that may have become plain
+ * bytes of another at this moment. Whatever it says is a guess, and orders nothing. */
 #include "os_private.h"
 
 /* ---- facts ---- */
@@ -138,7 +140,7 @@ int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token);
 int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool *alive);
 
 /* Call visit with the attachments of this process, none of which is closed meanwhile, until it
- * returns true; return that. visit calls no function of this file. */
+ * returns true; return that. visit calls no function of this file but shmx_os_wake. */
 bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *context), void *context);
 
 /* Call shmx_thread_ended(state) when the calling thread ends, in whatever way the system lets us

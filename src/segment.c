@@ -114,7 +114,9 @@ int shmx_create(shmx **shm, const char *name, size_t size, unsigned flags)
 static void take_over(shmx *shm, const char *name)
 {
     const struct shmx_attachment *attachment = &shm->attachment;
-    shm->size = attachment->control != NULL ? (size_t)attachment->label.size : attachment->length;
+    /* A guest sees the plain object, control block included. */
+    bool ours = attachment->control != NULL && !attachment->guest;
+    shm->size = ours ? (size_t)attachment->label.size : attachment->length;
     memcpy(shm->name, name, strlen(name) + 1);
 }
 

@@ -3,6 +3,7 @@
 #ifndef SHMX_OS_PRIVATE_H
 #define SHMX_OS_PRIVATE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,5 +22,19 @@ struct shmx_os_private {
     struct shmx_attachment *next, **link;             /* all attachments of this process */
     struct shmx_attachment *named_next, **named_link; /* those whose names share a hash */
 };
+
+/* See os.h. Assembly, as C has no load of memory that another may be writing to as plain bytes. */
+static inline uint32_t shmx_os_glance(const _Atomic uint32_t *word)
+{
+    uint32_t value;
+#if defined(__x86_64__) || defined(__i386__)
+    __asm__ volatile("movl %1, %0" : "=r"(value) : "m"(*word));
+#elif defined(__aarch64__)
+    __asm__ volatile("ldr %w0, %1" : "=r"(value) : "Q"(*word));
+#else
+    value = *(const volatile uint32_t *)(const void *)word;
+#endif
+    return value;
+}
 
 #endif

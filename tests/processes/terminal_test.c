@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* The shmx command on a terminal: colours, keys, the state it leaves. SHMX_TOOL is its path. */
+#include "support.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define SEEN_MAX 1048576
+
+struct terminal {
+    int ours; /* the side where the user sits */
+    int its;
+    pid_t pid;
+    size_t used;
+    char seen[SEEN_MAX + 1];
+};
+
+static void terminal_open(struct terminal *terminal)
+{
+    terminal->ours = posix_openpt(O_RDWR | O_NOCTTY);
+    if (terminal->ours < 0)
+        test_skip("this system has no terminals to give");
+    must(grantpt(terminal->ours) == 0 && unlockpt(terminal->ours) == 0);
+    terminal->its = open(ptsname(terminal->ours), O_RDWR | O_NOCTTY);
+    must(terminal->its >= 0);
+    struct winsize size = {.ws_row = 10, .ws_col = 100};
+    must(ioctl(terminal->its, TIOCSWINSZ, &size) == 0);
+    terminal->used = 0;
+    terminal->seen[0] = '\0';
+}
+
+static void terminal_run(struct terminal *terminal, const char *no_colour, const char *command,
+                         const char *argument)
+{
+    const char *tool = getenv("SHMX_TOOL");
+    must(tool != NULL);
+    fflush(NULL);
+    terminal->pid = fork();
+    must(terminal->pid >= 0);
+    if (terminal->pid != 0)
+        return;
+    setenv("TERM", "xterm", 1);
+    setenv("NO_COLOR", no_colour, 1);
+    setsid();
+    ioctl(terminal->its, TIOCSCTTY, 0); /* Ctrl-C goes to it */
+    dup2(terminal->its, 0);
+    dup2(terminal->its, 1);
+    dup2(terminal->its, 2);
+    close(terminal->ours);
+    close(terminal->its);
+    execl(tool, tool, command, argument, (char *)NULL);
+    _exit(99);
+}
+
+/* Read what has been printed until now. */
+static void terminal_read(struct terminal *terminal, int timeout_ms)
+{
+    struct pollfd ready = {.fd = terminal->ours, .events = POLLIN};
+    if (poll(&ready, 1, timeout_ms) <= 0 || terminal->used == SEEN_MAX)
+        return;
+    ssize_t got = read(terminal->ours, terminal->seen + terminal->used, SEEN_MAX - terminal->used);
+    if (got > 0)
+        terminal->used += (size_t)got;
+    terminal->seen[terminal->used] = '\0';
+}
+
+static bool terminal_says(struct terminal *terminal, const char *text)
+{
+    terminal_read(terminal, 10);
+    return strstr(terminal->seen, text) != NULL;
+}
+
+static int terminal_wait(struct terminal *terminal)
+{
+    int status;
+    pid_t ended;
+    /* It may not end before all that it printed has been read. */
+    test_until((terminal_read(terminal, 10), ended = waitpid(terminal->pid, &status, WNOHANG)) !=
+               0);
+    must(ended == terminal->pid);
+    terminal_read(terminal, 10);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void terminal_close(struct terminal *terminal)
+{
+    close(terminal->ours);
+    close(terminal->its);
+}
+
+static void type(const struct terminal *terminal, const char *keys)
+{
+    must(write(terminal->ours, keys, strlen(keys)) == (ssize_t)strlen(keys));
+}
+
+/* ---- tests ---- */
+
+static struct terminal terminal;
+
+static void watch_and_change(shmx *shm, const char *no_colour)
+{
+    terminal_open(&terminal);
+    terminal_run(&terminal, no_colour, "watch", shmx_name(shm));
+    test_until(terminal_says(&terminal, "q: quit"));
+    assert_ok(shmx_write(shm, 2, "Z", 1));
+    test_until(terminal_says(&terminal, "Z"));
+    type(&terminal, "q");
+    assert_int_equal(terminal_wait(&terminal), 0);
+    terminal_close(&terminal);
+}
+
+static void watches_until_q(void **state)
+{
+    (void)state;
+    shmx *shm;
+    assert_ok(shmx_create(&shm, test_name(), 64, 0));
+    watch_and_change(shm, "");
+    assert_non_null(strstr(terminal.seen, "\033[7mZ\033[0m"));
+    assert_ok(shmx_write(shm, 2, "", 1));
+    watch_and_change(shm, "1");
+    assert_null(strstr(terminal.seen, "\033[7m"));
+    assert_non_null(strstr(terminal.seen, "|..Z"));
+    shmx_close(&shm);
+}
+
+static void gives_the_terminal_back(void **state)
+{
+    (void)state;
+    shmx *shm;
+    struct termios before, after;
+    assert_ok(shmx_create(&shm, test_name(), 64, 0));
+    terminal_open(&terminal);
+    assert_int_equal(tcgetattr(terminal.its, &before), 0);
+    terminal_run(&terminal, "", "watch", shmx_name(shm));
+    test_until(terminal_says(&terminal, "q: quit"));
+    /* A second look: gcc 12's thread sanitizer loses a signal that comes in the first poll(2). */
+    assert_ok(shmx_write(shm, 2, "Z", 1));
+    test_until(terminal_says(&terminal, "Z"));
+    kill(terminal.pid, SIGTERM);
+    assert_int_equal(terminal_wait(&terminal), 0);
+    assert_int_equal(tcgetattr(terminal.its, &after), 0);
+    assert_int_equal(after.c_lflag, before.c_lflag);
+    terminal_close(&terminal);
+    shmx_close(&shm);
+}
+
+static void turns_pages(void **state)
+{
+    (void)state;
+    shmx *shm;
+    assert_ok(shmx_create(&shm, test_name(), 1024, 0));
+    terminal_open(&terminal);
+    terminal_run(&terminal, "", "watch", shmx_name(shm));
+    test_until(terminal_says(&terminal, "00000070  00"));
+    assert_null(strstr(terminal.seen, "00000080  00"));
+    type(&terminal, " ");
+    test_until(terminal_says(&terminal, "00000080  00"));
+    type(&terminal, "\003"); /* Ctrl-C */
+    assert_int_equal(terminal_wait(&terminal), 0);
+    terminal_close(&terminal);
+    shmx_close(&shm);
+}
+
+static void colours_only_where_wanted(void **state)
+{
+    (void)state;
+    terminal_open(&terminal);
+    terminal_run(&terminal, "", "doctor", NULL);
+    assert_in_range(terminal_wait(&terminal), 0, 1);
+    terminal_close(&terminal);
+    assert_non_null(strstr(terminal.seen, "\033[32mok"));
+    terminal_open(&terminal);
+    terminal_run(&terminal, "1", "doctor", NULL);
+    assert_in_range(terminal_wait(&terminal), 0, 1);
+    terminal_close(&terminal);
+    assert_null(strchr(terminal.seen, '\033'));
+    assert_non_null(strstr(terminal.seen, "ok  "));
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(watches_until_q),
+    cmocka_unit_test(gives_the_terminal_back),
+    cmocka_unit_test(turns_pages),
+    cmocka_unit_test(colours_only_where_wanted),
+};
+
+TEST_MAIN(tests, no_parts)
