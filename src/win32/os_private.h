@@ -5,6 +5,7 @@
 #define SHMX_OS_PRIVATE_H
 
 #include <stdatomic.h>
+#include <stdint.h>
 
 struct shmx_attachment;
 struct shmx_win32_waiting;
@@ -16,5 +17,11 @@ struct shmx_os_private {
     _Atomic(struct shmx_win32_waiting *) waiting; /* wait.c; NULL: nobody has waited or woken yet */
     struct shmx_attachment *next, **link;         /* owner.c: all attachments of this process */
 };
+
+/* See os.h. */
+static inline uint32_t shmx_os_glance(const _Atomic uint32_t *word)
+{
+    return *(const volatile uint32_t *)(const void *)word;
+}
 
 #endif
