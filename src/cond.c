@@ -28,7 +28,7 @@ static int sleep_until_signal(shmx *shm, struct cond *cond, uint32_t ticket, int
         status = shmx_event_sleep(shm, &cond->event, ticket, deadline, slice);
         slice = slice < SLICE_MOST ? 2 * slice : slice;
     } while (status == SHMX_OK && atomic_load(&cond->event) == ticket);
-    return status;
+    return status == SHMX_ETIMEDOUT && atomic_load(&cond->event) != ticket ? SHMX_OK : status;
 }
 
 /* The lock is held. */

@@ -21,85 +21,69 @@ enum { AGAIN = 1 };
 
 /* ---- threads ---- */
 
-/* What a thread holds; made when it locks for the first time. */
-struct thread {
-    uint32_t number; /* counted, never given again: one thread of the process */
-    uint32_t count, room;
-    struct shmx_lock **held; /* in the order in which they were taken */
+/* Where a thread's stack of locks is. What lies above its top is not believed, nor need it be. */
+struct shmx_holding {
+    uint32_t number; /* of the thread */
+    uint32_t room;
+    struct shmx_lock *locks[];
 };
 
-#define HELD_FIRST 8
+#define HOLDING_FIRST 8
 
-static _Atomic uint32_t thread_last;
-static _Thread_local struct thread *thread_self;
+_Thread_local struct shmx_thread shmx_thread_self;
 
-static int thread_grow(struct thread *thread)
+static uint32_t number_next(void)
 {
-    uint32_t room = thread->room != 0 ? 2 * thread->room : HELD_FIRST;
-    struct shmx_lock **held = calloc(room, sizeof *held);
-    if (held == NULL)
-        return SHMX_ENOMEM;
-    if (thread->count != 0)
-        memcpy(held, thread->held, thread->count * sizeof *held);
-    free(thread->held);
-    thread->held = held;
-    thread->room = room;
-    return SHMX_OK;
+    static _Atomic uint32_t last;
+    uint32_t number;
+    do /* Relaxed: only that no two get the same. */
+        number = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+    while (number == 0);
+    return number;
 }
 
-static int thread_make(void)
+/* Make a larger stack, or the first one, and have the system say when the thread ends. */
+static int thread_grow(struct shmx_thread *self)
 {
-    struct thread *made = calloc(1, sizeof *made);
+    struct shmx_holding *old = self->holding;
+    uint32_t room = old != NULL ? 2 * old->room : HOLDING_FIRST;
+    struct shmx_holding *made = calloc(1, sizeof *made + room * sizeof(struct shmx_lock *));
     if (made == NULL)
         return SHMX_ENOMEM;
-    while (made->number == 0) /* Relaxed: only that no two get the same. */
-        made->number = atomic_fetch_add_explicit(&thread_last, 1, memory_order_relaxed) + 1;
+    made->number = old != NULL ? old->number : number_next();
+    made->room = room;
+    if (old != NULL)
+        memcpy(made->locks, old->locks, old->room * sizeof(struct shmx_lock *));
     int status = shmx_os_thread_watch(made);
-    if (status == SHMX_OK)
-        thread_self = made;
-    else
+    if (status != SHMX_OK) {
         free(made);
-    return status;
+        return status;
+    }
+    self->top = made->locks + (old != NULL ? old->room : 0);
+    self->end = made->locks + room;
+    self->number = made->number;
+    self->holding = made;
+    free(old);
+    return SHMX_OK;
 }
 
 /* Make ready to hold one more lock. */
 static int thread_ready(void)
 {
-    int status = thread_self != NULL ? SHMX_OK : thread_make();
-    if (status == SHMX_OK && thread_self->count == thread_self->room)
-        status = thread_grow(thread_self);
-    return status;
+    struct shmx_thread *self = &shmx_thread_self;
+    return self->top != self->end ? SHMX_OK : thread_grow(self);
 }
 
-static void held_remove(struct thread *thread, const struct shmx_lock *lock)
+void shmx_thread_forget(const struct shmx_lock *lock)
 {
-    uint32_t at = thread->count;
-    while (at > 0 && thread->held[at - 1] != lock)
+    struct shmx_thread *self = &shmx_thread_self;
+    struct shmx_lock **at = self->top;
+    while (at > self->holding->locks && at[-1] != lock)
         at--;
-    if (at == 0)
+    if (at == self->holding->locks)
         return;
-    for (; at < thread->count; at++)
-        thread->held[at - 1] = thread->held[at];
-    thread->count--;
-}
-
-/* What `thread` of a lock says while this thread holds it by that token. A thread looks first at
- * the token and then at this, and the lock may have gone to another process in between: so the
- * number alone, which threads of all processes have, would not do. Multiplying spreads tokens so
- * far (golden ratio, Knuth 6.4) that no two of 2^15 tokens given in a row and 2^15 threads agree.
- */
-static uint32_t thread_mark(const struct thread *thread, uint32_t token)
-{
-    uint32_t mark = token * 0x9E3779B1u + thread->number;
-    return mark != 0 ? mark : UINT32_C(1) << 31;
-}
-
-/* Relaxed: a thread that finds its own mark reads what it wrote itself, for it writes 0 before it
- * lets go; any other value means "not me". */
-static bool thread_is_self(const struct shmx_lock *lock, uint32_t token)
-{
-    return atomic_load_explicit(&lock->thread, memory_order_relaxed) ==
-           thread_mark(thread_self, token);
+    memmove(at - 1, at, (size_t)(self->top - at) * sizeof *at);
+    self->top--;
 }
 
 /* ---- the end of a thread ---- */
@@ -112,7 +96,7 @@ static bool contains(const struct shmx_attachment *attachment, const struct shmx
 
 /* A thread that has ended, and one of the locks that it may hold still. */
 struct ending {
-    const struct thread *thread;
+    uint32_t number;
     struct shmx_lock *lock;
 };
 
@@ -126,7 +110,7 @@ static bool abandon(struct shmx_attachment *attachment, void *context)
         return false;
     uint32_t word = atomic_load(&lock->word);
     if ((word & SHMX_OWNER_MASK) != token ||
-        atomic_load(&lock->thread) != thread_mark(ending->thread, token))
+        atomic_load(&lock->thread) != shmx_thread_mark(ending->number, token))
         return false;
     /* The bits stay; only waiters can change the word meanwhile, and only WAITERS in it. */
     while (!atomic_compare_exchange_weak(&lock->word, &word, word | LOCK_ENDED))
@@ -136,16 +120,18 @@ static bool abandon(struct shmx_attachment *attachment, void *context)
     return true;
 }
 
+/* Of the thread's own memory nothing is used, as the system may have taken it away already. */
 void shmx_thread_ended(void *state)
 {
-    struct thread *thread = state;
-    while (thread->count > 0) {
-        struct ending ending = {thread, thread->held[--thread->count]};
-        shmx_os_find(abandon, &ending);
+    struct shmx_holding *holding = state;
+    for (uint32_t i = 0; i < holding->room; i++) {
+        struct ending ending = {holding->number, holding->locks[i]};
+        if (ending.lock != NULL)
+            shmx_os_find(abandon, &ending);
     }
-    thread_self = NULL;
-    free(thread->held);
-    free(thread);
+    if (shmx_thread_self.holding == holding)
+        shmx_thread_self = (struct shmx_thread){NULL, NULL, NULL, 0};
+    free(holding);
 }
 
 /* ---- the word ---- */
@@ -174,9 +160,10 @@ static void mark(struct attempt *attempt)
 {
     if (attempt->lock == NULL)
         return;
-    uint32_t own = thread_mark(thread_self, attempt->token);
-    atomic_store_explicit(&attempt->lock->thread, own, memory_order_relaxed);
-    thread_self->held[thread_self->count++] = attempt->lock;
+    struct shmx_thread *self = &shmx_thread_self;
+    atomic_store_explicit(&attempt->lock->thread, shmx_thread_mark(self->number, attempt->token),
+                          memory_order_relaxed);
+    *self->top++ = attempt->lock;
 }
 
 static bool take_free(struct attempt *attempt, uint32_t seen)
@@ -218,7 +205,7 @@ static bool held_by_self(const struct attempt *attempt, uint32_t word)
 {
     struct owner owner = {attempt->shm->attachment.label.id, word & SHMX_OWNER_MASK};
     if (attempt->lock == NULL || (word & LOCK_CLAIMING) != 0 || owner.token == LOCK_ENDED ||
-        !thread_is_self(attempt->lock, owner.token))
+        !shmx_lock_marked(attempt->lock, owner.token))
         return false;
     return owner.token == attempt->token || shmx_os_find(is_owner, &owner);
 }
@@ -315,21 +302,6 @@ int shmx_word_acquire(shmx *shm, _Atomic uint32_t *word, int64_t deadline)
     return status == SHMX_OK ? acquire_slowly(&attempt) : status;
 }
 
-/* ---- owned by a thread ---- */
-
-bool shmx_lock_quickly(shmx *shm, struct shmx_lock *lock)
-{
-    struct thread *thread = thread_self;
-    uint32_t token = shmx_token_known(shm);
-    if (thread == NULL || thread->count == thread->room || token == 0 ||
-        !word_take(&lock->word, 0, token))
-        return false;
-    /* Relaxed: see thread_is_self. */
-    atomic_store_explicit(&lock->thread, thread_mark(thread, token), memory_order_relaxed);
-    thread->held[thread->count++] = lock;
-    return true;
-}
-
 int shmx_lock_acquire(shmx *shm, struct shmx_lock *lock, int64_t deadline)
 {
     int status = thread_ready();
@@ -340,26 +312,4 @@ int shmx_lock_acquire(shmx *shm, struct shmx_lock *lock, int64_t deadline)
     struct attempt attempt = {.shm = shm, .word = &lock->word, .lock = lock, .deadline = deadline};
     status = shmx_os_owner_claim(&shm->attachment, &attempt.token);
     return status == SHMX_OK ? acquire_slowly(&attempt) : status;
-}
-
-bool shmx_lock_held(const shmx *shm, const struct shmx_lock *lock)
-{
-    uint32_t token = shmx_token_known(shm);
-    uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
-    return token != 0 && (word & ~LOCK_WAITERS) == token && thread_self != NULL &&
-           thread_is_self(lock, token);
-}
-
-int shmx_lock_release(shmx *shm, struct shmx_lock *lock)
-{
-    if (!shmx_lock_held(shm, lock))
-        return SHMX_EPERM;
-    struct thread *thread = thread_self;
-    if (thread->count > 0 && thread->held[thread->count - 1] == lock)
-        thread->count--;
-    else
-        held_remove(thread, lock);
-    atomic_store_explicit(&lock->thread, 0, memory_order_relaxed);
-    shmx_word_release(shm, &lock->word);
-    return SHMX_OK;
 }

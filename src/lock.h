@@ -76,13 +76,74 @@ int shmx_owner_dead(shmx *shm, uint32_t state, bool *dead);
  * what the system reports. The place has been checked. */
 int shmx_lock_acquire(shmx *shm, struct shmx_lock *lock, int64_t deadline);
 
-/* Take it if that is simple: free, and this thread has locked before. */
-bool shmx_lock_quickly(shmx *shm, struct shmx_lock *lock);
+/* What the calling thread holds; zeros before it locks for the first time. */
+struct shmx_thread {
+    struct shmx_lock **top, **end; /* a stack, in the order in which they were taken */
+    struct shmx_holding *holding;  /* where that stack is */
+    uint32_t number;               /* counted, never given again: one thread of the process */
+};
 
-/* Give it back; SHMX_EPERM if this thread does not hold it through this attachment. */
-int shmx_lock_release(shmx *shm, struct shmx_lock *lock);
+extern _Thread_local struct shmx_thread shmx_thread_self;
+
+/* What `thread` of a lock says while a thread holds it by that token. A thread looks first at the
+ * token and then at this, and the lock may have gone to another process in between: so the number
+ * alone, which threads of all processes have, would not do. Multiplying spreads tokens so far
+ * (golden ratio, Knuth 6.4) that no two of 2^15 tokens given in a row and 2^15 threads agree. */
+static inline uint32_t shmx_thread_mark(uint32_t number, uint32_t token)
+{
+    uint32_t mark = token * 0x9E3779B1u + number;
+    return mark != 0 ? mark : UINT32_C(1) << 31;
+}
+
+/* Relaxed: a thread that finds its own mark reads what it wrote itself, for it writes 0 before it
+ * lets go; any other value means "not me". */
+static inline bool shmx_lock_marked(const struct shmx_lock *lock, uint32_t token)
+{
+    return atomic_load_explicit(&lock->thread, memory_order_relaxed) ==
+           shmx_thread_mark(shmx_thread_self.number, token);
+}
+
+/* Take it if that is simple: free, and this thread has locked before. */
+static inline bool shmx_lock_quickly(const shmx *shm, struct shmx_lock *lock)
+{
+    struct shmx_thread *self = &shmx_thread_self;
+    uint32_t token = shmx_token_known(shm);
+    uint32_t seen = 0;
+    /* Acquire: what the last owner did is seen. Relaxed on failure: nothing is concluded. */
+    if (self->top == self->end || token == 0 ||
+        !atomic_compare_exchange_strong_explicit(&lock->word, &seen, token, memory_order_acquire,
+                                                 memory_order_relaxed))
+        return false;
+    /* Relaxed: see shmx_lock_marked. */
+    atomic_store_explicit(&lock->thread, shmx_thread_mark(self->number, token),
+                          memory_order_relaxed);
+    *self->top++ = lock;
+    return true;
+}
 
 /* Does this thread hold it through this attachment? */
-bool shmx_lock_held(const shmx *shm, const struct shmx_lock *lock);
+static inline bool shmx_lock_held(const shmx *shm, const struct shmx_lock *lock)
+{
+    uint32_t token = shmx_token_known(shm);
+    uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
+    return token != 0 && (word & ~LOCK_WAITERS) == token && shmx_lock_marked(lock, token);
+}
+
+void shmx_thread_forget(const struct shmx_lock *lock);
+
+/* Give it back; SHMX_EPERM if this thread does not hold it through this attachment. */
+static inline int shmx_lock_release(shmx *shm, struct shmx_lock *lock)
+{
+    if (!shmx_lock_held(shm, lock))
+        return SHMX_EPERM;
+    struct shmx_thread *self = &shmx_thread_self;
+    if (self->top[-1] == lock)
+        self->top--;
+    else
+        shmx_thread_forget(lock);
+    atomic_store_explicit(&lock->thread, 0, memory_order_relaxed);
+    shmx_word_release(shm, &lock->word);
+    return SHMX_OK;
+}
 
 #endif

@@ -103,13 +103,6 @@ bool shmx_spin_apart(const _Atomic uint32_t *word, uint32_t mask)
 
 /* ---- sleepers, counted ---- */
 
-/* The control block counts sleepers by the place of their word. */
-static _Atomic uint32_t *bucket_of(const shmx *shm, const _Atomic uint32_t *word)
-{
-    size_t offset = (size_t)((const unsigned char *)word - shm->attachment.data);
-    return &shm->attachment.control->sleepers[offset / 4 % SHMX_BUCKETS];
-}
-
 /*
  * The sleeper counts itself and then looks at the word; the waker changes the word and then looks
  * at the count. With a full fence between the two steps on both sides, one of them sees the other.
@@ -120,19 +113,12 @@ int shmx_sleep_counted(shmx *shm, _Atomic uint32_t *word, uint32_t expected, int
 {
     if (shm->attachment.control == NULL)
         return shmx_os_wait(&shm->attachment, word, expected, deadline);
-    _Atomic uint32_t *sleepers = bucket_of(shm, word);
+    _Atomic uint32_t *sleepers = shmx_sleepers_of(shm, word);
     atomic_fetch_add(sleepers, 1);
     atomic_thread_fence(memory_order_seq_cst);
     int status = shmx_os_wait(&shm->attachment, word, expected, deadline);
     atomic_fetch_sub(sleepers, 1);
     return status;
-}
-
-bool shmx_sleepers_counted(const shmx *shm, const _Atomic uint32_t *word)
-{
-    /* Relaxed: the caller's fence does the ordering. */
-    return shm->attachment.control == NULL ||
-           atomic_load_explicit(bucket_of(shm, word), memory_order_relaxed) != 0;
 }
 
 /* ---- events ---- */
@@ -168,7 +154,7 @@ int shmx_event_sleep(shmx *shm, _Atomic uint32_t *event, uint32_t ticket, int64_
     int64_t now = shmx_os_now();
     bool last = deadline - now <= slice;
     if (now >= deadline)
-        return atomic_load(event) != ticket ? SHMX_OK : SHMX_ETIMEDOUT;
+        return SHMX_ETIMEDOUT;
     int status = shmx_sleep_counted(shm, event, ticket, last ? deadline : now + slice);
     if (status == SHMX_ETIMEDOUT)
         return last && atomic_load(event) == ticket ? SHMX_ETIMEDOUT : SHMX_OK;
@@ -194,13 +180,4 @@ int shmx_event_notify_armed(shmx *shm, _Atomic uint32_t *event, int count)
     if (atomic_compare_exchange_strong(event, &now, now - EVENT_ARMED + EVENT_STEP))
         woken = shmx_os_wake(&shm->attachment, event, SHMX_WAKE_ALL);
     return woken < 0 ? woken : SHMX_OK;
-}
-
-int shmx_event_notify_zeroed(shmx *shm, _Atomic uint32_t *event, int count)
-{
-    /* Relaxed: as in shmx_event_notify. */
-    uint32_t seen = atomic_load_explicit(event, memory_order_relaxed);
-    if ((seen & EVENT_ARMED) != 0 || (seen == 0 && shmx_sleepers_counted(shm, event)))
-        return shmx_event_notify_armed(shm, event, count);
-    return SHMX_OK;
 }

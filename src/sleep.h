@@ -84,8 +84,20 @@ bool shmx_spin_apart(const _Atomic uint32_t *word, uint32_t mask);
 /* Like shmx_os_wait, and meanwhile shmx_sleepers_counted is true of the word. */
 int shmx_sleep_counted(shmx *shm, _Atomic uint32_t *word, uint32_t expected, int64_t deadline);
 
+/* The control block counts sleepers by the place of their word. */
+static inline _Atomic uint32_t *shmx_sleepers_of(const shmx *shm, const _Atomic uint32_t *word)
+{
+    size_t offset = (size_t)((const unsigned char *)word - shm->attachment.data);
+    return &shm->attachment.control->sleepers[offset / 4 % SHMX_BUCKETS];
+}
+
 /* Might somebody sleep on the word? Always true where there is no control block to count in. */
-bool shmx_sleepers_counted(const shmx *shm, const _Atomic uint32_t *word);
+static inline bool shmx_sleepers_counted(const shmx *shm, const _Atomic uint32_t *word)
+{
+    /* Relaxed: the caller's fence does the ordering. */
+    return shm->attachment.control == NULL ||
+           atomic_load_explicit(shmx_sleepers_of(shm, word), memory_order_relaxed) != 0;
+}
 
 /* ---- events ---- */
 
@@ -110,6 +122,13 @@ static inline int shmx_event_notify(shmx *shm, _Atomic uint32_t *event, int coun
 }
 
 /* The same for an event that the user may have zeroed while somebody slept on it. */
-int shmx_event_notify_zeroed(shmx *shm, _Atomic uint32_t *event, int count);
+static inline int shmx_event_notify_zeroed(shmx *shm, _Atomic uint32_t *event, int count)
+{
+    /* Relaxed: as in shmx_event_notify. */
+    uint32_t seen = atomic_load_explicit(event, memory_order_relaxed);
+    if ((seen & EVENT_ARMED) == 0 && (seen != 0 || !shmx_sleepers_counted(shm, event)))
+        return SHMX_OK;
+    return shmx_event_notify_armed(shm, event, count);
+}
 
 #endif

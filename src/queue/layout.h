@@ -51,9 +51,8 @@ struct queue_side {
     _Atomic uint32_t place;    /* producers: tail; consumers: next */
     _Atomic uint32_t edge;     /* consumers: head; producers: head as they saw it last */
     _Atomic uint32_t returned; /* consumers: there may be messages before next */
-    uint32_t apart[12];
     _Atomic uint32_t event; /* what the other side sleeps on, until this one has done something */
-    uint32_t apart_too[15];
+    uint32_t apart[27];
 };
 
 struct queue_header {
@@ -87,7 +86,6 @@ enum {
 #define QUEUE_MESSAGE_MAX 0xfffffff0u
 
 static_assert(sizeof(struct queue_side) == 128, "layout");
-static_assert(offsetof(struct queue_side, event) == 64, "layout");
 static_assert(sizeof(struct queue_header) == QUEUE_HEADER_SIZE, "layout");
 static_assert(offsetof(struct queue_header, producers) == 128, "layout");
 static_assert(offsetof(struct queue_header, consumers) == 256, "layout");
@@ -142,7 +140,7 @@ struct queue_job {
     size_t size;         /* of either */
     struct queue_own own;
     uint32_t head; /* receive: before anything was done */
-    bool more;     /* receive: there was another message behind the one that was taken */
+    bool more;     /* receive, after a sleep: there was another message behind this one */
     struct queue_wait wait;
 };
 
@@ -210,12 +208,21 @@ static inline void queue_notify(shmx_queue *queue, struct queue_side *side)
     shmx_event_notify(queue->shm, &side->event, queue_sleepers(queue, side));
 }
 
+/* The lock was given back with this value, and somebody is to be woken. */
+void shmx_queue_wake(shmx_queue *queue, struct queue_side *side, uint32_t value);
+
 /* Give the lock back when there is something for the other side. */
 static inline void queue_unlock_tell(shmx_queue *queue, struct queue_side *side)
 {
-    queue_unlock(queue, side);
+    STEP();
+    /* Release: the next owner sees what this one did. */
+    uint32_t value = atomic_exchange_explicit(&side->lock, 0, memory_order_release);
     shmx_fence_behind();
-    queue_notify(queue, side);
+    STEP();
+    /* Relaxed: the fence does the ordering. One branch for both. */
+    uint32_t event = atomic_load_explicit(&side->event, memory_order_relaxed);
+    if (((value / LOCK_WAITERS) | (event & EVENT_ARMED)) != 0)
+        shmx_queue_wake(queue, side, value);
 }
 
 /* The same without holding the lock, after a store. */
@@ -237,7 +244,6 @@ static inline void queue_begin(struct queue_job *job, shmx_queue *queue, bool pr
 {
     queue->pace[producer].begun++;
     job->size = size;
-    job->more = false;
     job->wait.timeout_ms = timeout_ms;
     job->wait.begun = false;
     job->wait.slept = false;

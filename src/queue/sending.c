@@ -11,11 +11,16 @@ static int collect(shmx_queue *queue, struct queue_wait *wait)
     int status = queue_lock(queue, side, wait);
     if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
         return status;
+    uint32_t head = atomic_load_explicit(&side->edge, memory_order_relaxed);
     status = shmx_queue_advance(queue);
     if (status == SHMX_OK)
         status = shmx_queue_find(queue, true, &found);
     bool back = atomic_load_explicit(&side->returned, memory_order_relaxed) != 0;
-    queue_unlock_tell(queue, side);
+    /* Others that wait for room are told if there is more, and this one tries in any case. */
+    bool room = atomic_load_explicit(&side->edge, memory_order_relaxed) != head;
+    queue_unlock(queue, side);
+    if (room)
+        queue_tell(queue, side);
     if (back)
         queue_tell(queue, &queue->header->producers);
     return status == QUEUE_NOTHING || status == QUEUE_AGAIN ? SHMX_OK : status;

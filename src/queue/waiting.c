@@ -29,6 +29,12 @@ int shmx_queue_lock_slowly(shmx_queue *queue, struct queue_side *side, struct qu
     return shmx_word_acquire(queue->shm, &side->lock, wait->deadline);
 }
 
+void shmx_queue_wake(shmx_queue *queue, struct queue_side *side, uint32_t value)
+{
+    shmx_word_released(queue->shm, &side->lock, value);
+    queue_notify(queue, side);
+}
+
 /*
  * Spin until there may be something. In a stream the two sides run close behind each other, and
  * each look takes from the other the cache line that it is writing. So who found something at one
@@ -70,6 +76,7 @@ static int sleep_once(shmx_queue *queue, struct queue_job *job,
     if (status != QUEUE_NOTHING)
         return status;
     job->wait.slept = true;
+    job->more = false;
     int slept = shmx_event_sleep(queue->shm, &other->event, ticket, job->wait.deadline, SHMX_SLICE);
     if (slept != SHMX_OK && slept != SHMX_ETIMEDOUT)
         return slept;
