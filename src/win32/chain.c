@@ -100,8 +100,10 @@ static int index_raise(struct shmx_win32_chain *chain, uint32_t generation, void
     if (status != SHMX_OK)
         return status == SHMX_EEXIST ? SHMX_EPROTO : status;
     status = index_use(*index, generation, &chain->highest);
-    if (status != SHMX_OK)
+    if (status != SHMX_OK) {
         CloseHandle(*index);
+        *index = NULL;
+    }
     return status;
 }
 
@@ -200,35 +202,33 @@ static int settle(const struct shmx_win32_chain *chain, uint32_t generation,
 /* ---- add ---- */
 
 static int add_at(struct shmx_win32_chain *chain, uint32_t generation,
-                  const struct shmx_win32_making *making, struct shmx_os_private *os)
+                  const struct shmx_win32_making *making, struct shmx_win32_hold *hold)
 {
     char name[SHMX_WIN32_NAME_MAX];
-    os->index = NULL;
-    int status = SHMX_OK;
-    if (generation > 0)
-        status = index_raise(chain, generation, &os->index);
+    *hold = (struct shmx_win32_hold){NULL, NULL};
+    int status = generation > 0 ? index_raise(chain, generation, &hold->index) : SHMX_OK;
     if (status != SHMX_OK)
         return status;
     shmx_win32_section_name(name, chain->name, chain->wide, generation);
-    status = shmx_win32_section_make(name, making, &os->section);
-    if (status != SHMX_OK && os->index != NULL)
-        CloseHandle(os->index);
+    status = shmx_win32_section_make(name, making, &hold->section);
+    if (status != SHMX_OK)
+        shmx_win32_let_go(hold);
     /* Something is there that we may not open. */
     return status == SHMX_EACCES && taken(chain, generation) ? SHMX_EEXIST : status;
 }
 
 int shmx_win32_chain_add(struct shmx_win32_chain *chain, uint32_t most,
-                         const struct shmx_win32_making *making, struct shmx_os_private *os)
+                         const struct shmx_win32_making *making, struct shmx_win32_hold *hold)
 {
     uint32_t known = chain->highest;
     bool patient = true;
     for (uint32_t generation = 0; generation <= most; generation++) {
-        int status = add_at(chain, generation, making, os);
+        int status = add_at(chain, generation, making, hold);
         if (status == SHMX_EEXIST && generation > known && patient) {
             /* Beyond the index: its user was killed, and the index was closed first. The new index
              * must not make it findable again. */
             patient = settle(chain, generation, taken) == SHMX_OK;
-            status = add_at(chain, generation, making, os);
+            status = add_at(chain, generation, making, hold);
         }
         if (status != SHMX_EEXIST)
             return status;
@@ -238,26 +238,17 @@ int shmx_win32_chain_add(struct shmx_win32_chain *chain, uint32_t most,
 
 /* ---- find ---- */
 
-void shmx_win32_found_close(struct shmx_win32_found *found)
-{
-    if (found->os.section != NULL)
-        CloseHandle(found->os.section);
-    if (found->os.index != NULL)
-        CloseHandle(found->os.index);
-    found->os.section = found->os.index = NULL;
-}
-
 /* Open it, if need be for a look only. Who made a sealed one, which is found under the lock, is
  * dead: rule 4. */
 static int open_some(const struct shmx_win32_chain *chain, uint32_t generation, DWORD rights,
                      struct shmx_win32_found *found)
 {
-    int status = generation_open(chain, generation, rights, &found->os.section);
+    int status = generation_open(chain, generation, rights, &found->hold.section);
     found->denied = status == SHMX_EACCES;
     if (status == SHMX_EACCES && chain->lock != NULL)
         status = settle(chain, generation, is_sealed);
     if (found->denied && status == SHMX_OK)
-        status = generation_open(chain, generation, SHMX_WIN32_LOOK_RIGHTS, &found->os.section);
+        status = generation_open(chain, generation, SHMX_WIN32_LOOK_RIGHTS, &found->hold.section);
     return status;
 }
 
@@ -268,12 +259,12 @@ static int look_at(const struct shmx_win32_chain *chain, uint32_t generation, DW
     memset(found, 0, sizeof *found);
     int status = open_some(chain, generation, rights, found);
     if (status != SHMX_OK) {
-        found->os.section = NULL;
+        found->hold.section = NULL;
         return status;
     }
-    status = shmx_win32_section_look(found->os.section, chain->name, &found->view);
+    status = shmx_win32_section_look(found->hold.section, chain->name, &found->view);
     if (status != SHMX_OK)
-        shmx_win32_found_close(found);
+        shmx_win32_let_go(&found->hold);
     return status;
 }
 
@@ -287,12 +278,12 @@ int shmx_win32_chain_find(struct shmx_win32_chain *chain, DWORD rights,
         int status = look_at(chain, generation, rights, &one);
         if (status == SHMX_OK && (best != SHMX_OK || one.view.kind < found->view.kind)) {
             if (best == SHMX_OK)
-                shmx_win32_found_close(found);
+                shmx_win32_let_go(&found->hold);
             *found = one;
             best = SHMX_OK;
             at = generation;
         } else if (status == SHMX_OK) {
-            shmx_win32_found_close(&one);
+            shmx_win32_let_go(&one.hold);
         } else if (best == SHMX_ENOENT) {
             best = status;
         }
@@ -300,7 +291,7 @@ int shmx_win32_chain_find(struct shmx_win32_chain *chain, DWORD rights,
             break;
     }
     if (best == SHMX_OK && at > 0) {
-        found->os.index = chain->index; /* its user's now */
+        found->hold.index = chain->index; /* its user's now */
         chain->index = NULL;
     }
     return best;
@@ -331,7 +322,7 @@ int shmx_win32_find(struct shmx_win32_chain *chain, DWORD rights,
     if (status == SHMX_OK && found->view.kind == SHMX_OS_LIVE)
         return SHMX_OK;
     if (status == SHMX_OK)
-        shmx_win32_found_close(found);
+        shmx_win32_let_go(&found->hold);
     if (status == SHMX_ENOENT && !indexed(chain) &&
         (chain->wide || !shmx_win32_persist_maybe(chain->name)))
         return SHMX_ENOENT;

@@ -27,20 +27,18 @@ void shmx_win32_chain_unlock(struct shmx_win32_chain *chain);
 #define SHMX_WIN32_GENERATIONS 16384u
 
 /* Make a section under the lowest generation that is free, `most` or below; SHMX_EEXIST if none is.
- * The chain is locked. Sets section and index in *os. */
+ * The chain is locked. */
 int shmx_win32_chain_add(struct shmx_win32_chain *chain, uint32_t most,
-                         const struct shmx_win32_making *making, struct shmx_os_private *os);
+                         const struct shmx_win32_making *making, struct shmx_win32_hold *hold);
 
 /* ---- find ---- */
 
-/* What has a name: section NULL for a segment that is but a file. */
+/* What has a name. */
 struct shmx_win32_found {
-    struct shmx_os_private os; /* section and index, to be closed by who found them */
+    struct shmx_win32_hold hold; /* without a section: a segment that is but a file */
     struct shmx_os_view view;
     bool denied; /* the section is not open with all the rights that were asked for */
 };
-
-void shmx_win32_found_close(struct shmx_win32_found *found);
 
 /* Find what has the name of a locked chain: a live segment of ours before another program's, and
  * that before what cannot be used. SHMX_EACCES: something has it that we may not even look at. */

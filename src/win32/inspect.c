@@ -23,11 +23,11 @@ static int inspect_in(struct shmx_win32_chain *chain, struct shmx_os_view *view)
     if (status != SHMX_OK)
         return status;
     *view = found.view;
-    if (found.os.section != NULL) {
-        int handles = shmx_win32_section_handles(found.os.section);
+    if (found.hold.section != NULL) {
+        int handles = shmx_win32_section_handles(found.hold.section);
         view->users = handles > 0 ? handles - 1 : -1; /* one is this call's */
     }
-    shmx_win32_found_close(&found);
+    shmx_win32_let_go(&found.hold);
     return SHMX_OK;
 }
 

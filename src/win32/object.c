@@ -13,46 +13,35 @@
 
 /* ---- attach ---- */
 
-static void close_handles(struct shmx_os_private *os)
+void shmx_win32_give_up(struct shmx_attachment *attachment)
 {
-    if (os->section != NULL)
-        CloseHandle(os->section);
-    if (os->index != NULL)
-        CloseHandle(os->index); /* after the section: rule 3 of chain.c */
-    os->section = os->index = NULL;
-}
-
-static void give_up(struct shmx_attachment *attachment)
-{
-    UnmapViewOfFile(attachment->data);
-    close_handles(&attachment->os);
+    if (attachment->data != NULL)
+        UnmapViewOfFile(attachment->data);
+    shmx_win32_let_go(&attachment->os.hold);
 }
 
 int shmx_win32_enter(struct shmx_attachment *attachment, const char *name, unsigned flags)
 {
-    int status = shmx_win32_map(attachment, attachment->os.section, flags);
+    int status = shmx_win32_map(attachment, flags);
     if (status != SHMX_OK)
         return status;
     enum shmx_control_kind kind =
         shmx_control_check(&attachment->label, attachment->data, attachment->length, name);
-    if (kind == SHMX_CONTROL_DAMAGED && (flags & SHMX_RAW) == 0) {
-        UnmapViewOfFile(attachment->data);
-        return SHMX_EPROTO;
-    }
+    bool good = kind == SHMX_CONTROL_GOOD, raw = (flags & SHMX_RAW) != 0;
+    attachment->guest = good && raw;
     attachment->control = NULL;
-    if (kind == SHMX_CONTROL_GOOD)
+    if (good)
         attachment->control = shmx_control_at(attachment->data, attachment->length);
     else
         memset(&attachment->label, 0, sizeof attachment->label);
-    attachment->guest = kind == SHMX_CONTROL_GOOD && (flags & SHMX_RAW) != 0;
-    return SHMX_OK;
+    return kind == SHMX_CONTROL_DAMAGED && !raw ? SHMX_EPROTO : SHMX_OK;
 }
 
 void shmx_win32_begin(struct shmx_attachment *attachment, unsigned flags)
 {
-    if (attachment->guest)
-        close_handles(&attachment->os); /* the mapping stays, and the name does not for it */
-    atomic_init(&attachment->os.waiting, NULL);
+    if (attachment->guest) /* the mapping stays, but keeps nothing alive */
+        shmx_win32_let_go(&attachment->os.hold);
+    shmx_win32_wait_begin(attachment);
     shmx_win32_owner_begin(attachment);
     if ((flags & SHMX_PREFAULT) != 0)
         shmx_win32_prefault(attachment);
@@ -60,43 +49,21 @@ void shmx_win32_begin(struct shmx_attachment *attachment, unsigned flags)
 
 /* ---- create ---- */
 
-static int write_control(struct shmx_attachment *attachment, size_t length,
-                         const struct shmx_label *label)
+/* Map the new section and make it a segment. */
+static int fill(struct shmx_attachment *attachment, size_t length, const struct shmx_label *label)
 {
     memset(&attachment->label, 0, sizeof attachment->label);
     attachment->control = NULL;
     attachment->guest = false;
-    if (label == NULL)
-        return SHMX_OK;
+    int status = shmx_win32_map(attachment, 0);
+    if (status != SHMX_OK || label == NULL)
+        return status;
     if (attachment->length != length)
         return shmx_win32_error(ERROR_BAD_LENGTH);
     shmx_control_write(attachment->data, attachment->length, label);
     attachment->control = shmx_control_at(attachment->data, attachment->length);
     attachment->label = *label;
     return SHMX_OK;
-}
-
-/* Map the new section and make it a segment. On failure it is gone. */
-static int fill(struct shmx_attachment *attachment, size_t length, const struct shmx_label *label)
-{
-    int status = shmx_win32_map(attachment, attachment->os.section, 0);
-    if (status != SHMX_OK) {
-        close_handles(&attachment->os);
-        return status;
-    }
-    status = write_control(attachment, length, label);
-    if (status != SHMX_OK)
-        give_up(attachment);
-    return status;
-}
-
-/* Let others find it. On failure it is gone. */
-static int unseal(struct shmx_attachment *attachment, unsigned flags)
-{
-    int status = shmx_win32_section_unseal(attachment->os.section, flags);
-    if (status != SHMX_OK)
-        give_up(attachment);
-    return status;
 }
 
 /* Only SHMX_ENOENT, from a search, lets a segment be made. */
@@ -111,7 +78,7 @@ static int sections_check(struct shmx_win32_chain *chain)
     struct shmx_win32_found found;
     int status = shmx_win32_chain_find(chain, SHMX_WIN32_LOOK_RIGHTS, &found);
     if (status == SHMX_OK)
-        shmx_win32_found_close(&found);
+        shmx_win32_let_go(&found.hold);
     return none_there(status);
 }
 
@@ -131,7 +98,7 @@ static int elsewhere_check(const struct shmx_win32_chain *chain)
     struct shmx_win32_found found;
     int status = shmx_win32_find(&other, SHMX_WIN32_LOOK_RIGHTS, shmx_win32_persist_look, &found);
     if (status == SHMX_OK)
-        shmx_win32_found_close(&found);
+        shmx_win32_let_go(&found.hold);
     return none_there(status);
 }
 
@@ -144,14 +111,16 @@ static int create_transient(struct shmx_attachment *attachment, struct shmx_win3
         .length = length, .flags = flags, .sealed = label != NULL};
     /* If no numbered generation is in use, the first call that makes a section says it all. */
     if (chain->highest == 0)
-        status = shmx_win32_chain_add(chain, 0, &making, &attachment->os);
+        status = shmx_win32_chain_add(chain, 0, &making, &attachment->os.hold);
     if (status == SHMX_EEXIST)
         status = sections_check(chain);
     if (status == SHMX_ENOENT)
-        status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, &making, &attachment->os);
+        status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, &making, &attachment->os.hold);
     if (status == SHMX_OK)
         status = fill(attachment, length, label);
-    return status == SHMX_OK && making.sealed ? unseal(attachment, flags) : status;
+    return status == SHMX_OK && making.sealed
+               ? shmx_win32_section_unseal(attachment->os.hold.section, flags)
+               : status;
 }
 
 static int create_persistent(struct shmx_attachment *attachment, struct shmx_win32_chain *chain,
@@ -163,23 +132,21 @@ static int create_persistent(struct shmx_attachment *attachment, struct shmx_win
         status = shmx_win32_persist_make(length, &making.file);
     if (status != SHMX_OK)
         return status;
-    status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, &making, &attachment->os);
+    status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, &making, &attachment->os.hold);
     if (status == SHMX_OK)
         status = fill(attachment, length, label);
-    if (status != SHMX_OK)
-        goto discard;
     /* Of several sessions of the user, which do not share the lock, one can publish. */
-    status = shmx_win32_persist_publish(making.file, chain->name);
+    if (status == SHMX_OK)
+        status = shmx_win32_persist_publish(making.file, chain->name);
     if (status != SHMX_OK) {
-        give_up(attachment);
-        goto discard;
+        shmx_win32_give_up(attachment);
+        attachment->data = NULL;
+        shmx_win32_persist_discard(making.file);
+        return status;
     }
-    status = unseal(attachment, flags);
+    status = shmx_win32_section_unseal(attachment->os.hold.section, flags);
     if (status != SHMX_OK)
         shmx_win32_persist_unname(chain->name, label->id);
-    return status;
-discard:
-    shmx_win32_persist_discard(making.file);
     return status;
 }
 
@@ -222,8 +189,7 @@ static int create_nameless(struct shmx_attachment *attachment, size_t length, un
                            const struct shmx_label *label)
 {
     const struct shmx_win32_making making = {.length = length, .flags = flags};
-    attachment->os.index = NULL;
-    int status = shmx_win32_section_make(NULL, &making, &attachment->os.section);
+    int status = shmx_win32_section_make(NULL, &making, &attachment->os.hold.section);
     return status == SHMX_OK ? fill(attachment, length, label) : status;
 }
 
@@ -234,10 +200,14 @@ int shmx_os_create(struct shmx_attachment *attachment, const char *name, size_t 
     const unsigned shared = SHMX_OTHERS_READ | SHMX_OTHERS_WRITE | SHMX_MACHINE_WIDE;
     if ((flags & SHMX_PERSISTENT) != 0 && (flags & shared) != 0)
         return shmx_win32_error(ERROR_NOT_SUPPORTED);
+    attachment->data = NULL;
+    attachment->os.hold = (struct shmx_win32_hold){NULL, NULL};
     int status = name != NULL ? create_named(attachment, name, length, flags, label)
                               : create_nameless(attachment, length, flags, label);
     if (status == SHMX_OK)
         shmx_win32_begin(attachment, flags);
+    else
+        shmx_win32_give_up(attachment);
     return status;
 }
 
@@ -251,13 +221,13 @@ static int revive(struct shmx_win32_chain *chain, struct shmx_win32_found *found
     if (status != SHMX_OK)
         return status;
     memset(found, 0, sizeof *found);
-    status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, &making, &found->os);
+    status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, &making, &found->hold);
     CloseHandle(making.file);
     if (status != SHMX_OK)
         return status;
-    status = shmx_win32_section_look(found->os.section, chain->name, &found->view);
+    status = shmx_win32_section_look(found->hold.section, chain->name, &found->view);
     if (status != SHMX_OK)
-        shmx_win32_found_close(found);
+        shmx_win32_let_go(&found->hold);
     return status;
 }
 
@@ -271,27 +241,16 @@ static int find(const char *name, unsigned flags, struct shmx_win32_found *found
     if (status == SHMX_ENOENT)
         status = shmx_win32_find(&machine, rights, revive, found);
     if (status == SHMX_OK && found->denied) {
-        shmx_win32_found_close(found);
+        shmx_win32_let_go(&found->hold);
         return shmx_win32_error(ERROR_ACCESS_DENIED);
     }
     return status;
 }
 
-/* SHMX_ENOENT: it was unlinked since it has been found. */
-static int attach_found(struct shmx_attachment *attachment, const struct shmx_win32_found *found,
-                        const char *name, unsigned flags)
+static bool unlinked(const struct shmx_attachment *attachment)
 {
-    attachment->os = found->os;
-    int status = shmx_win32_enter(attachment, name, flags);
-    if (status != SHMX_OK) {
-        close_handles(&attachment->os);
-        return status;
-    }
-    if (attachment->control == NULL ||
-        atomic_load(&attachment->control->state) != SHMX_STATE_UNLINKED)
-        return SHMX_OK;
-    give_up(attachment);
-    return SHMX_ENOENT;
+    return attachment->control != NULL &&
+           atomic_load(&attachment->control->state) == SHMX_STATE_UNLINKED;
 }
 
 int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags)
@@ -302,8 +261,13 @@ int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned 
         status = find(name, flags, &found);
         if (status != SHMX_OK)
             return status;
-        status = attach_found(attachment, &found, name, flags);
-    } while (status == SHMX_ENOENT); /* perhaps there is a successor */
+        attachment->os.hold = found.hold;
+        status = shmx_win32_enter(attachment, name, flags);
+        if (status == SHMX_OK && unlinked(attachment)) /* since it was found: look again */
+            status = SHMX_ENOENT;
+        if (status != SHMX_OK)
+            shmx_win32_give_up(attachment);
+    } while (status == SHMX_ENOENT);
     if (status == SHMX_OK)
         shmx_win32_begin(attachment, flags);
     return status;
@@ -314,12 +278,10 @@ int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned 
 void shmx_os_close(struct shmx_attachment *attachment)
 {
     int before = shmx_os_last_error();
-    bool file_left = attachment->control != NULL &&
-                     (attachment->label.flags & SHMX_PERSISTENT) != 0 &&
-                     atomic_load(&attachment->control->state) == SHMX_STATE_UNLINKED;
+    bool file_left = (attachment->label.flags & SHMX_PERSISTENT) != 0 && unlinked(attachment);
     shmx_win32_wait_end(attachment);
     shmx_win32_owner_end(attachment);
-    give_up(attachment);
+    shmx_win32_give_up(attachment);
     if (file_left)
         shmx_win32_persist_remove(attachment->label.id);
     shmx_os_set_error(before);
@@ -335,7 +297,7 @@ static int unlink_found(struct shmx_win32_found *found)
     case SHMX_OS_DAMAGED:
         return SHMX_EPROTO;
     default:
-        return shmx_win32_section_unlink(found->os.section);
+        return shmx_win32_section_unlink(found->hold.section);
     }
 }
 
@@ -346,7 +308,7 @@ int shmx_os_unlink(const char *name)
     if (status != SHMX_OK)
         return status;
     status = unlink_found(&found);
-    shmx_win32_found_close(&found);
+    shmx_win32_let_go(&found.hold);
     if (status == SHMX_OK && (found.view.label.flags & SHMX_PERSISTENT) != 0) {
         shmx_win32_persist_unname(name, found.view.label.id);
         shmx_win32_persist_remove(found.view.label.id);

@@ -164,7 +164,7 @@ __declspec(allocate(".CRT$XLB"))
 #else
 __attribute__((section(".CRT$XLB"), used))
 #endif
-const PIMAGE_TLS_CALLBACK shmx_win32_thread_event = thread_event;
+    const PIMAGE_TLS_CALLBACK shmx_win32_thread_event = thread_event;
 
 int shmx_os_thread_watch(void *state)
 {

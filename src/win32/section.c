@@ -40,6 +40,7 @@ int shmx_win32_section_make(const char *name, const struct shmx_win32_making *ma
     if (name == NULL || making->join || error != ERROR_ALREADY_EXISTS)
         return SHMX_OK;
     CloseHandle(*section);
+    *section = NULL;
     return shmx_win32_error(ERROR_ALREADY_EXISTS);
 }
 
@@ -143,6 +144,15 @@ int shmx_win32_section_unlink(HANDLE section)
         status = SHMX_ENOENT;
     UnmapViewOfFile(end.view);
     return status;
+}
+
+void shmx_win32_let_go(struct shmx_win32_hold *hold)
+{
+    if (hold->section != NULL)
+        CloseHandle(hold->section);
+    if (hold->index != NULL)
+        CloseHandle(hold->index); /* after the section: rule 3 of chain.c */
+    hold->section = hold->index = NULL;
 }
 
 int shmx_win32_section_handles(HANDLE section)

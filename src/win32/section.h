@@ -37,6 +37,8 @@ int shmx_win32_section_look(HANDLE section, const char *name, struct shmx_os_vie
 /* Let a live segment of ours be unlinked. SHMX_ENOENT: it was. */
 int shmx_win32_section_unlink(HANDLE section);
 
+void shmx_win32_let_go(struct shmx_win32_hold *hold);
+
 /* Number of handles of the section in all processes. -1: cannot be told. */
 int shmx_win32_section_handles(HANDLE section);
 

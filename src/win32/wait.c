@@ -30,8 +30,6 @@
  *
  * models/slots.pml is this file's model.
  */
-#include <stdlib.h>
-
 #include "win32.h"
 
 enum { FREE, TAKEN, WAITING, WOKEN, KINDS };
@@ -50,44 +48,21 @@ enum { FREE, TAKEN, WAITING, WOKEN, KINDS };
 /* How often one sleep may be disturbed for nothing before it is given up. */
 #define FALSE_ALARMS 8
 
-struct shmx_win32_waiting {
-    _Atomic(HANDLE) events[SHMX_SLOTS]; /* opened when first needed */
-    _Atomic uint32_t hint;              /* the slot to try first: its event is open */
-    _Atomic int64_t reclaim_at;         /* not before */
-};
+/* ---- events ---- */
 
-/* ---- what an attachment needs ---- */
-
-static int waiting_make(struct shmx_attachment *attachment, struct shmx_win32_waiting **waiting)
+void shmx_win32_wait_begin(struct shmx_attachment *attachment)
 {
-    struct shmx_win32_waiting *made = calloc(1, sizeof *made);
-    struct shmx_win32_waiting *known = NULL;
-    if (made == NULL)
-        return shmx_win32_error(ERROR_NOT_ENOUGH_MEMORY);
-    *waiting = made;
-    if (!atomic_compare_exchange_strong(&attachment->os.waiting, &known, made)) {
-        free(made);
-        *waiting = known;
-    }
-    return SHMX_OK;
-}
-
-static int waiting_of(struct shmx_attachment *attachment, struct shmx_win32_waiting **waiting)
-{
-    *waiting = atomic_load(&attachment->os.waiting);
-    return *waiting != NULL ? SHMX_OK : waiting_make(attachment, waiting);
+    for (unsigned i = 0; i < SHMX_SLOTS; i++)
+        atomic_init(&attachment->os.events[i], NULL);
+    atomic_init(&attachment->os.hint, 0);
+    atomic_init(&attachment->os.reclaim_at, 0);
 }
 
 void shmx_win32_wait_end(struct shmx_attachment *attachment)
 {
-    struct shmx_win32_waiting *waiting = atomic_load(&attachment->os.waiting);
-    for (unsigned i = 0; waiting != NULL && i < SHMX_SLOTS; i++) {
-        HANDLE event = atomic_load(&waiting->events[i]);
-        if (event != NULL)
-            CloseHandle(event);
-    }
-    free(waiting);
-    atomic_store(&attachment->os.waiting, NULL);
+    for (unsigned i = 0; i < SHMX_SLOTS; i++)
+        if (atomic_load(&attachment->os.events[i]) != NULL)
+            CloseHandle(atomic_load(&attachment->os.events[i]));
 }
 
 static int event_make(struct shmx_attachment *attachment, unsigned slot, HANDLE *event)
@@ -104,17 +79,16 @@ static int event_make(struct shmx_attachment *attachment, unsigned slot, HANDLE 
 }
 
 /* The event of a slot. Who is first makes it, the others open it. */
-static int event_of(struct shmx_attachment *attachment, struct shmx_win32_waiting *waiting,
-                    unsigned slot, HANDLE *event)
+static int event_of(struct shmx_attachment *attachment, unsigned slot, HANDLE *event)
 {
     HANDLE known = NULL;
-    *event = atomic_load(&waiting->events[slot]);
+    *event = atomic_load(&attachment->os.events[slot]);
     if (*event != NULL)
         return SHMX_OK;
     int status = event_make(attachment, slot, event);
     if (status != SHMX_OK)
         return status;
-    if (!atomic_compare_exchange_strong(&waiting->events[slot], &known, *event)) {
+    if (!atomic_compare_exchange_strong(&attachment->os.events[slot], &known, *event)) {
         CloseHandle(*event);
         *event = known;
     }
@@ -149,7 +123,6 @@ static bool step(struct shmx_slot *slot, uint64_t from, unsigned kind)
 /* One sleep. */
 struct sleep {
     struct shmx_attachment *attachment;
-    struct shmx_win32_waiting *waiting;
     _Atomic uint32_t *word;
     uint32_t expected;
     uint32_t token;
@@ -180,12 +153,12 @@ static bool slot_try(struct sleep *sleep, unsigned index)
 /* Find a free slot and take it. Relaxed hint: any number is right, modulo the slots. */
 static bool slot_take(struct sleep *sleep, unsigned *index)
 {
-    uint32_t hint = atomic_load_explicit(&sleep->waiting->hint, memory_order_relaxed);
+    uint32_t hint = atomic_load_explicit(&sleep->attachment->os.hint, memory_order_relaxed);
     for (unsigned i = 0; i < SHMX_SLOTS; i++) {
         *index = (hint + i) % SHMX_SLOTS;
         if (slot_try(sleep, *index)) {
             if (i != 0)
-                atomic_store_explicit(&sleep->waiting->hint, *index, memory_order_relaxed);
+                atomic_store_explicit(&sleep->attachment->os.hint, *index, memory_order_relaxed);
             return true;
         }
     }
@@ -196,9 +169,9 @@ static bool slot_take(struct sleep *sleep, unsigned *index)
 static void slots_reclaim(struct sleep *sleep)
 {
     int64_t now = shmx_os_now();
-    int64_t after = atomic_load(&sleep->waiting->reclaim_at);
-    if (now < after ||
-        !atomic_compare_exchange_strong(&sleep->waiting->reclaim_at, &after, now + RECLAIM_EVERY))
+    int64_t after = atomic_load(&sleep->attachment->os.reclaim_at);
+    if (now < after || !atomic_compare_exchange_strong(&sleep->attachment->os.reclaim_at, &after,
+                                                       now + RECLAIM_EVERY))
         return;
     uint32_t known = sleep->token; /* of those in a row that are one's, only the first is asked */
     for (unsigned i = 0; i < SHMX_SLOTS; i++) {
@@ -287,14 +260,12 @@ int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uin
     unsigned index;
     sleep.deadline = deadline;
     int status = shmx_os_owner_claim(attachment, &sleep.token);
-    if (status == SHMX_OK)
-        status = waiting_of(attachment, &sleep.waiting);
     if (status != SHMX_OK)
         return status;
     sleep.turn = atomic_fetch_add(&attachment->control->last_turn, 1) + 1;
     if (!slot_await(&sleep, &index, &status))
         return status;
-    status = event_of(attachment, sleep.waiting, index, &event);
+    status = event_of(attachment, index, &event);
     if (status == SHMX_OK)
         return sleep_with_event(&sleep, event);
     step(sleep.slot, as(sleep.state, TAKEN), FREE);
@@ -312,7 +283,6 @@ struct seen {
 /* One call of wake. */
 struct alarm {
     struct shmx_attachment *attachment;
-    struct shmx_win32_waiting *waiting;
     uint64_t offset;
     int left;                      /* wakes still to be given */
     unsigned count;                /* of sleepers seen */
@@ -358,7 +328,7 @@ static int wake_one(struct alarm *alarm, const struct seen *one)
 {
     HANDLE event;
     /* First the event: who has been made WOKEN must learn of it. */
-    int status = event_of(alarm->attachment, alarm->waiting, one->index, &event);
+    int status = event_of(alarm->attachment, one->index, &event);
     if (status != SHMX_OK)
         return status;
     if (!step(&alarm->attachment->control->slots[one->index], one->state, WOKEN))
@@ -375,9 +345,7 @@ int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int
     alarm.offset = offset_of(attachment, word);
     alarm.left = count;
     alarm.count = alarm.given = 0;
-    int status = waiting_of(attachment, &alarm.waiting);
-    if (status != SHMX_OK)
-        return status;
+    int status = SHMX_OK;
     /* The caller's change of the word before, the look at the slots after. */
     atomic_thread_fence(memory_order_seq_cst);
     for (unsigned i = 0; i < SHMX_SLOTS; i++)

@@ -23,6 +23,7 @@ DWORD shmx_win32_number(LONG ntstatus);
 /* The object has been attached, or is about to be closed (its mapping is still there). */
 void shmx_win32_owner_begin(struct shmx_attachment *attachment);
 void shmx_win32_owner_end(struct shmx_attachment *attachment);
+void shmx_win32_wait_begin(struct shmx_attachment *attachment);
 void shmx_win32_wait_end(struct shmx_attachment *attachment);
 
 /* ---- names (names.c) ---- */
@@ -51,7 +52,8 @@ void shmx_win32_side_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool 
 struct shmx_win32_security {
     SECURITY_ATTRIBUTES attributes; /* give this to the system */
     SECURITY_DESCRIPTOR descriptor;
-    DWORD list[64]; /* an ACL */
+    DWORD list[64];  /* an ACL */
+    DWORD label[16]; /* another */
 };
 
 int shmx_win32_security(struct shmx_win32_security *security, DWORD everyone);
@@ -71,17 +73,21 @@ DWORD shmx_win32_event_rights(unsigned flags);
 
 /* ---- memory (memory.c) ---- */
 
-/* Map the whole section; flags: SHMX_READ_ONLY. Fills data, length and read_only. */
-int shmx_win32_map(struct shmx_attachment *attachment, HANDLE section, unsigned flags);
+/* Map the whole of the section held; flags: SHMX_READ_ONLY. Fills data, length and read_only. */
+int shmx_win32_map(struct shmx_attachment *attachment, unsigned flags);
 
 /* Make every page present in the mapping. */
 void shmx_win32_prefault(const struct shmx_attachment *attachment);
 
 /* ---- objects (object.c) ---- */
 
-/* Map os.section and find out what it is: fills all but `os` and `owner`. `name` NULL: any; else a
- * segment of another name is SHMX_EPROTO. flags: SHMX_READ_ONLY, SHMX_RAW. */
+/* Map the section held and find out what it is: fills all but `os` and `owner`. `name` NULL: any;
+ * else a segment of another name is SHMX_EPROTO. flags: SHMX_READ_ONLY, SHMX_RAW. On failure the
+ * caller gives up. */
 int shmx_win32_enter(struct shmx_attachment *attachment, const char *name, unsigned flags);
+
+/* Unmap and close. */
+void shmx_win32_give_up(struct shmx_attachment *attachment);
 
 /* The end of every way to an attachment; flags: SHMX_PREFAULT. */
 void shmx_win32_begin(struct shmx_attachment *attachment, unsigned flags);
