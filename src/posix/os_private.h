@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the POSIX backend keeps with an object. */
+/* What the POSIX backend keeps with an attachment. */
 #ifndef SHMX_OS_PRIVATE_H
 #define SHMX_OS_PRIVATE_H
 
@@ -10,9 +10,9 @@
 struct shmx_attachment;
 
 struct shmx_os_private {
-    int fd;        /* the object, -1: closed. Holds this attachment's locks on Linux */
-    int user_fd;   /* lockfile variant: the file whose lock says that a user lives; or -1 */
-    int owner_fd;  /* lockfile variant: the file whose lock is this attachment's token; or -1 */
+    int fd;        /* the object. Holds this attachment's locks on Linux */
+    int user_fd;   /* lockfile/: the file whose lock says that a user lives; or -1 */
+    int owner_fd;  /* lockfile/: the file whose lock is this attachment's token; or -1 */
     int heir;      /* between fork's handlers: what the child is to have in fd's place */
     int user_heir; /* ... and in user_fd's */
     int passed;    /* what children inherit after shmx_share, -1: nothing yet */

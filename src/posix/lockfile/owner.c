@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Owner tokens: each has a file, whose lock the owner holds until it ends or executes another
  * program. */
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,7 +9,6 @@
 #include <unistd.h>
 
 #include "lockfile.h"
-#include "posix.h"
 
 /* A foreign object's neighbours cannot be told from its label: everybody may look. */
 static unsigned openness(const struct shmx_attachment *attachment)
@@ -104,30 +102,23 @@ void shmx_lockfile_owner_drop(struct shmx_attachment *attachment)
 /* More tokens than this are looked for in the directory. */
 #define TOKENS_FEW 64
 
-static void sweep_listed(uint64_t id)
+static int sweep_token(const char *rest, void *context)
 {
-    char start[48];
     char path[LOCKFILE_PATH_MAX];
-    snprintf(start, sizeof start, LOCKFILE_PREFIX "o-%016" PRIx64 "-", id);
-    DIR *directory = opendir(LOCKFILE_DIRECTORY);
-    if (directory == NULL)
-        return;
-    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        uint32_t token;
-        if (strncmp(entry->d_name, start, strlen(start)) != 0 ||
-            sscanf(entry->d_name + strlen(start), "%8" SCNx32, &token) != 1)
-            continue;
-        shmx_lockfile_path_owner(path, id, token);
+    uint32_t token;
+    if (sscanf(rest, "%8" SCNx32, &token) == 1) {
+        shmx_lockfile_path_owner(path, *(const uint64_t *)context, token);
         shmx_lockfile_sweep(path);
     }
-    closedir(directory);
+    return SHMX_OK;
 }
 
 void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given)
 {
     char path[LOCKFILE_PATH_MAX];
     if (given > TOKENS_FEW) {
-        sweep_listed(id);
+        snprintf(path, sizeof path, LOCKFILE_PREFIX "o-%016" PRIx64 "-", id);
+        shmx_posix_list(shmx_system.lock_directory, path, sweep_token, &id);
         return;
     }
     for (uint32_t token = 1; token <= given; token++) {

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 
 #include "ofd.h"
-#include "posix.h"
 
 static int claim(struct shmx_attachment *attachment, uint32_t *token)
 {
