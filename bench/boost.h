@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Boost.Interprocess, where it is installed (boost.cpp), or not (no_boost.c). */
+/* Boost.Interprocess, where it is installed (boost.cpp), or not (absent.c). */
 #ifndef BENCH_BOOST_H
 #define BENCH_BOOST_H
 

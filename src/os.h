@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * THE CONTRACT between the portable code and an operating system: all that a system must provide.
- * Implemented by src/posix and src/win32, of which Meson compiles one, and by tests/fake.
+ * Implemented by src/posix and src/win32, of which Meson compiles one, and by tests/units/fake.
  *
  * Rules that hold for every function here
  *   - Arguments are right: pointers not NULL, sizes not 0, names already checked.

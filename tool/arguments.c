@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Options, operands and sizes. */
+/* Options, operands, and sizes among them. */
 #include <string.h>
 
 #include "command.h"
@@ -64,68 +64,6 @@ int arguments_read(const struct command *command, const struct option *options, 
         return -1;
     }
     return operands;
-}
-
-/* ---- sizes ---- */
-
-/* Digits with an optional fraction, in units of `unit`; fractions of a byte count as one. */
-static bool number_read(const char **text, uint64_t unit, uint64_t *result)
-{
-    const char *at = *text;
-    uint64_t whole = 0, part = 0, scale = 1;
-    if (*at < '0' || *at > '9')
-        return false;
-    for (; *at >= '0' && *at <= '9'; at++) {
-        if (whole > (UINT64_MAX - 9) / 10)
-            return false;
-        whole = whole * 10 + (uint64_t)(*at - '0');
-    }
-    if (*at == '.') {
-        if (*++at < '0' || *at > '9')
-            return false;
-        for (; *at >= '0' && *at <= '9' && scale < 1000000; at++, scale *= 10)
-            part = part * 10 + (uint64_t)(*at - '0');
-    }
-    *text = at;
-    if (whole > UINT64_MAX / unit)
-        return false;
-    uint64_t fraction = (part * unit + scale - 1) / scale;
-    *result = whole * unit + fraction;
-    return *result >= fraction;
-}
-
-static uint64_t unit_of(char letter)
-{
-    switch (letter) {
-    case 'k':
-    case 'K':
-        return UINT64_C(1) << 10;
-    case 'm':
-    case 'M':
-        return UINT64_C(1) << 20;
-    case 'g':
-    case 'G':
-        return UINT64_C(1) << 30;
-    case 't':
-    case 'T':
-        return UINT64_C(1) << 40;
-    default:
-        return 1;
-    }
-}
-
-bool size_parse(const char *text, uint64_t *size)
-{
-    size_t digits = strspn(text, "0123456789.");
-    uint64_t unit = unit_of(text[digits]);
-    if (unit == 1 && strchr(text, '.') != NULL)
-        return false; /* half a byte */
-    if (!number_read(&text, unit, size))
-        return false;
-    if (unit == 1)
-        return *text == '\0' || strcmp(text, "B") == 0;
-    text++;
-    return *text == '\0' || strcmp(text, "iB") == 0;
 }
 
 bool size_read(const struct command *command, const char *text, uint64_t *size)

@@ -17,12 +17,6 @@
 
 static char name[SHMX_NAME_MAX + 1], raw_name[SHMX_NAME_MAX + 1];
 
-void bench_note(const char *what)
-{
-    if (system_is_terminal(stderr))
-        fprintf(stderr, "\rmeasuring: %-40s\r", what);
-}
-
 /* ---- the life of a segment ---- */
 
 static int64_t life_raw(int times, void *context)
@@ -86,7 +80,7 @@ static int bench_life(int rounds)
 {
     static const struct way life[] = {{"bare calls: create, write, close, unlink", life_raw, NULL},
                                       {"shmx: create, write, close", life_shmx, NULL}};
-    bench_note("the life of a segment");
+    measuring_show("the life of a segment");
     return measure("A segment of 1 KiB", life, 2, rounds, 500);
 }
 
@@ -96,7 +90,7 @@ static int bench_open(int rounds)
                                       {"shmx: open, read, close", open_shmx, NULL}};
     struct raw raw;
     shmx *shm;
-    bench_note("opening");
+    measuring_show("opening");
     if (raw_create(&raw, raw_name, SIZE) != 0)
         return 1;
     int failed = shmx_create(&shm, name, SIZE, 0) != SHMX_OK;
@@ -170,7 +164,7 @@ static int bench_locks(shmx *shm, int rounds)
                                {"shmx_mutex: lock and unlock", lock_shmx, shm},
                                {"shmx_sem: post and wait", sem_shmx, shm},
                                {"shmx_wake: nobody waits", wake_shmx, shm}};
-    bench_note("locks");
+    measuring_show("locks");
     return measure("Locks, nobody else wanting them", ways, 4, rounds, 200000);
 }
 
@@ -269,7 +263,7 @@ static int bench_wake(shmx *shm, int rounds)
     /* Two that spin on one processor would only wait for each other's time slice to end. */
     int first = shmx_os_facts()->processors > 1 ? 0 : 1;
     struct objects *objects = shmx_data(shm);
-    bench_note("two processes");
+    measuring_show("two processes");
     struct system_child *child = system_start(words);
     if (child == NULL)
         return 1;

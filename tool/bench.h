@@ -6,9 +6,6 @@
 #define BENCH_PATIENCE_MS 10000 /* with the other process */
 #define BENCH_SLICE_MS 100      /* between two looks whether to stop */
 
-/* On a terminal: what is being measured now. */
-void bench_note(const char *what);
-
 /* Measure a queue in a segment of that name; the number of failures. */
 int bench_queue(const char *name, int rounds);
 

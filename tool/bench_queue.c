@@ -50,7 +50,7 @@ static int bench_within(shmx *shm, shmx_queue *handle, int rounds)
     struct queue queue = {handle, (unsigned char *)shmx_data(shm) + SIZE, SHORT_MESSAGE};
     const struct way ways[] = {{"bare copies in and out, no queue", copy_bare, &queue},
                                {"shmx_queue: send and receive", copy_shmx, &queue}};
-    bench_note("the queue");
+    measuring_show("the queue");
     return measure("Messages of 64 bytes, within a process", ways, 2, rounds, 50000);
 }
 
@@ -83,7 +83,7 @@ static int bench_across(const char *name, shmx_queue *handle, int rounds)
     struct queue small = {handle, NULL, SHORT_MESSAGE}, large = {handle, NULL, LONG_MESSAGE};
     const struct way ways[] = {{"shmx_queue: 64 bytes", send_all, &small},
                                {"shmx_queue: 4 KiB", send_all, &large}};
-    bench_note("the queue between two processes");
+    measuring_show("the queue between two processes");
     struct system_child *child = system_start(words);
     if (child == NULL)
         return 1;

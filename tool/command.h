@@ -44,10 +44,17 @@ struct option {
 int arguments_read(const struct command *command, const struct option *options, int argc,
                    char **argv, int least, int most);
 
-/* "64K", "1.5G", "1000": K, M, G, T are powers of 1024, as are KiB and so on. Says what is wrong
- * and returns false if it is no size. */
+/* Read a size, or say what is wrong with it and return false. */
 bool size_read(const struct command *command, const char *text, uint64_t *size);
+
+/* ---- sizes ---- */
+
+/* "64K", "1.5G", "1000": K, M, G, T are powers of 1024, as are KiB and so on. False: it is no
+ * size. */
 bool size_parse(const char *text, uint64_t *size);
+
+/* "1.5 GiB", "64 KiB", "1000 B"; returns buffer. */
+const char *size_text(uint64_t size, char buffer[32]);
 
 /* ---- messages ---- */
 
@@ -76,6 +83,9 @@ void progress_start(struct progress *progress, const char *what, uint64_t total)
 void progress_show(struct progress *progress, uint64_t done);
 void progress_end(struct progress *progress);
 
+/* What is being measured now, on a terminal only. */
+void measuring_show(const char *what);
+
 /* ---- segments ---- */
 
 /* Attach, or complain: then NULL, and *status is the program's. */
@@ -97,9 +107,6 @@ bool part_read(const struct command *command, struct part *part, const shmx *shm
 
 /* Segments that all users were killed of, and that nothing has freed yet. */
 int leftovers_list(void (*visit)(const char *name, void *context), void *context);
-
-/* "1.5 GiB", "64 KiB", "1000 B"; returns buffer. */
-const char *size_text(uint64_t size, char buffer[32]);
 
 /* "5 min"; "-" if it is not known. */
 const char *age_text(uint64_t created, char buffer[32]);

@@ -99,3 +99,9 @@ void progress_end(struct progress *progress)
     if (progress->shown != 0)
         fprintf(stderr, "\r%60s\r", "");
 }
+
+void measuring_show(const char *what)
+{
+    if (system_is_terminal(stderr))
+        fprintf(stderr, "\rmeasuring: %-40s\r", what);
+}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What several subcommands do with a segment. */
 #include <inttypes.h>
-#include <string.h>
 #include <time.h>
 
 #include "command.h"
@@ -44,19 +43,6 @@ bool part_read(const struct command *command, struct part *part, const shmx *shm
 }
 
 /* ---- in words ---- */
-
-const char *size_text(uint64_t size, char buffer[32])
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    size_t unit = 0;
-    double value = (double)size;
-    for (; value >= 1024 && unit < 6; unit++)
-        value /= 1024;
-    /* Whole numbers whole: "1000 B", "64 KiB", but "1.5 GiB". */
-    bool whole = value == (double)(uint64_t)value;
-    snprintf(buffer, 32, whole ? "%.0f %s" : "%.1f %s", value, units[unit]);
-    return buffer;
-}
 
 const char *age_text(uint64_t created, char buffer[32])
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "../command.h"
+#include "command.h"
 
 #include <windows.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../support.h"
+#include "support.h"
 #include "process.h"
 
 #define KILLED_CODE 0x4b494c4cu /* no status of a program of ours */

@@ -6,7 +6,7 @@
  * shows, so none is forgotten when the library changes: one that is in neither of the tables below
  * fails the test.
  */
-#include "traced.h"
+#include "posix/traced.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The shmx command on a terminal: colours, keys, the state it leaves. SHMX_TOOL is its path. */
-#include "../support.h"
+#include "support.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Run other programs of this project: tests/posix/command.c and tests/win32/command.c. */
+/* Run other programs of this project: posix/command.c and win32/command.c. */
 #ifndef SHMX_TESTS_COMMAND_H
 #define SHMX_TESTS_COMMAND_H
 

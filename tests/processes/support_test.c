@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The other tests rely on tests/support.c: it keeps its word. */
+/* The other tests rely on tests/support: it keeps its word. */
 #include "support.h"
 
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * left when shmx_prune has run. The steps are those that ptrace(2) shows, so none is forgotten when
  * the library changes.
  */
-#include "traced.h"
+#include "posix/traced.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What tests/support.c needs of the system: tests/posix/support.c and tests/win32/support.c. */
+/* What support.c needs of the system: posix/support.c and win32/support.c. */
 #ifndef SHMX_TESTS_SYSTEM_H
 #define SHMX_TESTS_SYSTEM_H
 

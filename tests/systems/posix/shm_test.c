@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is particular to /dev/shm: other users, what they plant there, and a full one. */
-#include "../support.h"
+#include "support.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "../command.h"
+#include "command.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
-#include "../support.h"
+#include "support.h"
 
 #define WORDS_MAX 32
 

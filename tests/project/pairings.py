@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-DEMO = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "demo")
+DEMO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "demo")
 PATIENCE = 60
 TYPES = {"uint8": ("1 0 0 0", "1 2 3 4"), "float64": ("1.5 0.0 0.0 0.0", "1.5 2.5 3.5 4.5")}
 
