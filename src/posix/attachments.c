@@ -2,6 +2,7 @@
 /* All attachments of this process, and what fork does to them. */
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "posix.h"
 
@@ -45,6 +46,8 @@ static void cancel_restore(void)
 
 /* ---- fork ---- */
 
+static pid_t own_process;
+
 static void before_fork(void)
 {
     cancel_disable();
@@ -72,6 +75,7 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
+    own_process = getpid();
     shmx_posix_process_forked();
     for (struct shmx_attachment *attachment = list; attachment != NULL;
          attachment = attachment->os.next) {
@@ -86,22 +90,49 @@ static void after_fork_in_child(void)
     cancel_restore();
 }
 
-static void set_handlers(void)
+/* ---- the life of the process ---- */
+
+bool shmx_posix_is_own(void)
 {
+    return getpid() == own_process;
+}
+
+/* When the library is loaded, so that other handlers of fork, which may use it, run with the gate
+ * open: those registered later run first before a fork, and last after it. */
+__attribute__((constructor)) static void begin_process(void)
+{
+    own_process = getpid();
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-void shmx_posix_fork_watch(void)
+/* A lock that another thread holds for longer is not waited for: it may have ended inside. */
+#define TRIES_AT_EXIT 100
+
+/* At exit(3), and when the library is unloaded. Nothing is unmapped, as threads may still run. */
+__attribute__((destructor)) static void end_process(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, set_handlers);
+    if (!shmx_posix_is_own())
+        return;
+    int tries = 0;
+    shmx_posix_gate_enter();
+    while (pthread_mutex_trylock(&list_lock) != 0) {
+        if (tries++ == TRIES_AT_EXIT) {
+            shmx_posix_gate_leave();
+            return;
+        }
+        shmx_os_sleep(1000000);
+    }
+    for (struct shmx_attachment *attachment = list; attachment != NULL;
+         attachment = attachment->os.next)
+        shmx_posix_leave_at_exit(attachment);
+    pthread_mutex_unlock(&list_lock);
+    shmx_posix_gate_leave();
 }
 
 /* ---- the gate ---- */
 
 void shmx_posix_gate_enter(void)
 {
-    shmx_posix_fork_watch();
     cancel_disable();
     pthread_mutex_lock(&gate.lock);
     while (gate.forks != 0)

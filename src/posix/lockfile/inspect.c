@@ -266,6 +266,38 @@ static int leftover_users(const char *rest, void *context)
     return SHMX_OK;
 }
 
+/* ---- the sweep ---- */
+
+/* Segments looked at, after as many as chance says have been passed over. */
+#define SWEEP_NAMES 8
+#define SWEEP_PASSED 16
+
+struct sweep {
+    unsigned pass, left;
+};
+
+static int sweep_one(const char *rest, void *context)
+{
+    struct sweep *sweep = context;
+    if (sweep->pass > 0) {
+        sweep->pass--;
+        return SHMX_OK;
+    }
+    leftover_users(rest, NULL);
+    return --sweep->left == 0 ? 1 : SHMX_OK;
+}
+
+void shmx_os_sweep(void)
+{
+    uint32_t chance;
+    if (shmx_os_random(&chance, sizeof chance) != SHMX_OK)
+        return;
+    struct sweep first = {0, SWEEP_NAMES}, others = {chance % SWEEP_PASSED, SWEEP_NAMES};
+    shmx_posix_gate_enter();
+    visit_files(LOCKFILE_PREFIX "u-", sweep_one, chance % 2 == 0 ? &first : &others);
+    shmx_posix_gate_leave();
+}
+
 int shmx_os_remove_leftovers(void)
 {
     shmx_posix_gate_enter();

@@ -12,7 +12,7 @@
 
 #include "system/linux_pages.h"
 
-#define DIRECTORY "/dev/shm"
+#define DIRECTORY SHMX_LINUX_DIRECTORY
 
 /* ---- objects ---- */
 
@@ -32,6 +32,13 @@ static int make(const char *path, unsigned flags, int *fd)
 
 /* AT_EMPTY_PATH needs no /proc, and is open to everybody since Linux 6.10; before, to
  * CAP_DAC_READ_SEARCH. */
+static int stat_name(const char *name, struct stat *facts)
+{
+    char path[sizeof DIRECTORY + SHMX_NAME_MAX + 1] = DIRECTORY "/";
+    memcpy(path + sizeof DIRECTORY, name, strlen(name) + 1);
+    return lstat(path, facts) == 0 ? SHMX_OK : shmx_posix_error(errno);
+}
+
 static int publish(int fd, const char *name)
 {
     char self[32];
@@ -88,44 +95,18 @@ static int list(int (*visit)(const char *name, void *context), void *context)
     return shmx_posix_list(DIRECTORY, "", visit, context);
 }
 
-static bool read_line(const char *text, const char *key, uint64_t *bytes)
-{
-    const char *line = strstr(text, key);
-    uint64_t kilobytes;
-    if (line == NULL || sscanf(line + strlen(key), "%" SCNu64, &kilobytes) != 1)
-        return false;
-    *bytes += kilobytes * 1024;
-    return true;
-}
-
-/* A tmpfs may promise more than there is, and who takes it is killed instead of refused:
- * /proc/meminfo, proc(5). */
-static bool available(uint64_t *bytes)
-{
-    char text[2048];
-    int fd = shmx_posix_open("/proc/meminfo", O_RDONLY, 0);
-    if (fd < 0)
-        return false;
-    ssize_t length = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (length <= 0)
-        return false;
-    text[length] = '\0';
-    *bytes = 0;
-    return read_line(text, "MemAvailable:", bytes) && read_line(text, "SwapFree:", bytes);
-}
-
 const struct shmx_system shmx_system = {
     .open_flags = O_NONBLOCK, /* a pipe that is planted there is not waited for */
     .make = make,
     .publish = publish,
+    .stat_name = stat_name,
     .reserve = reserve,
     .reserve_present = reserve_present,
     .prefault = shmx_linux_prefault,
     .label = shmx_posix_label_read,
     .list = list,
     .footprint = shmx_posix_footprint,
-    .available = available,
+    .available = shmx_linux_available,
     .place = shmx_linux_place,
 };
 

@@ -26,6 +26,9 @@ struct shmx_system {
     /* ofd/: give it its name. */
     int (*publish)(int fd, const char *name);
 
+    /* ofd/: what has the name, as lstat(2) says. */
+    int (*stat_name)(const char *name, struct stat *facts);
+
     /* Give a new object its length, and all its memory. */
     int (*reserve)(int fd, size_t length);
 
