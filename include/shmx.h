@@ -91,6 +91,7 @@ SHMX_API const char *shmx_version(void);
 #define SHMX_EMSGSIZE (-17)    /* message larger than the queue takes, or than the buffer */
 #define SHMX_ENOTSUP (-18)     /* this system cannot do it */
 #define SHMX_EIO (-19)         /* anything else the system reports; see shmx_os_error */
+#define SHMX_EHANGUP (-20)     /* nobody is left on the other side, or it was shut down */
 
 /* Describe a status in one English sentence without a final stop. Never NULL, also for
  * numbers that are no status; the text is constant and must not be freed. */
@@ -150,6 +151,12 @@ SHMX_API int shmx_create(shmx **shm, const char *name, size_t size, unsigned fla
  * Errors: SHMX_EINVAL, SHMX_ENAMETOOLONG, SHMX_ENOENT, SHMX_EACCES, SHMX_ENOMEM,
  *         SHMX_EMFILE, SHMX_EAGAIN, SHMX_EPROTO, SHMX_EIO */
 SHMX_API int shmx_open(shmx **shm, const char *name, unsigned flags);
+
+/* Attach to a segment as shmx_open does, but wait until there is one of that name: for at most
+ * timeout_ms, in milliseconds; SHMX_FOREVER waits without limit, 0 tries once. A segment that
+ * appears is noticed within 20 ms, and waiting costs next to nothing.
+ * Errors: those of shmx_open without SHMX_ENOENT and SHMX_EAGAIN, SHMX_ETIMEDOUT */
+SHMX_API int shmx_open_wait(shmx **shm, const char *name, unsigned flags, int timeout_ms);
 
 /* Attach to the segment of that name, or create it where there is none.
  *
@@ -250,7 +257,7 @@ SHMX_API int shmx_prune(int *removed);
 /*
  * All objects of sections 6 and 7 lie in the segment, where the user places them. `shm` is the
  * caller's attachment of that segment. A pointer outside it, or not aligned to 4 bytes, is
- * SHMX_EINVAL; a read-only attachment is SHMX_EACCES. A zeroed object is ready for use. On a
+ * SHMX_EINVAL; a read-only attachment is SHMX_EACCES, but for shmx_wait. A zeroed object is ready for use. On a
  * foreign segment the functions are SHMX_ENOTSUP on systems where they need the control block
  * (see SUPPORT.md).
  */
@@ -258,7 +265,9 @@ SHMX_API int shmx_prune(int *removed);
 #define SHMX_WAKE_ALL INT32_MAX
 
 /* Sleep while *word == expected, until woken. May return SHMX_OK early: look at the word again.
- * Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_ETIMEDOUT, SHMX_ENOTSUP, SHMX_EIO */
+ * Through a read-only attachment a change may be noticed up to 10 ms late, since such a sleeper
+ * cannot announce itself and looks for itself.
+ * Errors: SHMX_EINVAL, SHMX_ETIMEDOUT, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_wait(shmx *shm, uint32_t *word, uint32_t expected, int timeout_ms);
 
 /* Wake up to `count` (at least 1; SHMX_WAKE_ALL) sleepers on word, in any process. A sleeper

@@ -29,7 +29,8 @@ static _Thread_local int reported;
     X(SHMX_EOVERFLOW, "semaphore count is at its maximum")                                         \
     X(SHMX_EMSGSIZE, "message is larger than the queue takes or than the buffer given")            \
     X(SHMX_ENOTSUP, "not supported by this system")                                                \
-    X(SHMX_EIO, "the system reported an unexpected error")
+    X(SHMX_EIO, "the system reported an unexpected error")                                         \
+    X(SHMX_EHANGUP, "nobody is left on the other side, or it was shut down")
 
 const char *shmx_strerror(int status)
 {

@@ -2,10 +2,31 @@
 /* Waiting on a word of the user's. */
 #include "sleep.h"
 
+/* A read-only sleeper cannot be announced, so nobody wakes it: it looks for itself. */
+#define NAP ((int64_t)8 * 1000 * 1000)
+
+static int watch(const _Atomic uint32_t *word, uint32_t expected, int64_t deadline)
+{
+    while (atomic_load(word) == expected) {
+        int64_t left = deadline - shmx_os_now();
+        if (left <= 0)
+            return SHMX_ETIMEDOUT;
+        shmx_os_sleep(left < NAP ? left : NAP);
+    }
+    return SHMX_OK;
+}
+
+/* As shmx_place_check, but the place need not be writable. */
+static int wait_check(const shmx *shm, const void *word)
+{
+    int status = shmx_place_check(shm, word, sizeof(uint32_t));
+    return status == SHMX_EACCES ? SHMX_OK : status;
+}
+
 int shmx_wait(shmx *shm, uint32_t *word, uint32_t expected, int timeout_ms)
 {
     int64_t deadline;
-    int status = shmx_place_check(shm, word, sizeof *word);
+    int status = wait_check(shm, word);
     if (status == SHMX_OK)
         status = shmx_deadline(timeout_ms, &deadline);
     if (status != SHMX_OK)
@@ -17,6 +38,8 @@ int shmx_wait(shmx *shm, uint32_t *word, uint32_t expected, int timeout_ms)
         return shmx_refuse(SHMX_ETIMEDOUT);
     if (shmx_spin(shared, expected))
         return SHMX_OK;
+    if (shm->attachment.read_only)
+        return shmx_report(watch(shared, expected, deadline));
     return shmx_report(shmx_sleep_counted(shm, shared, expected, deadline));
 }
 

@@ -83,6 +83,22 @@ PART(answers)
     return 0;
 }
 
+/* Wait for five changes through a read-only attachment. */
+PART(reader)
+{
+    shmx *shm;
+    must(argc == 2 && shmx_open(&shm, argv[1], SHMX_READ_ONLY) == SHMX_OK);
+    uint32_t *word = &layout_of(shm)->word;
+    say("waits");
+    for (uint32_t seen = 0; seen < 5; seen++) {
+        while (atomic_load(shared(word)) == seen)
+            must(shmx_wait(shm, word, seen, SHMX_FOREVER) == SHMX_OK);
+        say("saw");
+    }
+    shmx_close(&shm);
+    return 0;
+}
+
 static void another_value_returns_at_once(void **state)
 {
     (void)state;
@@ -149,6 +165,24 @@ static void raw_and_not_are_one_segment(void **state)
     shmx_close(&shm);
 }
 
+static void a_reader_waits_too(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create(name);
+    struct test_child *reader = child_start("reader", name);
+    child_expect(reader, "waits");
+    for (int i = 0; i < 5; i++) {
+        int64_t start = test_now_ms();
+        atomic_fetch_add(shared(&layout_of(shm)->word), 1);
+        assert_ok(shmx_wake(shm, &layout_of(shm)->word, 1));
+        child_expect(reader, "saw");
+        assert_true(test_now_ms() - start < 500); /* 10 ms, on a machine that may be busy */
+    }
+    assert_int_equal(child_wait(reader), 0);
+    shmx_close(&shm);
+}
+
 static void places_that_are_wrong(void **state)
 {
     (void)state;
@@ -173,7 +207,9 @@ static void places_that_are_wrong(void **state)
     assert_status(shmx_wake(shm, (uint32_t *)(void *)bytes, -1), SHMX_EINVAL);
     assert_ok(shmx_wake(shm, (uint32_t *)(void *)(bytes + SIZE - 4), SHMX_WAKE_ALL));
     assert_ok(shmx_open(&reader, name, SHMX_READ_ONLY));
-    assert_status(shmx_wait(reader, shmx_data(reader), 0, 0), SHMX_EACCES);
+    assert_status(shmx_wait(reader, shmx_data(reader), 0, 0), SHMX_ETIMEDOUT);
+    assert_status(shmx_wait(reader, (uint32_t *)(void *)((char *)shmx_data(reader) + 1), 0, 0),
+                  SHMX_EINVAL);
     assert_status(shmx_wake(reader, shmx_data(reader), 1), SHMX_EACCES);
     shmx_close(&reader);
     shmx_close(&shm);
@@ -304,12 +340,13 @@ static void a_foreign_segment_works_or_refuses(void **state)
 }
 
 static const struct test_part parts[] = {
-    {"sleepers", part_sleepers}, {"answers", part_answers}, {NULL, NULL}};
+    {"sleepers", part_sleepers}, {"answers", part_answers}, {"reader", part_reader}, {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(another_value_returns_at_once),
     cmocka_unit_test(time_limits_are_kept),
     cmocka_unit_test(raw_and_not_are_one_segment),
+    cmocka_unit_test(a_reader_waits_too),
     cmocka_unit_test(places_that_are_wrong),
     cmocka_unit_test(a_process_wakes_another),
     cmocka_unit_test(no_wake_is_lost),
