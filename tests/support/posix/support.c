@@ -84,6 +84,7 @@ static void files(const char *path, const char *start,
 /* Lock files, where the library needs them, begin with the name of their segment or have it in
  * theirs. */
 #define LOCK_FILES "/var/tmp"
+#define NAME_FILES ".shmx-n-"
 
 struct lock_files {
     const char *prefix;
@@ -111,6 +112,18 @@ static void users_file(const char *name, void *context)
         search->visit(name, search->context);
 }
 
+static void name_file(const char *name, void *context)
+{
+    const struct lock_files *search = context;
+    search->visit(name + strlen(NAME_FILES), search->context);
+}
+
+static void netbsds_object(const char *name, void *context)
+{
+    const struct lock_files *search = context;
+    search->visit(name + strlen(".shmobj_"), search->context);
+}
+
 /* The file of an owner that was killed stays until somebody asks for the owner, or prunes. */
 static void owner_file(const char *name, void *context)
 {
@@ -128,8 +141,10 @@ void system_leftovers(const char *prefix, void (*visit)(const char *name, void *
     char start[64];
     struct lock_files search = {prefix, visit, context};
     files("/dev/shm", prefix, visit, context);
-    snprintf(start, sizeof start, ".shmx-n-%s", prefix);
-    files(LOCK_FILES, start, visit, context);
+    snprintf(start, sizeof start, ".shmobj_%s", prefix);
+    files("/var/shm", start, netbsds_object, &search);
+    snprintf(start, sizeof start, NAME_FILES "%s", prefix);
+    files(LOCK_FILES, start, name_file, &search);
     files(LOCK_FILES, ".shmx-u-", users_file, &search);
     files(LOCK_FILES, ".shmx-o-", owner_file, &search);
 }

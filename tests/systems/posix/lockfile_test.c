@@ -464,6 +464,7 @@ static void reads(void *context)
 static void another_user_keeps_a_segment_alive(void **state)
 {
     (void)state;
+    test_needs_others();
     const char *name = test_name();
     mode_t before = umask(0777);
     int status = shmx_create(&held, name, 100, SHMX_OTHERS_READ);
@@ -492,6 +493,7 @@ static void another_user_keeps_a_segment_alive(void **state)
 static void access_is_exact_whatever_the_umask(void **state)
 {
     (void)state;
+    test_needs_others();
     static const mode_t masks[] = {0, 022, 077, 0777};
     static const unsigned flags[] = {0, SHMX_OTHERS_READ, SHMX_OTHERS_WRITE};
     static const mode_t modes[] = {0600, 0644, 0666};
