@@ -118,7 +118,7 @@ void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given)
     char path[LOCKFILE_PATH_MAX];
     if (given > TOKENS_FEW) {
         snprintf(path, sizeof path, LOCKFILE_PREFIX "o-%016" PRIx64 "-", id);
-        shmx_posix_list(shmx_system.lock_directory, path, sweep_token, &id);
+        shmx_lockfile_list(path, sweep_token, &id);
         return;
     }
     for (uint32_t token = 1; token <= given; token++) {

@@ -95,22 +95,30 @@ const char *sim_path(const char *path, char buffer[SIM_PATH_MAX])
     return path;
 }
 
-void sim_clear(const char *directory, bool (*which)(const char *path, const struct stat *facts))
+static void clear(const char *path, bool (*which)(const char *path, const struct stat *facts))
 {
-    char path[SIM_PATH_MAX];
+    char inner[SIM_PATH_MAX];
     struct stat facts;
-    snprintf(path, sizeof path, "%s%s", sim_root(), directory);
     DIR *list = (opendir)(path);
     if (list == NULL)
         return;
     for (const struct dirent *entry; (entry = readdir(list)) != NULL;) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name) >= (int)sizeof inner ||
+            (lstat)(inner, &facts) != 0 || (which != NULL && !which(inner, &facts)))
             continue;
-        snprintf(path, sizeof path, "%s%s/%s", sim_root(), directory, entry->d_name);
-        if ((lstat)(path, &facts) == 0 && (which == NULL || which(path, &facts)))
-            (remove)(path);
+        if (S_ISDIR(facts.st_mode))
+            clear(inner, which);
+        (remove)(inner);
     }
     closedir(list);
+}
+
+void sim_clear(const char *directory, bool (*which)(const char *path, const struct stat *facts))
+{
+    char path[SIM_PATH_MAX];
+    snprintf(path, sizeof path, "%s%s", sim_root(), directory);
+    clear(path, which);
 }
 
 /* ---- objects ---- */

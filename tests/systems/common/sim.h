@@ -69,7 +69,8 @@ const char *sim_path(const char *path, char buffer[SIM_PATH_MAX]);
 /* Restart it: memory is empty, and what the system clears at its start. */
 void sim_restart(void);
 
-/* Remove all of a directory's entries (in the machine) that `which` says, or all. */
+/* Remove all of a directory's entries (in the machine) that `which` says, or all; what is below a
+ * directory that it says, too. */
 void sim_clear(const char *directory, bool (*which)(const char *path, const struct stat *facts));
 
 /* ---- objects ---- */
