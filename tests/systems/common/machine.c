@@ -98,8 +98,23 @@ PART(owner) /* NAME */
     return 0;
 }
 
-const struct test_part machine_parts[] = {
-    {"creator", part_creator}, {"user", part_user}, {"owner", part_owner}, {NULL, NULL}};
+PART(waiter) /* NAME: until the first word is not 0 */
+{
+    shmx *shm;
+    must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    say("waits");
+    volatile uint32_t *word = shmx_data(shm);
+    while (*word == 0)
+        must(shmx_wait(shm, (uint32_t *)shmx_data(shm), 0, SHMX_FOREVER) == SHMX_OK);
+    shmx_close(&shm);
+    return 0;
+}
+
+const struct test_part machine_parts[] = {{"creator", part_creator},
+                                          {"user", part_user},
+                                          {"owner", part_owner},
+                                          {"waiter", part_waiter},
+                                          {NULL, NULL}};
 
 struct test_child *machine_creator(const char *name, unsigned flags, bool other)
 {

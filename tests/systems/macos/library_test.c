@@ -82,6 +82,22 @@ static void waiting_ends_though_pages_go(void **state)
     shmx_close(&shm);
 }
 
+/* Before macOS 14.4 nothing sleeps on shared memory: who waits looks from time to time. */
+static void older_systems_wait_too(void **state)
+{
+    (void)state;
+    shmx *shm;
+    const char *name = test_name();
+    assert_ok(shmx_create(&shm, name, 4, 0));
+    setenv(SIM_OLD, "1", 1);
+    struct test_child *child = child_start("waiter", name);
+    child_expect(child, "waits");
+    *(volatile uint32_t *)shmx_data(shm) = 1;
+    assert_int_equal(child_wait(child), 0);
+    unsetenv(SIM_OLD);
+    shmx_close(&shm);
+}
+
 /* The umask is not in the way, and needs no tricks. */
 static void others_get_what_they_are_given(void **state)
 {
@@ -102,6 +118,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_longest_names_are_two_segments),
         cmocka_unit_test(sizes_are_exact),
         cmocka_unit_test(waiting_ends_though_pages_go),
+        cmocka_unit_test(older_systems_wait_too),
         cmocka_unit_test(others_get_what_they_are_given),
     };
     return machine_main(argc, argv, tests, sizeof tests / sizeof *tests);

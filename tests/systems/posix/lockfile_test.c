@@ -405,6 +405,7 @@ static void may_not_touch(void *context)
 static void anothers_name_file_is_no_segment(void **state)
 {
     (void)state;
+    test_needs_others();
     static const char *const texts[] = {"", "shmx\r\nN\nabcdefgh\3\0\0\0\0\0\0\0"};
     for (int i = 0; i < 4; i++) {
         const char *name = test_name();
