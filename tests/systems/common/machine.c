@@ -102,6 +102,7 @@ PART(waiter) /* NAME: until the first word is not 0 */
 {
     shmx *shm;
     must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    must(shmx_wait(shm, shmx_data(shm), 0, 30) == SHMX_ETIMEDOUT);
     say("waits");
     volatile uint32_t *word = shmx_data(shm);
     while (*word == 0)
