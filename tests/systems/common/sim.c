@@ -10,10 +10,9 @@ int sim_fail(int number)
     return -1;
 }
 
-bool sim_sometimes(unsigned in)
+bool sim_sometimes(unsigned *calls, unsigned in)
 {
-    static _Atomic unsigned calls;
-    return ++calls % in == 0;
+    return __atomic_add_fetch(calls, 1, __ATOMIC_RELAXED) % in == 0;
 }
 
 /* ---- the machine ---- */

@@ -88,8 +88,8 @@ bool sim_object_path(const char *name, size_t most, char path[SIM_PATH_MAX]);
 /* Set errno, and return -1. */
 int sim_fail(int number);
 
-/* True once in so many calls of this process: what a system does sometimes. */
-bool sim_sometimes(unsigned in);
+/* True once in so many calls with that counter: what a system does sometimes. */
+bool sim_sometimes(unsigned *calls, unsigned in);
 
 /* Linux's futex(2), shared between processes. `end`: a point on CLOCK_MONOTONIC, or NULL. */
 int sim_futex_wait(const void *word, uint32_t expected, const struct timespec *end);

@@ -247,6 +247,9 @@ void *sim_mmap(void *place, size_t length, int protection, int how, int fd, off_
     return (mmap)(place, length, protection, how, fd, MAPPED + at);
 }
 
+static unsigned canceled;
+static unsigned interrupted;
+
 /* ---- waiting: kern/sys_futex.c ---- */
 
 /* The time is a length [time]; a signal whose handler restarts calls is ECANCELED, another one
@@ -262,9 +265,9 @@ int futex(volatile uint32_t *word, int operation, int value, const struct timesp
         return sim_fail(ENOSYS);
     if (length != NULL && !sim_time_good(length))
         return sim_fail(EINVAL);
-    if (sim_sometimes(31))
+    if (sim_sometimes(&canceled, 31))
         return sim_fail(ECANCELED);
-    if (sim_sometimes(37))
+    if (sim_sometimes(&interrupted, 37))
         return sim_fail(EINTR);
     if (length != NULL)
         end = sim_time_after(length);
