@@ -77,6 +77,7 @@ static void after_fork_in_child(void)
          attachment = attachment->os.next) {
         shmx_posix_heir_take(attachment);
         atomic_store(&attachment->owner, 0); /* the child owns none of the parent's locks */
+        shmx_posix_marks_forget(attachment);
     }
     /* Not unlocked but made anew: who locked them has another thread id in the child, which some
      * systems notice, and this thread is the only one. */
@@ -119,6 +120,16 @@ void shmx_posix_gate_leave(void)
 }
 
 /* ---- the list ---- */
+
+void shmx_posix_list_lock(void)
+{
+    pthread_mutex_lock(&list_lock);
+}
+
+void shmx_posix_list_unlock(void)
+{
+    pthread_mutex_unlock(&list_lock);
+}
 
 void shmx_posix_start(struct shmx_attachment *attachment, int fd, bool guest)
 {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct shmx_attachment;
+struct shmx_posix_mark;
 
 struct shmx_os_private {
     int fd;        /* the object. Holds this attachment's locks on Linux */
@@ -19,6 +20,7 @@ struct shmx_os_private {
     bool shared;   /* another process holds user_fd's description */
     bool creator;  /* it made the object */
     bool unlinked; /* the object has no name any more */
+    struct shmx_posix_mark *marks;
     struct shmx_attachment *next, **link;             /* all attachments of this process */
     struct shmx_attachment *named_next, **named_link; /* those whose names share a hash */
 };

@@ -94,6 +94,32 @@ void shmx_posix_heir_make(struct shmx_attachment *attachment);
 void shmx_posix_heir_take(struct shmx_attachment *attachment);
 void shmx_posix_heir_drop(struct shmx_attachment *attachment);
 
+void shmx_posix_list_lock(void);
+void shmx_posix_list_unlock(void);
+
+/* ---- marks (marks.c) ---- */
+
+struct shmx_posix_mark {
+    struct shmx_posix_mark *next;
+    enum shmx_os_space space;
+    uint32_t key;
+    uint32_t number; /* tells it from others' with the same key; JOINED: the owner's token */
+    unsigned count;  /* how often it was set */
+    int fd;          /* lockfile/: its file; or -1 */
+};
+
+/* End all of them, at close; and in the child of a fork, where they are the parent's. */
+void shmx_posix_marks_end(struct shmx_attachment *attachment);
+void shmx_posix_marks_forget(struct shmx_attachment *attachment);
+
+/* Let the system keep a mark, and no more; inside the gate, the list is locked: owner.c. */
+int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_mark *mark);
+void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_mark *mark);
+
+/* *held: by another attachment; `number` is that of this one's mark, or 0. Inside the gate. */
+int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
+                         uint32_t number, bool *held);
+
 /* ---- memory (memory.c) ---- */
 
 /* Map; flags: SHMX_READ_ONLY. */

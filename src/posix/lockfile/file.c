@@ -40,6 +40,14 @@ int shmx_lockfile_list(const char *start, int (*visit)(const char *rest, void *c
     return shmx_posix_list(directory, start, visit, context);
 }
 
+void shmx_lockfile_path_mark(char path[LOCKFILE_PATH_MAX], uint64_t id,
+                             const struct shmx_posix_mark *mark)
+{
+    snprintf(path, LOCKFILE_PATH_MAX,
+             "%s/" LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-%08" PRIx32 "-%08" PRIx32,
+             shmx_system.lock_directory, id, (int)mark->space, mark->key, mark->number);
+}
+
 int shmx_lockfile_set(int fd, int operation)
 {
     while (flock(fd, operation | LOCK_NB) != 0)

@@ -193,6 +193,17 @@ static int leftover_owner(const char *rest, void *context)
     return SHMX_OK;
 }
 
+static int leftover_mark(const char *rest, void *context)
+{
+    (void)context;
+    char path[LOCKFILE_PATH_MAX];
+    int length =
+        snprintf(path, sizeof path, "%s/" LOCKFILE_PREFIX "m-%s", shmx_system.lock_directory, rest);
+    if (length < (int)sizeof path)
+        shmx_lockfile_sweep(path);
+    return SHMX_OK;
+}
+
 /* The name of the segment that a users file belongs to; false if none can be made out. */
 static bool users_name(int fd, char name[SHMX_NAME_MAX + 1])
 {
@@ -255,6 +266,8 @@ int shmx_os_remove_leftovers(void)
 {
     shmx_posix_gate_enter();
     int status = shmx_lockfile_list(LOCKFILE_PREFIX "o-", leftover_owner, NULL);
+    if (status == SHMX_OK)
+        status = shmx_lockfile_list(LOCKFILE_PREFIX "m-", leftover_mark, NULL);
     if (status == SHMX_OK)
         status = shmx_lockfile_list(LOCKFILE_PREFIX "u-", leftover_users, NULL);
     shmx_posix_gate_leave();

@@ -501,6 +501,7 @@ void shmx_os_close(struct shmx_attachment *attachment)
 {
     int before = shmx_os_last_error();
     shmx_posix_gate_enter();
+    shmx_posix_marks_end(attachment);
     shmx_lockfile_owner_drop(attachment);
     if (attachment->os.user_fd >= 0)
         leave(attachment);

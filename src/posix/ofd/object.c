@@ -351,6 +351,7 @@ void shmx_os_close(struct shmx_attachment *attachment)
 {
     int before = shmx_os_last_error();
     shmx_posix_gate_enter();
+    shmx_posix_marks_end(attachment);
     shmx_posix_detach(attachment);
     if (transient(attachment))
         leave(attachment);

@@ -235,7 +235,7 @@ static const struct call calls[] = {
     CALL(unlink_it),
     CALL(share_it),
     CALL(adopt_it),
-    {"stat_it", stat_it, true}, /* what is being made is looked at again */
+    {"stat_it", stat_it, true},     /* what is being made is looked at again */
     {"list_all", list_all, true},   /* what cannot be described is left out */
     {"prune_all", prune_all, true}, /* one that cannot be removed does not keep the rest from it */
     CALL(lock_and_unlock),
