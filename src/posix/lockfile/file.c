@@ -43,9 +43,11 @@ int shmx_lockfile_list(const char *start, int (*visit)(const char *rest, void *c
 void shmx_lockfile_path_mark(char path[LOCKFILE_PATH_MAX], uint64_t id,
                              const struct shmx_posix_mark *mark)
 {
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
+    shmx_system.lock_directory(directory);
     snprintf(path, LOCKFILE_PATH_MAX,
-             "%s/" LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-%08" PRIx32 "-%08" PRIx32,
-             shmx_system.lock_directory, id, (int)mark->space, mark->key, mark->number);
+             "%s/" LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-%08" PRIx32 "-%08" PRIx32, directory, id,
+             (int)mark->space, mark->key, mark->number);
 }
 
 int shmx_lockfile_set(int fd, int operation)

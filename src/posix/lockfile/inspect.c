@@ -196,9 +196,9 @@ static int leftover_owner(const char *rest, void *context)
 static int leftover_mark(const char *rest, void *context)
 {
     (void)context;
-    char path[LOCKFILE_PATH_MAX];
-    int length =
-        snprintf(path, sizeof path, "%s/" LOCKFILE_PREFIX "m-%s", shmx_system.lock_directory, rest);
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX], path[LOCKFILE_PATH_MAX];
+    shmx_system.lock_directory(directory);
+    int length = snprintf(path, sizeof path, "%s/" LOCKFILE_PREFIX "m-%s", directory, rest);
     if (length < (int)sizeof path)
         shmx_lockfile_sweep(path);
     return SHMX_OK;
