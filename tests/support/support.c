@@ -179,6 +179,16 @@ void child_expect_at(struct test_child *child, const char *line, const char *fil
     fail();
 }
 
+/* ---- the system ---- */
+
+bool test_others_allowed(void)
+{
+    shmx *shm;
+    int status = shmx_create(&shm, NULL, 1, SHMX_OTHERS_READ);
+    shmx_close(&shm);
+    return status != SHMX_ENOTSUP;
+}
+
 /* ---- chance ---- */
 
 uint32_t test_random(void)

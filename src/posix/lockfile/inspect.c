@@ -112,17 +112,11 @@ static int list_other(const char *name, void *context)
     return reading->visit(name, reading->context);
 }
 
-static int visit_files(const char *start, int (*visit)(const char *rest, void *context),
-                       void *context)
-{
-    return shmx_posix_list(shmx_system.lock_directory, start, visit, context);
-}
-
 static int read_names(shmx_listing_visit *visit, void *context)
 {
     struct reading reading = {visit, context};
     shmx_posix_gate_enter();
-    int status = visit_files(LOCKFILE_PREFIX "n-", list_folded, &reading);
+    int status = shmx_lockfile_list(LOCKFILE_PREFIX "n-", list_folded, &reading);
     if (status == SHMX_OK && shmx_system.list != NULL)
         status = shmx_system.list(list_other, &reading);
     shmx_posix_gate_leave();
@@ -143,8 +137,10 @@ static int remove_listed(struct shmx_lockfile_name *file, const char *name, bool
     if (status == SHMX_EAGAIN)
         return SHMX_OK; /* whoever holds all locks on the users file removes the segment */
     if (status == SHMX_ENOENT) {
+        /* Of one that was whole nothing is left to be freed: the machine has been restarted. */
+        bool half = file->record.state != LOCKFILE_LIVE;
         status = shmx_lockfile_clean(file, name);
-        *removed = status == SHMX_OK;
+        *removed = half && status == SHMX_OK;
         return status;
     }
     if (status != SHMX_OK)
@@ -200,9 +196,9 @@ static int leftover_owner(const char *rest, void *context)
 static int leftover_mark(const char *rest, void *context)
 {
     (void)context;
-    char path[LOCKFILE_PATH_MAX];
-    int length =
-        snprintf(path, sizeof path, "%s/" LOCKFILE_PREFIX "m-%s", shmx_system.lock_directory, rest);
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX], path[LOCKFILE_PATH_MAX];
+    shmx_system.lock_directory(directory);
+    int length = snprintf(path, sizeof path, "%s/" LOCKFILE_PREFIX "m-%s", directory, rest);
     if (length < (int)sizeof path)
         shmx_lockfile_sweep(path);
     return SHMX_OK;
@@ -301,11 +297,11 @@ void shmx_os_sweep(void)
 int shmx_os_remove_leftovers(void)
 {
     shmx_posix_gate_enter();
-    int status = visit_files(LOCKFILE_PREFIX "o-", leftover_owner, NULL);
+    int status = shmx_lockfile_list(LOCKFILE_PREFIX "o-", leftover_owner, NULL);
     if (status == SHMX_OK)
-        status = visit_files(LOCKFILE_PREFIX "m-", leftover_mark, NULL);
+        status = shmx_lockfile_list(LOCKFILE_PREFIX "m-", leftover_mark, NULL);
     if (status == SHMX_OK)
-        status = visit_files(LOCKFILE_PREFIX "u-", leftover_users, NULL);
+        status = shmx_lockfile_list(LOCKFILE_PREFIX "u-", leftover_users, NULL);
     shmx_posix_gate_leave();
     return status;
 }

@@ -13,10 +13,14 @@
 
 #include "posix.h"
 
+#define SHMX_SYSTEM_DIRECTORY_MAX 48
+
 struct shmx_system {
-    size_t name_limit;          /* an object's longest name in bytes; 0: any of ours fits */
-    int open_flags;             /* beside access, for shm_open */
-    const char *lock_directory; /* lockfile/: where its files are */
+    size_t name_limit; /* an object's longest name in bytes; 0: any of ours fits */
+    int open_flags;    /* beside access, for shm_open */
+
+    /* lockfile/: where its files are; made if need be. */
+    void (*lock_directory)(char path[SHMX_SYSTEM_DIRECTORY_MAX]);
 
     /* Make an object of length 0 that only those whom flags' SHMX_OTHERS_... name may attach to,
      * whatever the umask. lockfile/: under a path of shm_open; SHMX_EEXIST: there is one. ofd/: to
@@ -57,6 +61,10 @@ struct shmx_system {
 extern const struct shmx_system shmx_system;
 
 /* ---- helpers for the table ---- */
+
+/* lock_directory: /var/tmp, which is not emptied, neither at a start nor by the clock, and sticky,
+ * so that nobody removes another user's files. */
+void shmx_posix_lock_directory(char path[SHMX_SYSTEM_DIRECTORY_MAX]);
 
 /* make: shm_open, and then set what the umask has taken of the access. */
 int shmx_posix_make_exact(const char *path, unsigned flags, int *fd);
