@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "posix.h"
+#include "system/system.h"
 
 /* Threads inside open and close descriptors; a fork waits until there are none. A read-write lock
  * would do the same, but Darwin's cannot be made anew in a child. */
@@ -46,7 +46,17 @@ static void cancel_restore(void)
 
 /* ---- fork ---- */
 
+/* The process; and a page with a byte that is 1 in it alone: a child that is made without our
+ * handlers finds it zeroed (MADV_WIPEONFORK, madvise(2)). NULL where the system cannot do that. */
 static pid_t own_process;
+static volatile unsigned char *own_page;
+
+static void own_begin(void)
+{
+    own_process = getpid();
+    if (own_page != NULL)
+        *own_page = 1;
+}
 
 static void before_fork(void)
 {
@@ -75,7 +85,7 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
-    own_process = getpid();
+    own_begin();
     shmx_posix_process_forked();
     for (struct shmx_attachment *attachment = list; attachment != NULL;
          attachment = attachment->os.next) {
@@ -94,14 +104,15 @@ static void after_fork_in_child(void)
 
 bool shmx_posix_is_own(void)
 {
-    return getpid() == own_process;
+    return own_page != NULL ? *own_page == 1 : getpid() == own_process;
 }
 
 /* When the library is loaded, so that other handlers of fork, which may use it, run with the gate
  * open: those registered later run first before a fork, and last after it. */
 __attribute__((constructor)) static void begin_process(void)
 {
-    own_process = getpid();
+    own_page = shmx_system.wiped_on_fork != NULL ? shmx_system.wiped_on_fork() : NULL;
+    own_begin();
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 

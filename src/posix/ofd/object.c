@@ -65,8 +65,9 @@ static void identify(struct shmx_attachment *attachment, const struct stat *fact
 bool shmx_ofd_intact(const struct shmx_attachment *attachment)
 {
     struct stat facts;
-    return fstat(attachment->os.fd, &facts) == 0 && facts.st_dev == attachment->os.device &&
-           facts.st_ino == attachment->os.inode;
+    if (fstat(attachment->os.fd, &facts) != 0)
+        return errno != EBADF;
+    return facts.st_dev == attachment->os.device && facts.st_ino == attachment->os.inode;
 }
 
 /* ---- what an open descriptor leads to ---- */
@@ -201,17 +202,13 @@ static int complete(struct shmx_attachment *attachment, const char *name,
 static int create_inside(struct shmx_attachment *attachment, const char *name, size_t length,
                          unsigned flags, const struct shmx_label *label)
 {
+    struct stat facts;
     int fd, round = 0;
     int status = name != NULL && length >= LARGE ? make_room(name, &round) : SHMX_OK;
     if (status == SHMX_OK)
-        status = shmx_system.make(name, flags, &fd);
+        status = shmx_system.make_nameless(name != NULL, flags, &fd, &facts);
     if (status != SHMX_OK)
         return status;
-    struct stat facts;
-    if (fstat(fd, &facts) != 0) {
-        status = shmx_posix_error(errno);
-        goto close_fd;
-    }
     shmx_posix_start(attachment, fd, label == NULL);
     identify(attachment, &facts);
     status = shmx_posix_fill(attachment, fd, length, flags);
@@ -425,8 +422,8 @@ void shmx_os_close(struct shmx_attachment *attachment)
     else
         shmx_posix_marks_forget(attachment);
     shmx_posix_detach(attachment);
+    shmx_ofd_passed_close(attachment); /* first, as it is a user as well */
     give_up(attachment);
-    shmx_ofd_passed_close(attachment);
     shmx_posix_gate_leave();
     shmx_os_set_error(before);
 }

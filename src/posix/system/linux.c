@@ -7,6 +7,7 @@
 #include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,24 +15,29 @@
 
 #define DIRECTORY SHMX_LINUX_DIRECTORY
 
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
 /* ---- objects ---- */
 
-static int make(const char *path, unsigned flags, int *fd)
+static int make_nameless(bool named, unsigned flags, int *fd, struct stat *facts)
 {
-    bool named = path != NULL;
     mode_t mode = shmx_posix_mode(flags);
     /* O_EXCL: it can never get a name */
     *fd = shmx_posix_open(DIRECTORY, O_TMPFILE | O_RDWR | (named ? 0 : O_EXCL), mode);
     if (*fd < 0)
         return errno == ENOENT ? shmx_posix_error(ENOSYS) : shmx_posix_error(errno);
-    int status = named ? shmx_posix_mode_set(*fd, mode) : SHMX_OK;
-    if (status != SHMX_OK)
-        close(*fd);
+    bool good = fstat(*fd, facts) == 0;
+    if (good && named && (facts->st_mode & 0777) != mode) /* the umask has taken some */
+        good = fchmod(*fd, mode) == 0;
+    if (good)
+        return SHMX_OK;
+    int status = shmx_posix_error(errno);
+    close(*fd);
     return status;
 }
 
-/* AT_EMPTY_PATH needs no /proc, and is open to everybody since Linux 6.10; before, to
- * CAP_DAC_READ_SEARCH. */
 static int stat_name(const char *name, struct stat *facts)
 {
     char path[sizeof DIRECTORY + SHMX_NAME_MAX + 1] = DIRECTORY "/";
@@ -39,6 +45,8 @@ static int stat_name(const char *name, struct stat *facts)
     return lstat(path, facts) == 0 ? SHMX_OK : shmx_posix_error(errno);
 }
 
+/* AT_EMPTY_PATH needs no /proc, and is open to everybody since Linux 6.10; before, to
+ * CAP_DAC_READ_SEARCH. */
 static int publish(int fd, const char *name)
 {
     char self[32];
@@ -95,9 +103,22 @@ static int list(int (*visit)(const char *name, void *context), void *context)
     return shmx_posix_list(DIRECTORY, "", visit, context);
 }
 
+static unsigned char *wiped_on_fork(void)
+{
+    size_t length = shmx_os_facts()->page_size;
+    void *page = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return NULL;
+    if (madvise(page, length, MADV_WIPEONFORK) == 0)
+        return page;
+    munmap(page, length);
+    return NULL;
+}
+
 const struct shmx_system shmx_system = {
+    .wiped_on_fork = wiped_on_fork,
     .open_flags = O_NONBLOCK, /* a pipe that is planted there is not waited for */
-    .make = make,
+    .make_nameless = make_nameless,
     .publish = publish,
     .stat_name = stat_name,
     .reserve = reserve,

@@ -22,13 +22,19 @@ struct shmx_system {
     /* lockfile/: where its files are; made if need be. */
     void (*lock_directory)(char path[SHMX_SYSTEM_DIRECTORY_MAX]);
 
-    /* Make an object of length 0 that only those whom flags' SHMX_OTHERS_... name may attach to,
-     * whatever the umask. lockfile/: under a path of shm_open; SHMX_EEXIST: there is one. ofd/: to
-     * be published; path NULL: never. */
+    /* lockfile/: make an object of length 0 under a path of shm_open, that only those whom flags'
+     * SHMX_OTHERS_... name may attach to, whatever the umask. SHMX_EEXIST: there is one. */
     int (*make)(const char *path, unsigned flags, int *fd);
 
     /* ofd/: give it its name. */
     int (*publish)(int fd, const char *name);
+
+    /* ofd/: the same without a name, to be published or (not `named`) never, and what fstat(2) says
+     * of it. */
+    int (*make_nameless)(bool named, unsigned flags, int *fd, struct stat *facts);
+
+    /* A page that the child of a fork finds zeroed, whatever kind of fork; NULL: there is none. */
+    unsigned char *(*wiped_on_fork)(void);
 
     /* ofd/: what has the name, as lstat(2) says. */
     int (*stat_name)(const char *name, struct stat *facts);
