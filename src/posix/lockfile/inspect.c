@@ -290,7 +290,7 @@ void shmx_os_sweep(void)
         return;
     struct sweep first = {0, SWEEP_NAMES}, others = {chance % SWEEP_PASSED, SWEEP_NAMES};
     shmx_posix_gate_enter();
-    visit_files(LOCKFILE_PREFIX "u-", sweep_one, chance % 2 == 0 ? &first : &others);
+    shmx_lockfile_list(LOCKFILE_PREFIX "u-", sweep_one, chance % 2 == 0 ? &first : &others);
     shmx_posix_gate_leave();
 }
 
