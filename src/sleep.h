@@ -38,7 +38,8 @@
 /* What a public function returns when nothing but the lock's own state may be behind the status. */
 static inline int shmx_report(int status)
 {
-    bool own = status == SHMX_ETIMEDOUT || status == SHMX_EDEADLK || status == SHMX_EOWNERDEAD;
+    bool own = status == SHMX_ETIMEDOUT || status == SHMX_EDEADLK || status == SHMX_EOWNERDEAD ||
+               status == SHMX_EHANGUP;
     return own ? shmx_refuse(status) : shmx_result(status);
 }
 

@@ -78,8 +78,9 @@ static bool base_name(char name[SHMX_NAME_MAX + 1], const struct nt_string *sect
     return used == length || (digits == length && digits > used + 1);
 }
 
-static int visit_one(const struct nt_directory_entry *entry, const struct told *told)
+static int visit_one(const struct nt_directory_entry *entry, void *context)
 {
+    const struct told *told = context;
     char name[SHMX_NAME_MAX + 1];
     bool ours = is_text(&entry->type, "Section") && base_name(name, &entry->name);
     return ours ? told->visit(name, told->context) : SHMX_OK;
@@ -87,19 +88,18 @@ static int visit_one(const struct nt_directory_entry *entry, const struct told *
 
 /* Entry by entry, where the system can do no better (Wine): what comes and goes meanwhile lets it
  * pass over others. */
-static int visit_singly(HANDLE directory, const struct told *told)
+static int visit_singly(HANDLE directory, shmx_win32_entry_visit *visit, void *context)
 {
     union {
         struct nt_directory_entry entry;
         char room[4096];
     } out;
-    ULONG context = 0, used;
+    ULONG place = 0, used;
     int status = SHMX_OK;
     for (bool restart = true; status == SHMX_OK; restart = false) {
-        if (NtQueryDirectoryObject(directory, &out, sizeof out, TRUE, restart, &context, &used) !=
-            0)
+        if (NtQueryDirectoryObject(directory, &out, sizeof out, TRUE, restart, &place, &used) != 0)
             break;
-        status = visit_one(&out.entry, told);
+        status = visit(&out.entry, context);
     }
     return status;
 }
@@ -120,23 +120,23 @@ static LONG read_whole(HANDLE directory, struct nt_directory_entry **entries)
     return result;
 }
 
-static int visit_entries(HANDLE directory, const struct told *told)
+static int visit_entries(HANDLE directory, shmx_win32_entry_visit *visit, void *context)
 {
     struct nt_directory_entry *entries;
     LONG result = read_whole(directory, &entries);
     int status = SHMX_OK;
     if (result == NT_NOT_IMPLEMENTED)
-        status = visit_singly(directory, told);
+        status = visit_singly(directory, visit, context);
     else if (result < 0 && result != NT_NO_MORE_ENTRIES)
         status = shmx_win32_error(shmx_win32_number(result));
     else if (result >= 0 && result != NT_NO_MORE_ENTRIES)
         for (size_t i = 0; status == SHMX_OK && entries[i].name.text != NULL; i++)
-            status = visit_one(&entries[i], told);
+            status = visit(&entries[i], context);
     free(entries);
     return status;
 }
 
-static int visit_directory(const char *path, const struct told *told)
+int shmx_win32_each_object(const char *path, shmx_win32_entry_visit *visit, void *context)
 {
     WCHAR text[64];
     USHORT length = 0;
@@ -149,27 +149,28 @@ static int visit_directory(const char *path, const struct told *told)
     LONG result = NtOpenDirectoryObject(&directory, NT_DIRECTORY_QUERY, &place);
     if (result < 0)
         return shmx_win32_error(shmx_win32_number(result));
-    int status = visit_entries(directory, told);
+    int status = visit_entries(directory, visit, context);
     CloseHandle(directory);
     return status;
 }
 
 /* Where Local\ and Global\ lead. */
-static int visit_sections(const struct told *told)
+static int visit_sections(struct told *told)
 {
     DWORD session = 0;
     char path[64];
     if (!ProcessIdToSessionId(GetCurrentProcessId(), &session))
         return shmx_win32_error(GetLastError());
     snprintf(path, sizeof path, "\\Sessions\\%lu\\BaseNamedObjects", (unsigned long)session);
-    int status = session != 0 ? visit_directory(path, told) : SHMX_OK;
-    return status == SHMX_OK ? visit_directory("\\BaseNamedObjects", told) : status;
+    int status = session != 0 ? shmx_win32_each_object(path, visit_one, told) : SHMX_OK;
+    return status == SHMX_OK ? shmx_win32_each_object("\\BaseNamedObjects", visit_one, told)
+                             : status;
 }
 
 /* A name can be there several times: in both spaces, in several generations, and as a file. */
 static int read_names(shmx_listing_visit *visit, void *context)
 {
-    const struct told told = {visit, context};
+    struct told told = {visit, context};
     int status = visit_sections(&told);
     return status == SHMX_OK ? shmx_win32_persist_list(visit, context) : status;
 }
@@ -186,6 +187,11 @@ int shmx_os_remove_dead(const char *name, bool *removed)
     (void)name;
     *removed = false; /* what nobody uses the system has removed already */
     return SHMX_OK;
+}
+
+void shmx_os_sweep(void)
+{
+    /* likewise */
 }
 
 int shmx_os_remove_leftovers(void)

@@ -41,6 +41,7 @@ void shmx_win32_begin(struct shmx_attachment *attachment, unsigned flags)
 {
     if (attachment->guest) /* the mapping stays, but keeps nothing alive */
         shmx_win32_let_go(&attachment->os.hold);
+    attachment->os.marks = NULL;
     shmx_win32_wait_begin(attachment);
     shmx_win32_owner_begin(attachment);
     if ((flags & SHMX_PREFAULT) != 0)
@@ -279,6 +280,7 @@ void shmx_os_close(struct shmx_attachment *attachment)
 {
     int before = shmx_os_last_error();
     bool file_left = (attachment->label.flags & SHMX_PERSISTENT) != 0 && unlinked(attachment);
+    shmx_win32_marks_end(attachment);
     shmx_win32_wait_end(attachment);
     shmx_win32_owner_end(attachment);
     shmx_win32_give_up(attachment);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct shmx_attachment;
+struct shmx_win32_mark;
 
 /* What makes a user, as long as it is open. */
 struct shmx_win32_hold {
@@ -17,6 +18,7 @@ struct shmx_win32_hold {
 
 struct shmx_os_private {
     struct shmx_win32_hold hold;
+    struct shmx_win32_mark *marks;
     void *owner; /* owner.c: what lives exactly as long as the attachment */
     struct shmx_attachment *next, **link; /* owner.c: all attachments of this process */
     _Atomic(void *) events[SHMX_SLOTS];   /* wait.c: opened when first needed */

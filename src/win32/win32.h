@@ -18,13 +18,14 @@ int shmx_win32_error(DWORD number);
 /* The number of GetLastError behind a status of the kernel's own calls. */
 DWORD shmx_win32_number(LONG ntstatus);
 
-/* ---- what comes and goes with an attachment (owner.c, wait.c) ---- */
+/* ---- what comes and goes with an attachment (owner.c, wait.c, marks.c) ---- */
 
 /* The object has been attached, or is about to be closed (its mapping is still there). */
 void shmx_win32_owner_begin(struct shmx_attachment *attachment);
 void shmx_win32_owner_end(struct shmx_attachment *attachment);
 void shmx_win32_wait_begin(struct shmx_attachment *attachment);
 void shmx_win32_wait_end(struct shmx_attachment *attachment);
+void shmx_win32_marks_end(struct shmx_attachment *attachment);
 
 /* ---- names (names.c) ---- */
 

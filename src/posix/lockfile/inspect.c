@@ -112,17 +112,11 @@ static int list_other(const char *name, void *context)
     return reading->visit(name, reading->context);
 }
 
-static int visit_files(const char *start, int (*visit)(const char *rest, void *context),
-                       void *context)
-{
-    return shmx_posix_list(shmx_system.lock_directory, start, visit, context);
-}
-
 static int read_names(shmx_listing_visit *visit, void *context)
 {
     struct reading reading = {visit, context};
     shmx_posix_gate_enter();
-    int status = visit_files(LOCKFILE_PREFIX "n-", list_folded, &reading);
+    int status = shmx_lockfile_list(LOCKFILE_PREFIX "n-", list_folded, &reading);
     if (status == SHMX_OK && shmx_system.list != NULL)
         status = shmx_system.list(list_other, &reading);
     shmx_posix_gate_leave();
@@ -143,8 +137,10 @@ static int remove_listed(struct shmx_lockfile_name *file, const char *name, bool
     if (status == SHMX_EAGAIN)
         return SHMX_OK; /* whoever holds all locks on the users file removes the segment */
     if (status == SHMX_ENOENT) {
+        /* Of one that was whole nothing is left to be freed: the machine has been restarted. */
+        bool half = file->record.state != LOCKFILE_LIVE;
         status = shmx_lockfile_clean(file, name);
-        *removed = status == SHMX_OK;
+        *removed = half && status == SHMX_OK;
         return status;
     }
     if (status != SHMX_OK)
@@ -194,6 +190,17 @@ static int leftover_owner(const char *rest, void *context)
         shmx_lockfile_path_owner(path, id, token);
         shmx_lockfile_sweep(path);
     }
+    return SHMX_OK;
+}
+
+static int leftover_mark(const char *rest, void *context)
+{
+    (void)context;
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX], path[LOCKFILE_PATH_MAX];
+    shmx_system.lock_directory(directory);
+    int length = snprintf(path, sizeof path, "%s/" LOCKFILE_PREFIX "m-%s", directory, rest);
+    if (length < (int)sizeof path)
+        shmx_lockfile_sweep(path);
     return SHMX_OK;
 }
 
@@ -255,12 +262,46 @@ static int leftover_users(const char *rest, void *context)
     return SHMX_OK;
 }
 
+/* ---- the sweep ---- */
+
+/* Segments looked at, after as many as chance says have been passed over. */
+#define SWEEP_NAMES 8
+#define SWEEP_PASSED 16
+
+struct sweep {
+    unsigned pass, left;
+};
+
+static int sweep_one(const char *rest, void *context)
+{
+    struct sweep *sweep = context;
+    if (sweep->pass > 0) {
+        sweep->pass--;
+        return SHMX_OK;
+    }
+    leftover_users(rest, NULL);
+    return --sweep->left == 0 ? 1 : SHMX_OK;
+}
+
+void shmx_os_sweep(void)
+{
+    uint32_t chance;
+    if (shmx_os_random(&chance, sizeof chance) != SHMX_OK)
+        return;
+    struct sweep first = {0, SWEEP_NAMES}, others = {chance % SWEEP_PASSED, SWEEP_NAMES};
+    shmx_posix_gate_enter();
+    visit_files(LOCKFILE_PREFIX "u-", sweep_one, chance % 2 == 0 ? &first : &others);
+    shmx_posix_gate_leave();
+}
+
 int shmx_os_remove_leftovers(void)
 {
     shmx_posix_gate_enter();
-    int status = visit_files(LOCKFILE_PREFIX "o-", leftover_owner, NULL);
+    int status = shmx_lockfile_list(LOCKFILE_PREFIX "o-", leftover_owner, NULL);
     if (status == SHMX_OK)
-        status = visit_files(LOCKFILE_PREFIX "u-", leftover_users, NULL);
+        status = shmx_lockfile_list(LOCKFILE_PREFIX "m-", leftover_mark, NULL);
+    if (status == SHMX_OK)
+        status = shmx_lockfile_list(LOCKFILE_PREFIX "u-", leftover_users, NULL);
     shmx_posix_gate_leave();
     return status;
 }
