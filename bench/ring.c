@@ -11,8 +11,8 @@
 
 #include <shmx.h>
 
-#include "../peers.h"
-#include "queue_peer.h"
+#include "process.h"
+#include "peers/queue_peer.h"
 
 #define LOOKS 2000 /* before sleeping; as long as it takes to fall asleep and be woken */
 
@@ -62,7 +62,7 @@ static void await(_Atomic uint32_t *word, uint32_t seen, _Atomic uint32_t *sleep
             return;
     atomic_store(sleeps, 1);
     while (atomic_load(word) == seen)
-        peer_wait((uint32_t *)word, seen);
+        bare_wait((uint32_t *)word, seen);
     atomic_store_explicit(sleeps, 0, memory_order_relaxed);
 }
 
@@ -70,7 +70,7 @@ static void publish(_Atomic uint32_t *word, uint32_t value, _Atomic uint32_t *sl
 {
     atomic_store(word, value);
     if (atomic_load(sleeps) != 0)
-        peer_wake((uint32_t *)word);
+        bare_wake((uint32_t *)word, 1);
 }
 
 static bool ring_send(void *context, const void *message, size_t size)
@@ -117,11 +117,5 @@ static void ring_close(void *context, bool consumer)
     free(end);
 }
 
-const struct queue_peer ring_peer = {"ring by hand, one to one, sleeping",
-                                     0,
-                                     1,
-                                     ring_open,
-                                     ring_send,
-                                     ring_receive,
-                                     ring_close,
-                                     NULL};
+const struct queue_peer ring_queue = {"ring by hand", 0,          1,   ring_open, ring_send,
+                                      ring_receive,   ring_close, NULL};
