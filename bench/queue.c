@@ -108,6 +108,7 @@ static void ways_collect(void)
     ways[count++] = &place_queue;
     for (int i = 0; queue_peers[i] != NULL; i++)
         ways[count++] = queue_peers[i];
+    ways[count] = &word_queue; /* behind the others: it takes part in the latency only */
 }
 
 enum kind { KIND_OPEN = 1, KIND_CLOSE, KIND_RUN, KIND_CROWD, KIND_PING, KIND_ASLEEP };
@@ -285,17 +286,25 @@ static void python_run(struct place place, int round, size_t message, uint32_t t
                      (double)python_ns(kinds[i][0], message, (int)times / 50 + 1, 1));
 }
 
+static void size_text(char (*text)[16], size_t size)
+{
+    static const char *const units[] = {"B", "KiB", "MiB"};
+    int unit = 0;
+    for (; size >= 1024 && unit < 2; unit++)
+        size /= 1024;
+    snprintf(*text, sizeof *text, "%u %s", (unsigned)size, units[unit]);
+}
+
 /* At: "16 B/256 KiB" under way at most. */
 static void one_to_one(size_t message, size_t capacity, int work)
 {
-    char at[48];
+    char at[48], text[2][16];
     struct place place = {"queue", at};
     uint32_t times = (uint32_t)sample_scaled(work);
     bool here[WAYS_MAX];
-    if (message < 1024)
-        snprintf(at, sizeof at, "%zu B/%zu KiB", message, capacity / 1024);
-    else
-        snprintf(at, sizeof at, "%zu KiB/%zu KiB", message / 1024, capacity / 1024);
+    size_text(text, message);
+    size_text(text + 1, capacity);
+    snprintf(at, sizeof at, "%s/%s", text[0], text[1]);
     for (uint32_t way = 0; way < count; way++) {
         here[way] = way_open(way, message, capacity, false);
         if (here[way])
@@ -364,15 +373,16 @@ static bool asleep(struct place place, uint32_t way, int round)
 static bool latency(void)
 {
     bool good = true, here[WAYS_MAX];
-    for (uint32_t way = 0; way < count; way++)
+    for (uint32_t way = 0; way <= count; way++)
         here[way] = way_open(way, 64, 65536, true);
     job.message = 64;
     for (int round = 0; round < sample_rounds(); round++)
-        for (uint32_t way = 0; way < count; way++) {
+        for (uint32_t way = 0; way <= count; way++) {
             good &= !here[way] || running((struct place){"latency", "running"}, way, round);
-            good &= !here[way] || asleep((struct place){"latency", "asleep"}, way, round);
+            if (way < count)
+                good &= !here[way] || asleep((struct place){"latency", "asleep"}, way, round);
         }
-    for (uint32_t way = 0; way < count; way++)
+    for (uint32_t way = 0; way <= count; way++)
         way_close(way);
     return good;
 }
