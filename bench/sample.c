@@ -67,7 +67,7 @@ void sample_each(struct place place, const char *way, int round, const int64_t *
 bool sample_ways(struct place place, const struct way *ways, int count, int times)
 {
     double ns[WAYS_MAX];
-    bool good = count <= WAYS_MAX;
+    bool good = count <= WAYS_MAX && measure_round(ways, count, 1, ns); /* what is done once */
     for (int round = 0; good && round < rounds; round++) {
         measure_round(ways, count, sample_scaled(times), ns);
         for (int i = 0; i < count; i++) {
