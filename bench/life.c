@@ -100,6 +100,12 @@ static int64_t python_visit(int times, void *context)
     return python_ns("life.py open", job->size, times / 4 + 1, times);
 }
 
+/* A name that no other run has. */
+static void name_make(char *name, const char *what)
+{
+    snprintf(name, 48, "shmx-bench-%s-%llx", what, (unsigned long long)now_ns());
+}
+
 /* shmx and all that is here: how many. Names differ, so that all can be there at once. */
 static int jobs_make(struct job *jobs, size_t size)
 {
@@ -108,9 +114,10 @@ static int jobs_make(struct job *jobs, size_t size)
     for (int i = 1; life_peers[i] != NULL; i++)
         all[count++] = life_peers[i];
     for (int i = 0; i < count; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", i);
         jobs[i] = (struct job){.peer = all[i], .size = size};
-        snprintf(jobs[i].name, sizeof jobs[i].name, "shmx-bench-%d-%llx", i,
-                 (unsigned long long)now_ns());
+        name_make(jobs[i].name, number);
     }
     return count;
 }
@@ -160,8 +167,9 @@ static bool open_table(const char *at, size_t size)
 static bool crowd(const char *table, int count, bool users)
 {
     static shmx *all[CROWD_MOST];
-    struct job raw = {.peer = life_peers[0], .size = KIB, .name = "shmx-bench-raw"};
-    struct job mine = {.peer = &own, .size = KIB, .name = "shmx-bench-own"};
+    struct job raw = {.peer = life_peers[0], .size = KIB}, mine = {.peer = &own, .size = KIB};
+    name_make(raw.name, "raw");
+    name_make(mine.name, "own");
     struct way visits[] = {{"bare calls", visit, &raw}, {"shmx", visit, &mine}};
     struct job raw_new = raw, mine_new = mine;
     struct way lives[] = {{"bare calls, create", life, &raw_new},
@@ -229,8 +237,9 @@ static int64_t copy_checked(int times, void *context)
 
 static bool access_table(void)
 {
-    struct job raw = {.peer = life_peers[0], .name = "shmx-bench-raw"};
+    struct job raw = {.peer = life_peers[0]};
     shmx *shm;
+    name_make(raw.name, "raw");
     void *heap = malloc(BLOCK);
     if (!sample_wants("access"))
         return free(heap), true;
