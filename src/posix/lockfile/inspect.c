@@ -99,8 +99,13 @@ struct reading {
 static int list_folded(const char *folded, void *context)
 {
     const struct reading *reading = context;
-    char name[SHMX_NAME_MAX + 1];
-    return shmx_name_unfold(name, folded) ? reading->visit(name, reading->context) : SHMX_OK;
+    char name[SHMX_NAME_MAX + 1], plain[SHMX_NAME_FOLDED_MAX + 1];
+    size_t length = strcspn(folded, "@"); /* a user's may follow */
+    if (length > SHMX_NAME_FOLDED_MAX)
+        return SHMX_OK;
+    memcpy(plain, folded, length);
+    plain[length] = '\0';
+    return shmx_name_unfold(name, plain) ? reading->visit(name, reading->context) : SHMX_OK;
 }
 
 /* One that the system tells of: if it has a name file it was visited before. */
