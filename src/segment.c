@@ -7,6 +7,7 @@
 
 #include "base/control.h"
 #include "base/name.h"
+#include "sleep.h"
 
 #define FLAGS_CREATE                                                                               \
     (SHMX_PERSISTENT | SHMX_RAW | SHMX_OTHERS_READ | SHMX_OTHERS_WRITE | SHMX_MACHINE_WIDE |       \
@@ -114,7 +115,9 @@ int shmx_create(shmx **shm, const char *name, size_t size, unsigned flags)
 static void take_over(shmx *shm, const char *name)
 {
     const struct shmx_attachment *attachment = &shm->attachment;
-    shm->size = attachment->control != NULL ? (size_t)attachment->label.size : attachment->length;
+    /* A guest sees the plain object, control block included. */
+    bool ours = attachment->control != NULL && !attachment->guest;
+    shm->size = ours ? (size_t)attachment->label.size : attachment->length;
     memcpy(shm->name, name, strlen(name) + 1);
 }
 
@@ -137,6 +140,37 @@ int shmx_open(shmx **shm, const char *name, unsigned flags)
     *shm = NULL;
     int status = (flags & ~FLAGS_OPEN) != 0 ? SHMX_EINVAL : shmx_name_check(name);
     return status == SHMX_OK ? open_checked(shm, name, flags) : shmx_refuse(status);
+}
+
+/* From one look for a segment to the next: doubling, and short enough for the promise. */
+#define LOOK_FIRST ((int64_t)250 * 1000)
+#define LOOK_MOST ((int64_t)12 * 1000 * 1000)
+
+static int open_until(shmx **shm, const char *name, unsigned flags, int64_t deadline)
+{
+    int64_t pause = LOOK_FIRST;
+    for (;;) {
+        int status = open_checked(shm, name, flags);
+        if (status != SHMX_ENOENT && status != SHMX_EAGAIN)
+            return status;
+        int64_t left = deadline - shmx_os_now();
+        if (left <= 0)
+            return shmx_refuse(SHMX_ETIMEDOUT);
+        shmx_os_sleep(left < pause ? left : pause);
+        pause = pause * 2 < LOOK_MOST ? pause * 2 : LOOK_MOST;
+    }
+}
+
+int shmx_open_wait(shmx **shm, const char *name, unsigned flags, int timeout_ms)
+{
+    int64_t deadline;
+    if (shm == NULL)
+        return shmx_refuse(SHMX_EINVAL);
+    *shm = NULL;
+    int status = (flags & ~FLAGS_OPEN) != 0 ? SHMX_EINVAL : shmx_name_check(name);
+    if (status == SHMX_OK)
+        status = shmx_deadline(timeout_ms, &deadline);
+    return status == SHMX_OK ? open_until(shm, name, flags, deadline) : shmx_refuse(status);
 }
 
 int shmx_open_or_create(shmx **shm, const char *name, size_t size, unsigned flags, int *created)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "segment.h"
 #include "system.h"
 
 #define RUN_VARIABLE "SHMX_TEST_RUN"
@@ -170,4 +171,10 @@ uint32_t test_random(void)
     seed ^= seed >> 17;
     seed ^= seed << 5;
     return seed;
+}
+
+uint32_t test_sleepers(const shmx *shm, const volatile void *word)
+{
+    size_t offset = (size_t)((const volatile unsigned char *)word - shm->attachment.data);
+    return atomic_load(&shm->attachment.control->sleepers[offset / 4 % SHMX_BUCKETS]);
 }

@@ -139,6 +139,11 @@ struct test_thread;
 struct test_thread *thread_start(void (*run)(void *context), void *context);
 void thread_join(struct test_thread *thread);
 
+/* ---- inside a segment ---- */
+
+/* Count the sleepers on a word of the segment, or on others that share its place in the count. */
+uint32_t test_sleepers(const shmx *shm, const volatile void *word);
+
 /* ---- time and chance ---- */
 
 int64_t test_now_ms(void);   /* monotonic */

@@ -6,8 +6,6 @@
 #include <unistd.h>
 
 #include "lockfile.h"
-#include "base/name.h"
-#include "posix.h"
 
 #define MAGIC "shmx\r\nN\n"
 
@@ -84,6 +82,19 @@ int shmx_lockfile_name_lock(struct shmx_lockfile_name *file, const char *name)
     else
         close(file->fd);
     return status;
+}
+
+bool shmx_lockfile_name_there(const char *name)
+{
+    struct stat facts;
+    char path[LOCKFILE_PATH_MAX];
+    shmx_lockfile_path_name(path, name);
+    return lstat(path, &facts) == 0;
+}
+
+bool shmx_lockfile_name_tells(const struct shmx_lockfile_name *file)
+{
+    return file->known && file->record.state != LOCKFILE_LOOKING;
 }
 
 int shmx_lockfile_name_mark(struct shmx_lockfile_name *file, enum shmx_lockfile_state state,

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "ofd.h"
-#include "posix.h"
 
 /* ---- fork ---- */
 

@@ -425,18 +425,43 @@ static void a_section_without_memory_is_refused(void **state)
     expect(name, 0);
 }
 
-static void what_is_no_section_is_refused(void **state)
+/* All that a segment does, under a name that something else has. */
+static void use_name(const char *name)
+{
+    expect(name, 0);
+    assert_status(shmx_unlink(name), SHMX_ENOENT);
+    shmx *one = create_marked(name, 0, 1);
+    expect(name, 1);
+    struct count count = {name, 0, {{0}, 0, 0, 0, 0, 0, 0, 0}};
+    assert_ok(shmx_list(count_one, &count));
+    assert_int_equal(count.times, 1);
+    assert_ok(shmx_unlink(name));
+    expect(name, 0);
+    shmx *two = create_marked(name, SHMX_PERSISTENT, 2);
+    expect(name, 2);
+    shmx_close(&one);
+    shmx_close(&two);
+    expect(name, 2);
+    assert_ok(shmx_unlink(name));
+    expect(name, 0);
+}
+
+/* All kinds of object share one name space, and that of a session has links to others. */
+static void a_name_is_free_though_something_else_has_it(void **state)
 {
     (void)state;
     const char *name = test_name();
     HANDLE event = CreateEventA(NULL, TRUE, FALSE, local_name(name));
     assert_non_null(event);
-    shmx *shm;
-    assert_status(shmx_open(&shm, name, 0), SHMX_EPROTO);
-    assert_status(shmx_create(&shm, name, SIZE, 0), SHMX_EEXIST);
-    assert_status(shmx_unlink(name), SHMX_EPROTO);
-    CloseHandle(event);
-    expect(name, 0);
+    use_name(name);
+    assert_true(CloseHandle(event));
+    HANDLE mutex = CreateMutexA(NULL, FALSE, local_name(name));
+    assert_non_null(mutex);
+    use_name(name);
+    assert_true(CloseHandle(mutex));
+    use_name("Global");
+    use_name("Local");
+    use_name("Session");
 }
 
 static void a_lying_index_harms_nobody(void **state)
@@ -783,7 +808,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(another_programs_section_in_another_case_is_not_meant),
     cmocka_unit_test(ours_goes_before_another_programs),
     cmocka_unit_test(a_section_without_memory_is_refused),
-    cmocka_unit_test(what_is_no_section_is_refused),
+    cmocka_unit_test(a_name_is_free_though_something_else_has_it),
     cmocka_unit_test(a_lying_index_harms_nobody),
     cmocka_unit_test(a_raw_segment_is_a_plain_section),
     cmocka_unit_test(another_program_finds_ours),
