@@ -122,14 +122,17 @@ static inline int shmx_event_notify(shmx *shm, _Atomic uint32_t *event, int coun
     return (seen & EVENT_ARMED) == 0 ? SHMX_OK : shmx_event_notify_armed(shm, event, count);
 }
 
-/* The same for an event that the user may have zeroed while somebody slept on it. */
+int shmx_event_notify_fresh(shmx *shm, _Atomic uint32_t *event, int count);
+
+/* The same for an event that the user may have zeroed while somebody slept on it: then it looks
+ * fresh, and is looked at more closely, once. */
 static inline int shmx_event_notify_zeroed(shmx *shm, _Atomic uint32_t *event, int count)
 {
     /* Relaxed: as in shmx_event_notify. */
     uint32_t seen = atomic_load_explicit(event, memory_order_relaxed);
-    if ((seen & EVENT_ARMED) == 0 && (seen != 0 || !shmx_sleepers_counted(shm, event)))
-        return SHMX_OK;
-    return shmx_event_notify_armed(shm, event, count);
+    if (seen == 0)
+        return shmx_event_notify_fresh(shm, event, count);
+    return (seen & EVENT_ARMED) == 0 ? SHMX_OK : shmx_event_notify_armed(shm, event, count);
 }
 
 #endif
