@@ -158,12 +158,7 @@ int shmx_event_sleep(shmx *shm, _Atomic uint32_t *event, uint32_t ticket, int64_
     int status = shmx_sleep_counted(shm, event, ticket, last ? deadline : now + slice);
     if (status == SHMX_ETIMEDOUT)
         return last && atomic_load(event) == ticket ? SHMX_ETIMEDOUT : SHMX_OK;
-    if (status != SHMX_OK || atomic_load(event) != ticket)
-        return status;
-    /* Woken by a notification that came before this sleep and was for an older sleeper. */
-    atomic_fetch_add(event, EVENT_STEP);
-    int woken = shmx_os_wake(&shm->attachment, event, SHMX_WAKE_ALL);
-    return woken < 0 ? woken : SHMX_OK;
+    return status;
 }
 
 int shmx_event_notify_armed(shmx *shm, _Atomic uint32_t *event, int count)

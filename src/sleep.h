@@ -15,8 +15,8 @@
  * sleeper that was woken leaves it to others. A notifier that wakes nobody takes it away, and then
  * wakes everybody once more, for one may have fallen asleep in between.
  *
- * A newcomer may be woken in place of an older sleeper. It sees that the number is still its
- * ticket's, and makes of the wake one for all.
+ * A newcomer may be woken in place of an older sleeper. Where the condition is looked at again that
+ * does not matter, as the newcomer finds what the older one would have found; cond.c sees to it.
  *
  * A sleeper that is killed after it was woken, and a notifier that is killed half-way, delay others
  * until they look for themselves, which each does at the end of a slice.
