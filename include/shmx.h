@@ -48,8 +48,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Windows exports by src/shmx.def, so the header is the same for the static library. */
-#if defined(__ELF__) || defined(__MACH__)
+/* How functions are declared; a build may say it otherwise. Windows exports by src/shmx.def, so the
+ * header is the same for the static library. */
+#if defined(SHMX_API)
+#elif defined(__ELF__) || defined(__MACH__)
 #define SHMX_API __attribute__((visibility("default")))
 #else
 #define SHMX_API
@@ -302,7 +304,8 @@ typedef struct shmx_mutex {
 
 typedef struct shmx_cond {
     uint32_t event;
-    uint32_t reserved[3];
+    uint32_t arrivals;
+    uint32_t reserved[2];
 } shmx_cond;
 
 typedef struct shmx_sem {

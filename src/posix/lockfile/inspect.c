@@ -99,8 +99,13 @@ struct reading {
 static int list_folded(const char *folded, void *context)
 {
     const struct reading *reading = context;
-    char name[SHMX_NAME_MAX + 1];
-    return shmx_name_unfold(name, folded) ? reading->visit(name, reading->context) : SHMX_OK;
+    char name[SHMX_NAME_MAX + 1], plain[SHMX_NAME_FOLDED_MAX + 1];
+    size_t length = strcspn(folded, "@"); /* a user's may follow */
+    if (length > SHMX_NAME_FOLDED_MAX)
+        return SHMX_OK;
+    memcpy(plain, folded, length);
+    plain[length] = '\0';
+    return shmx_name_unfold(name, plain) ? reading->visit(name, reading->context) : SHMX_OK;
 }
 
 /* One that the system tells of: if it has a name file it was visited before. */
@@ -290,7 +295,7 @@ void shmx_os_sweep(void)
         return;
     struct sweep first = {0, SWEEP_NAMES}, others = {chance % SWEEP_PASSED, SWEEP_NAMES};
     shmx_posix_gate_enter();
-    visit_files(LOCKFILE_PREFIX "u-", sweep_one, chance % 2 == 0 ? &first : &others);
+    shmx_lockfile_list(LOCKFILE_PREFIX "u-", sweep_one, chance % 2 == 0 ? &first : &others);
     shmx_posix_gate_leave();
 }
 

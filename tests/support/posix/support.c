@@ -106,7 +106,7 @@ static bool holds(const char *path, const char *prefix)
 static void users_file(const char *name, void *context)
 {
     const struct lock_files *search = context;
-    char path[300];
+    char path[600];
     snprintf(path, sizeof path, "%s/%s", search->directory, name);
     if (holds(path, search->prefix))
         search->visit(name, search->context);
@@ -128,7 +128,7 @@ static void netbsds_object(const char *name, void *context)
 static void owner_file(const char *name, void *context)
 {
     const struct lock_files *search = context;
-    char path[300];
+    char path[600];
     snprintf(path, sizeof path, "%s/%s", search->directory, name);
     if (holds(path, search->prefix))
         unlink(path);
