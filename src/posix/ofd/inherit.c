@@ -83,7 +83,7 @@ static int make_passed(struct shmx_attachment *attachment)
 
 void shmx_ofd_passed_close(struct shmx_attachment *attachment)
 {
-    uint64_t device, inode;
+    uint64_t device = 0, inode = 0;
     int fd = attachment->os.passed;
     if (fd >= 0 && identity(fd, &device, &inode) == SHMX_OK && device == attachment->os.device &&
         inode == attachment->os.inode)
@@ -92,7 +92,7 @@ void shmx_ofd_passed_close(struct shmx_attachment *attachment)
 
 int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)
 {
-    uint64_t device, inode;
+    uint64_t device = 0, inode = 0;
     shmx_posix_gate_enter();
     int status = shmx_posix_share_once(attachment, make_passed);
     shmx_posix_gate_leave();
