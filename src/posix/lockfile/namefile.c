@@ -12,11 +12,12 @@
 
 static int record_write(const struct shmx_lockfile_name *file)
 {
+    const struct shmx_lockfile_record record = file->record;
     ssize_t written;
     do
-        written = pwrite(file->fd, &file->record, sizeof file->record, 0);
+        written = pwrite(file->fd, &record, sizeof record, 0);
     while (written < 0 && errno == EINTR);
-    if (written == (ssize_t)sizeof file->record)
+    if (written == (ssize_t)sizeof record)
         return SHMX_OK;
     return shmx_posix_error(written < 0 ? errno : ENOSPC);
 }
