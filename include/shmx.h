@@ -259,9 +259,9 @@ SHMX_API int shmx_prune(int *removed);
 /*
  * All objects of sections 6 and 7 lie in the segment, where the user places them. `shm` is the
  * caller's attachment of that segment. A pointer outside it, or not aligned to 4 bytes, is
- * SHMX_EINVAL; a read-only attachment is SHMX_EACCES, but for shmx_wait. A zeroed object is ready for use. On a
- * foreign segment the functions are SHMX_ENOTSUP on systems where they need the control block
- * (see SUPPORT.md).
+ * SHMX_EINVAL; a read-only attachment is SHMX_EACCES, but for shmx_wait. A zeroed object is ready
+ * for use. On a foreign segment the functions are SHMX_ENOTSUP on systems where they need the
+ * control block (see SUPPORT.md).
  */
 #define SHMX_FOREVER (-1)
 #define SHMX_WAKE_ALL INT32_MAX
@@ -278,11 +278,10 @@ SHMX_API int shmx_wait(shmx *shm, uint32_t *word, uint32_t expected, int timeout
 SHMX_API int shmx_wake(shmx *shm, uint32_t *word, int count);
 
 /* Be there under a key until shmx_presence_leave, shmx_close, or the end of the process: the system
- * keeps the presence, and no heartbeat. A process that is stopped is there. Keys are the user's own,
- * any number; many attachments may be there under one, read-only ones too. A forked child is not
- * there until it enters itself, and exec(3) ends presence.
- * Errors: SHMX_EINVAL (it is there under that key already), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP,
- *         SHMX_EIO */
+ * keeps the presence, and no heartbeat. A process that is stopped is there. Keys are the user's
+ * own, any number; many attachments may be there under one, read-only ones too. A forked child is
+ * not there until it enters itself, and exec(3) ends presence. Errors: SHMX_EINVAL (it is there
+ * under that key already), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_presence_enter(shmx *shm, uint32_t key);
 
 /* Be there no more. Errors: SHMX_EINVAL (it is not there under that key) */
@@ -379,8 +378,8 @@ SHMX_API size_t shmx_queue_size_for(size_t message, size_t count);
  * a time; open one for each. Close it before shm.
  * The least size is that of shmx_queue_size_for(16, 1).
  * Errors: SHMX_EINVAL (NULL, offset not a multiple of 8, size too small), SHMX_ERANGE (outside the
- *         segment; the queue there was made with another size), SHMX_EACCES, SHMX_ENOMEM, SHMX_EPROTO (the region holds something else), SHMX_ENOTSUP, SHMX_EMFILE,
- *         SHMX_EIO */
+ *         segment; the queue there was made with another size), SHMX_EACCES, SHMX_ENOMEM,
+ * SHMX_EPROTO (the region holds something else), SHMX_ENOTSUP, SHMX_EMFILE, SHMX_EIO */
 SHMX_API int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size);
 
 /* Close, taking back an open reservation and a message peeked and not released; sets *queue to
@@ -415,11 +414,11 @@ SHMX_API int shmx_queue_cancel(shmx_queue *queue);
 SHMX_API int shmx_queue_peek(shmx_queue *queue, const void **message, size_t *size, int timeout_ms);
 SHMX_API int shmx_queue_release(shmx_queue *queue);
 
-/* Make this handle one of the queue's senders (SHMX_SENDER), its receivers (SHMX_RECEIVER), or both,
- * until it is closed or its process ends; calls add up. Once a sender has joined and none that
- * joined is left, receive and peek are SHMX_EHANGUP when the queue has no message any more, and
- * never before; once a receiver has joined and none is left, send and reserve are SHMX_EHANGUP. A
- * caller that waits is told within 100 ms. One that joins later ends the state. While nobody has
+/* Make this handle one of the queue's senders (SHMX_SENDER), its receivers (SHMX_RECEIVER), or
+ * both, until it is closed or its process ends; calls add up. Once a sender has joined and none
+ * that joined is left, receive and peek are SHMX_EHANGUP when the queue has no message any more,
+ * and never before; once a receiver has joined and none is left, send and reserve are SHMX_EHANGUP.
+ * A caller that waits is told within 100 ms. One that joins later ends the state. While nobody has
  * joined a side, nothing changes. A handle that is both waits for nobody else.
  * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP,
  *         SHMX_EIO */

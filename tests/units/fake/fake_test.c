@@ -224,10 +224,10 @@ struct call {
     }
 
 static const struct call calls[] = {
-    {"create_named", create_named, true}, /* without room it tries again */
-    {"create_random", create_random, true}, /* without room it tries again */
+    {"create_named", create_named, true},       /* without room it tries again */
+    {"create_random", create_random, true},     /* without room it tries again */
     {"create_nameless", create_nameless, true}, /* without room it tries again */
-    {"create_raw", create_raw, true}, /* without room it tries again */
+    {"create_raw", create_raw, true},           /* without room it tries again */
     CALL(open_it),
     CALL(open_read_only),
     CALL(open_or_create_opens),
