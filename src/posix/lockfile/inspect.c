@@ -35,7 +35,7 @@ static int inspect_listed(struct shmx_lockfile_name *file, const char *name,
 static int inspect_unlisted(const char *name, bool sure, uint64_t *orphan,
                             struct shmx_os_view *view)
 {
-    struct shmx_lockfile_judged judged;
+    struct shmx_lockfile_judged judged = {0};
     struct shmx_lockfile_found *found = &judged.found;
     int status = shmx_lockfile_find_unlisted(found, name, SHMX_READ_ONLY);
     if (status != SHMX_OK)
@@ -59,7 +59,7 @@ static int inspect_unlisted(const char *name, bool sure, uint64_t *orphan,
 static int inspect_once(const char *name, uint64_t *orphan, struct shmx_os_view *view)
 {
     struct shmx_lockfile_name file;
-    struct shmx_lockfile_judged judged;
+    struct shmx_lockfile_judged judged = {0};
     int status = shmx_lockfile_name_lock(&file, name);
     bool neighbours = status == SHMX_EACCES || status == SHMX_EPROTO;
     if (status == SHMX_ENOENT || neighbours)
@@ -137,7 +137,7 @@ int shmx_os_list(int (*visit)(const char *name, void *context), void *context)
 
 static int remove_listed(struct shmx_lockfile_name *file, const char *name, bool *removed)
 {
-    struct shmx_lockfile_judged judged;
+    struct shmx_lockfile_judged judged = {0};
     int status = shmx_lockfile_judge(file, name, SHMX_READ_ONLY, &judged);
     if (status == SHMX_EAGAIN)
         return SHMX_OK; /* whoever holds all locks on the users file removes the segment */
