@@ -23,7 +23,7 @@
  *   3. Segments: names, flags, lifetime
  *   4. Handing on a segment without a name
  *   5. Looking around
- *   6. Waiting
+ *   6. Waiting, and who is there
  *   7. Locks: mutex, condition, semaphore, once
  *   8. Queue
  *   9. Topic
@@ -49,8 +49,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Windows exports by src/shmx.def, so the header is the same for the static library. */
-#if defined(__ELF__) || defined(__MACH__)
+/* How functions are declared; a build may say it otherwise. Windows exports by src/shmx.def, so the
+ * header is the same for the static library. */
+#if defined(SHMX_API)
+#elif defined(__ELF__) || defined(__MACH__)
 #define SHMX_API __attribute__((visibility("default")))
 #else
 #define SHMX_API
@@ -253,7 +255,7 @@ SHMX_API int shmx_list(int (*visit)(const shmx_info *info, void *context), void 
  * Errors: SHMX_EACCES, SHMX_ENOMEM, SHMX_EMFILE, SHMX_EIO */
 SHMX_API int shmx_prune(int *removed);
 
-/* ---- 6. Waiting ------------------------------------------------------------------------- */
+/* ---- 6. Waiting, and who is there ------------------------------------------------------- */
 
 /*
  * All objects of sections 6 and 7 lie in the segment, where the user places them. `shm` is the
@@ -276,6 +278,21 @@ SHMX_API int shmx_wait(shmx *shm, uint32_t *word, uint32_t expected, int timeout
  * Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_wake(shmx *shm, uint32_t *word, int count);
 
+/* Be there under a key until shmx_presence_leave, shmx_close, or the end of the process: the system
+ * keeps the presence, and no heartbeat. A process that is stopped is there. Keys are the user's
+ * own, any number; many attachments may be there under one, read-only ones too. A forked child is
+ * not there until it enters itself, and exec(3) ends presence. Errors: SHMX_EINVAL (it is there
+ * under that key already), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
+SHMX_API int shmx_presence_enter(shmx *shm, uint32_t key);
+
+/* Be there no more. Errors: SHMX_EINVAL (it is not there under that key) */
+SHMX_API int shmx_presence_leave(shmx *shm, uint32_t key);
+
+/* Wait until another attachment is there under the key (present 1), or none is (present 0). A
+ * timeout of 0 asks. A change is told within 20 ms, a death within 100.
+ * Errors: SHMX_EINVAL, SHMX_ETIMEDOUT, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
+SHMX_API int shmx_presence_wait(shmx *shm, uint32_t key, int present, int timeout_ms);
+
 /* ---- 7. Locks ---------------------------------------------------------------------------- */
 
 /* The fields are the library's; zero the struct and leave it alone. */
@@ -287,7 +304,8 @@ typedef struct shmx_mutex {
 
 typedef struct shmx_cond {
     uint32_t event;
-    uint32_t reserved[3];
+    uint32_t arrivals;
+    uint32_t reserved[2];
 } shmx_cond;
 
 typedef struct shmx_sem {
@@ -360,9 +378,9 @@ SHMX_API size_t shmx_queue_size_for(size_t message, size_t count);
  * an empty queue; every process gives the same offset and size. The handle serves one thread at
  * a time; open one for each. Close it before shm.
  * The least size is that of shmx_queue_size_for(16, 1).
- * Errors: SHMX_EINVAL (NULL, offset not a multiple of 8, size too small), SHMX_ERANGE, SHMX_EACCES,
- *         SHMX_ENOMEM, SHMX_EPROTO (the region holds something else), SHMX_ENOTSUP, SHMX_EMFILE,
- *         SHMX_EIO */
+ * Errors: SHMX_EINVAL (NULL, offset not a multiple of 8, size too small), SHMX_ERANGE (outside the
+ *         segment; the queue there was made with another size), SHMX_EACCES, SHMX_ENOMEM,
+ * SHMX_EPROTO (the region holds something else), SHMX_ENOTSUP, SHMX_EMFILE, SHMX_EIO */
 SHMX_API int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size);
 
 /* Close, taking back an open reservation and a message peeked and not released; sets *queue to
@@ -370,28 +388,50 @@ SHMX_API int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_
 SHMX_API void shmx_queue_close(shmx_queue **queue);
 
 /* Send a copy of a message of 0 to shmx_queue_max_message bytes, waiting while the queue is full.
- * Errors: SHMX_EINVAL, SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EPROTO, SHMX_EIO */
+ * Errors: SHMX_EINVAL, SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EHANGUP, SHMX_EPROTO,
+ *         SHMX_EIO */
 SHMX_API int shmx_queue_send(shmx_queue *queue, const void *message, size_t size, int timeout_ms);
 
 /* Receive the oldest message into buffer, and its size in bytes into *size (if not NULL). After
  * SHMX_EMSGSIZE *size is what the message needs, and it stays in the queue.
- * Errors: SHMX_EINVAL, SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EPROTO, SHMX_EIO */
+ * Errors: SHMX_EINVAL, SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EHANGUP, SHMX_EPROTO,
+ *         SHMX_EIO */
 SHMX_API int shmx_queue_receive(shmx_queue *queue, void *buffer, size_t capacity, size_t *size,
                                 int timeout_ms);
 
 /* Reserve room for a message of up to `size` bytes and get its place, aligned to 8; commit its
  * first `size` bytes as a message, or cancel. The order of messages is that of reserve.
  * Errors: SHMX_EINVAL (a second reservation; commit or cancel of none; commit of more than was
- *         reserved), SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EPROTO, SHMX_EIO */
+ *         reserved), SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EHANGUP, SHMX_EPROTO,
+ *         SHMX_EIO */
 SHMX_API int shmx_queue_reserve(shmx_queue *queue, size_t size, void **message, int timeout_ms);
 SHMX_API int shmx_queue_commit(shmx_queue *queue, size_t size);
 SHMX_API int shmx_queue_cancel(shmx_queue *queue);
 
 /* Take the oldest message without copying it: it is this handle's until shmx_queue_release, which
  * makes its room free. If the process dies before, the message is delivered to another.
- * Errors: SHMX_EINVAL (a second peek; release of none), SHMX_ETIMEDOUT, SHMX_EPROTO, SHMX_EIO */
+ * Errors: SHMX_EINVAL (a second peek; release of none), SHMX_ETIMEDOUT, SHMX_EHANGUP, SHMX_EPROTO,
+ *         SHMX_EIO */
 SHMX_API int shmx_queue_peek(shmx_queue *queue, const void **message, size_t *size, int timeout_ms);
 SHMX_API int shmx_queue_release(shmx_queue *queue);
+
+/* Make this handle one of the queue's senders (SHMX_SENDER), its receivers (SHMX_RECEIVER), or
+ * both, until it is closed or its process ends; calls add up. Once a sender has joined and none
+ * that joined is left, receive and peek are SHMX_EHANGUP when the queue has no message any more,
+ * and never before; once a receiver has joined and none is left, send and reserve are SHMX_EHANGUP.
+ * A caller that waits is told within 100 ms. One that joins later ends the state. While nobody has
+ * joined a side, nothing changes. A handle that is both waits for nobody else.
+ * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP,
+ *         SHMX_EIO */
+#define SHMX_SENDER 0x1u
+#define SHMX_RECEIVER 0x2u
+SHMX_API int shmx_queue_join(shmx_queue *queue, unsigned sides);
+
+/* Shut the queue down for everybody, for as long as its region is not zeroed: send and reserve are
+ * SHMX_EHANGUP at once, also for those that wait, and receive and peek once it is empty. What was
+ * reserved before may be committed.
+ * Errors: SHMX_EINVAL */
+SHMX_API int shmx_queue_shutdown(shmx_queue *queue);
 
 /* Return the length in bytes of the longest message the queue takes. */
 SHMX_API size_t shmx_queue_max_message(const shmx_queue *queue);

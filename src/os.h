@@ -110,6 +110,10 @@ int shmx_os_list(int (*visit)(const char *name, void *context), void *context);
 /* Remove what has that name if all its users were killed; *removed says whether. */
 int shmx_os_remove_dead(const char *name, bool *removed);
 
+/* Look at a few of all names, others each time, and remove what is dead. Takes no longer than
+ * making a segment or two, however many there are. */
+void shmx_os_sweep(void);
+
 /* Remove what killed processes left beside objects: lock files, files of unlinked segments. */
 int shmx_os_remove_leftovers(void);
 
@@ -150,10 +154,31 @@ int shmx_os_thread_watch(void *state);
 /* The portable code's: the thread that watched has ended, and is the caller. */
 void shmx_thread_ended(void *state);
 
+/* ---- marks ---- */
+
+/* A mark says under a number that an attachment is there. The system keeps it until it is dropped,
+ * the attachment is closed, or its process ends or executes another program. A forked child has
+ * none of its parent's. */
+enum shmx_os_space {
+    SHMX_OS_PRESENT, /* any attachment sets one of these once */
+    SHMX_OS_JOINED   /* those that may write, as often as they like; each is dropped for itself */
+};
+
+/* SHMX_EEXIST: it is set (PRESENT only). */
+int shmx_os_mark_set(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key);
+
+/* SHMX_ENOENT: it is not set. */
+int shmx_os_mark_drop(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key);
+
+/* *held: PRESENT: by another attachment; JOINED: by any, this one too. */
+int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
+                      bool *held);
+
 /* ---- process, time and chance ---- */
 
 int64_t shmx_os_pid(void);
 int64_t shmx_os_now(void);  /* ns, monotonic */
+int64_t shmx_os_tick(void); /* the same, but cheap, and behind by some ms */
 int64_t shmx_os_wall(void); /* ns since 1970 */
 void shmx_os_sleep(int64_t nanoseconds);
 void shmx_os_relax(void); /* a pause of the processor in a spinning loop */

@@ -21,7 +21,7 @@ static _Thread_local int reported;
     X(SHMX_EMFILE, "too many open descriptors or handles")                                         \
     X(SHMX_EAGAIN, "segment is still being created; try again")                                    \
     X(SHMX_EPROTO, "segment's control block is damaged or of another version")                     \
-    X(SHMX_ERANGE, "outside the segment, or the segment is smaller than asked for")                \
+    X(SHMX_ERANGE, "outside the segment, or what is there has another size than asked for")        \
     X(SHMX_ETIMEDOUT, "time ran out")                                                              \
     X(SHMX_EOWNERDEAD, "lock is held by the caller, its last owner died holding it")               \
     X(SHMX_EDEADLK, "caller holds this mutex already")                                             \

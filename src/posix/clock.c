@@ -17,6 +17,19 @@ int64_t shmx_os_now(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+#ifndef CLOCK_MONOTONIC_COARSE
+#ifdef CLOCK_MONOTONIC_FAST
+#define CLOCK_MONOTONIC_COARSE CLOCK_MONOTONIC_FAST
+#else
+#define CLOCK_MONOTONIC_COARSE CLOCK_MONOTONIC
+#endif
+#endif
+
+int64_t shmx_os_tick(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
 int64_t shmx_os_wall(void)
 {
     return read_clock(CLOCK_REALTIME);

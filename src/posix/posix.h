@@ -18,8 +18,7 @@ int shmx_posix_error(int number);
 /* The effective user when the process was first seen. */
 uid_t shmx_posix_user(void);
 
-/* The longest file that the process may make, getrlimit(2): when it was first seen, and now. */
-uint64_t shmx_posix_length_known(void);
+/* The longest file that the process may make, getrlimit(2). */
 uint64_t shmx_posix_length_limit(void);
 
 /* In the child of a fork: forget what was the parent's. */
@@ -60,8 +59,13 @@ int shmx_posix_list(const char *directory, const char *start,
 void shmx_posix_gate_enter(void);
 void shmx_posix_gate_leave(void);
 
-/* Fork is noticed from here on. */
-void shmx_posix_fork_watch(void);
+/* Is this the process that made the attachments, or the child of a fork whose handlers have run?
+ * Not so in a child by _Fork(2) or clone(2), which shares all that the parent has. */
+bool shmx_posix_is_own(void);
+
+/* The process ends without having closed: give up being a user, and no more: other threads may run.
+ * The list is locked. */
+void shmx_posix_leave_at_exit(struct shmx_attachment *attachment);
 
 /* Set the fields of an attachment that is to be made. */
 void shmx_posix_start(struct shmx_attachment *attachment, int fd, bool guest);
@@ -93,6 +97,32 @@ int shmx_posix_token_next(struct shmx_attachment *attachment, uint32_t *token);
 void shmx_posix_heir_make(struct shmx_attachment *attachment);
 void shmx_posix_heir_take(struct shmx_attachment *attachment);
 void shmx_posix_heir_drop(struct shmx_attachment *attachment);
+
+void shmx_posix_list_lock(void);
+void shmx_posix_list_unlock(void);
+
+/* ---- marks (marks.c) ---- */
+
+struct shmx_posix_mark {
+    struct shmx_posix_mark *next;
+    enum shmx_os_space space;
+    uint32_t key;
+    uint32_t number; /* tells it from others' with the same key; JOINED: the owner's token */
+    unsigned count;  /* how often it was set */
+    int fd;          /* lockfile/: its file; or -1 */
+};
+
+/* End all of them, at close; and in the child of a fork, where they are the parent's. */
+void shmx_posix_marks_end(struct shmx_attachment *attachment);
+void shmx_posix_marks_forget(struct shmx_attachment *attachment);
+
+/* Let the system keep a mark, and no more; inside the gate, the list is locked: owner.c. */
+int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_mark *mark);
+void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_mark *mark);
+
+/* *held: by another attachment; `number` is that of this one's mark, or 0. Inside the gate. */
+int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
+                         uint32_t number, bool *held);
 
 /* ---- memory (memory.c) ---- */
 

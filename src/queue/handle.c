@@ -54,9 +54,9 @@ static void place_handle(shmx_queue *queue, shmx *shm, size_t offset, size_t siz
 
 static int header_settle(struct queue_header *header, uint32_t capacity)
 {
-    bool ours = settle(&header->magic, QUEUE_MAGIC) && settle(&header->version, QUEUE_VERSION) &&
-                settle(&header->capacity, capacity);
-    return ours ? SHMX_OK : SHMX_EPROTO;
+    if (!settle(&header->magic, QUEUE_MAGIC) || !settle(&header->version, QUEUE_VERSION))
+        return SHMX_EPROTO;
+    return settle(&header->capacity, capacity) ? SHMX_OK : SHMX_ERANGE;
 }
 
 int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size)
@@ -113,8 +113,6 @@ int shmx_queue_own_end(shmx_queue *queue, struct queue_own *own, uint32_t state)
     return intact ? SHMX_OK : SHMX_EPROTO;
 }
 
-/* ---- closing ---- */
-
 static void put_back(shmx_queue *queue)
 {
     if (shmx_queue_own_end(queue, &queue->taken, STATE_COMMITTED) != SHMX_OK)
@@ -124,6 +122,34 @@ static void put_back(shmx_queue *queue)
     queue_tell(queue, &queue->header->producers);
 }
 
+/* ---- sides ---- */
+
+int shmx_queue_join(shmx_queue *queue, unsigned sides)
+{
+    if (queue == NULL || sides == 0 || (sides & ~SIDES_BOTH) != 0)
+        return shmx_refuse(SHMX_EINVAL);
+    return shmx_result(shmx_sides_join(queue->shm, &queue->header->sides, &queue->joined, sides));
+}
+
+/* Those that wait look again, and find that somebody has left, or that all is over. */
+static void wake_all(shmx_queue *queue)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    shmx_event_notify(queue->shm, &queue->header->producers.event, SHMX_WAKE_ALL);
+    shmx_event_notify(queue->shm, &queue->header->consumers.event, SHMX_WAKE_ALL);
+}
+
+int shmx_queue_shutdown(shmx_queue *queue)
+{
+    if (queue == NULL)
+        return shmx_refuse(SHMX_EINVAL);
+    shmx_sides_shutdown(&queue->header->sides);
+    wake_all(queue);
+    return SHMX_OK;
+}
+
+/* ---- closing ---- */
+
 void shmx_queue_close(shmx_queue **queue)
 {
     if (queue == NULL || *queue == NULL)
@@ -132,6 +158,10 @@ void shmx_queue_close(shmx_queue **queue)
         shmx_queue_cancel(*queue);
     if (shmx_queue_owned(*queue, &(*queue)->taken))
         put_back(*queue);
+    if ((*queue)->joined.sides != 0) {
+        shmx_sides_leave((*queue)->shm, &(*queue)->joined);
+        wake_all(*queue);
+    }
     free(*queue);
     *queue = NULL;
 }

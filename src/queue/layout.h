@@ -30,6 +30,7 @@
 #define SHMX_QUEUE_LAYOUT_H
 
 #include "lock.h"
+#include "sides.h"
 
 #include <string.h>
 
@@ -59,7 +60,8 @@ struct queue_header {
     _Atomic uint32_t magic;
     _Atomic uint32_t version;
     _Atomic uint32_t capacity; /* of the ring, in units */
-    uint32_t reserved[29];
+    struct shmx_sides sides;
+    uint32_t reserved[27];
     struct queue_side producers;
     struct queue_side consumers;
 };
@@ -116,6 +118,7 @@ struct shmx_queue {
     uint32_t longest;  /* message */
     struct queue_own reserved;
     struct queue_own taken;
+    struct shmx_joined joined;
     /* What the last attempt found that must change before the next one is worth while. */
     const _Atomic uint32_t *watch;
     uint32_t watch_value;

@@ -62,6 +62,24 @@ static bool spin_aside(shmx_queue *queue, const struct queue_direction *directio
     return shmx_spin_glancing(queue->watch, queue->watch_value);
 }
 
+/* Nothing was found. Is there nobody left to wait for? A message that the last sender sent before
+ * it left is found by trying once more. */
+static int hang_up(shmx_queue *queue, struct queue_job *job,
+                   const struct queue_direction *direction)
+{
+    const struct shmx_sides *sides = &queue->header->sides;
+    if (!shmx_sides_used(sides))
+        return QUEUE_NOTHING;
+    uint32_t other = direction->producer ? SHMX_RECEIVER : SHMX_SENDER;
+    int status = shmx_sides_check(queue->shm, sides, other);
+    if (status == SHMX_OK)
+        return QUEUE_NOTHING;
+    if (status != SHMX_EHANGUP || direction->producer)
+        return status;
+    status = direction->attempt(queue, job, true);
+    return status == QUEUE_NOTHING ? SHMX_EHANGUP : status;
+}
+
 /* Sleep until the other side has done something, or for a slice, and try once more. Between taking
  * the ticket and sleeping the whole attempt is made again, and not only a look at what may have
  * changed. */
@@ -73,6 +91,8 @@ static int sleep_once(shmx_queue *queue, struct queue_job *job,
     uint32_t ticket = shmx_event_prepare(&other->event);
     STEP();
     int status = direction->attempt(queue, job, true);
+    if (status == QUEUE_NOTHING)
+        status = hang_up(queue, job, direction);
     if (status != QUEUE_NOTHING)
         return status;
     job->wait.slept = true;
@@ -89,6 +109,8 @@ static int try_last(shmx_queue *queue, struct queue_job *job,
                     const struct queue_direction *direction)
 {
     int status = direction->attempt(queue, job, true);
+    if (status == QUEUE_NOTHING)
+        status = hang_up(queue, job, direction);
     return status == QUEUE_NOTHING ? SHMX_ETIMEDOUT : status;
 }
 

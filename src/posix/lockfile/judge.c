@@ -65,9 +65,9 @@ int shmx_lockfile_find_unlisted(struct shmx_lockfile_found *found, const char *n
         int status = shmx_lockfile_find(found, name, probe, flags);
         if (status == SHMX_ENOENT)
             continue;
-        bool anothers = status == SHMX_OK && found->kind == SHMX_CONTROL_GOOD &&
-                        !shmx_lockfile_called(found, name);
-        if (!anothers || probes == 1)
+        bool another_users = status == SHMX_OK && found->kind == SHMX_CONTROL_GOOD &&
+                             !shmx_lockfile_called(found, name);
+        if (!another_users || probes == 1)
             return status;
         close(found->fd);
     }

@@ -155,7 +155,7 @@ static int build_with_users(struct shmx_attachment *attachment, struct plan *pla
 /* What a name file leads to makes room, if it may. */
 static int make_room_listed(struct shmx_lockfile_name *file, const char *name)
 {
-    struct shmx_lockfile_judged judged;
+    struct shmx_lockfile_judged judged = {0};
     int status = shmx_lockfile_judge(file, name, SHMX_READ_ONLY, &judged);
     if (status == SHMX_EAGAIN || status == SHMX_EMFILE)
         return status;
@@ -339,7 +339,7 @@ static int open_orphan(struct shmx_attachment *attachment, struct shmx_lockfile_
 /* There is no name file that could be believed. `sure`: nobody is making a segment of that name. */
 static int open_unlisted(struct shmx_attachment *attachment, struct search *search, bool sure)
 {
-    struct shmx_lockfile_judged judged;
+    struct shmx_lockfile_judged judged = {0};
     struct shmx_lockfile_found *found = &judged.found;
     int status = shmx_lockfile_find_unlisted(found, search->name, search->flags);
     if (status != SHMX_OK)
@@ -358,7 +358,7 @@ static int open_unlisted(struct shmx_attachment *attachment, struct search *sear
 static int open_listed(struct shmx_attachment *attachment, struct search *search,
                        struct shmx_lockfile_name *file)
 {
-    struct shmx_lockfile_judged judged;
+    struct shmx_lockfile_judged judged = {0};
     int status = shmx_lockfile_judge(file, search->name, search->flags, &judged);
     if (status == SHMX_ENOENT)
         shmx_lockfile_clean(file, search->name);
@@ -497,12 +497,22 @@ static void leave(struct shmx_attachment *attachment)
     shmx_lockfile_owners_sweep(attachment->label.id, atomic_load(&attachment->control->next_owner));
 }
 
+void shmx_posix_leave_at_exit(struct shmx_attachment *attachment)
+{
+    if (attachment->os.user_fd < 0 || attachment->os.left)
+        return;
+    shmx_lockfile_owner_drop(attachment);
+    leave(attachment);
+    attachment->os.left = true;
+}
+
 void shmx_os_close(struct shmx_attachment *attachment)
 {
     int before = shmx_os_last_error();
     shmx_posix_gate_enter();
+    shmx_posix_marks_end(attachment);
     shmx_lockfile_owner_drop(attachment);
-    if (attachment->os.user_fd >= 0)
+    if (attachment->os.user_fd >= 0 && !attachment->os.left)
         leave(attachment);
     shmx_posix_detach(attachment);
     munmap(attachment->data, attachment->length);
@@ -531,7 +541,7 @@ static int unlink_unlisted(const char *name)
 
 static int unlink_listed(struct shmx_lockfile_name *file, const char *name)
 {
-    struct shmx_lockfile_judged judged;
+    struct shmx_lockfile_judged judged = {0};
     int status = shmx_lockfile_judge(file, name, SHMX_READ_ONLY, &judged);
     if (status == SHMX_ENOENT)
         shmx_lockfile_clean(file, name);

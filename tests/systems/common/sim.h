@@ -69,7 +69,8 @@ const char *sim_path(const char *path, char buffer[SIM_PATH_MAX]);
 /* Restart it: memory is empty, and what the system clears at its start. */
 void sim_restart(void);
 
-/* Remove all of a directory's entries (in the machine) that `which` says, or all. */
+/* Remove all of a directory's entries (in the machine) that `which` says, or all; what is below a
+ * directory that it says, too. */
 void sim_clear(const char *directory, bool (*which)(const char *path, const struct stat *facts));
 
 /* ---- objects ---- */
@@ -87,8 +88,8 @@ bool sim_object_path(const char *name, size_t most, char path[SIM_PATH_MAX]);
 /* Set errno, and return -1. */
 int sim_fail(int number);
 
-/* True once in so many calls of this process: what a system does sometimes. */
-bool sim_sometimes(unsigned in);
+/* True once in so many calls with that counter: what a system does sometimes. */
+bool sim_sometimes(unsigned *calls, unsigned in);
 
 /* Linux's futex(2), shared between processes. `end`: a point on CLOCK_MONOTONIC, or NULL. */
 int sim_futex_wait(const void *word, uint32_t expected, const struct timespec *end);
@@ -114,6 +115,7 @@ int sim_chmod(const char *path, mode_t mode);
 int sim_chown(const char *path, uid_t user, gid_t group);
 int sim_mkdir(const char *path, mode_t mode);
 int sim_rmdir(const char *path);
+int sim_remove(const char *path);
 int sim_mkfifo(const char *path, mode_t mode);
 int sim_symlink(const char *target, const char *path);
 int sim_link(const char *from, const char *to);
@@ -133,6 +135,7 @@ int sim_utimensat(int at, const char *path, const struct timespec times[2], int 
 #define chown(path, user, group) sim_chown(path, user, group)
 #define mkdir(path, mode) sim_mkdir(path, mode)
 #define rmdir(path) sim_rmdir(path)
+#define remove(path) sim_remove(path)
 #define mkfifo(path, mode) sim_mkfifo(path, mode)
 #define symlink(target, path) sim_symlink(target, path)
 #define link(from, to) sim_link(from, to)

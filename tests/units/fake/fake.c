@@ -268,6 +268,10 @@ int shmx_os_remove_dead(const char *name, bool *removed)
     return status;
 }
 
+void shmx_os_sweep(void)
+{
+}
+
 int shmx_os_remove_leftovers(void)
 {
     return step();
@@ -374,6 +378,46 @@ int shmx_os_thread_watch(void *state)
     return status;
 }
 
+/* One mark is enough for these tests. */
+static enum shmx_os_space marked_space;
+static uint32_t marked_key;
+static int marked;
+
+int shmx_os_mark_set(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key)
+{
+    (void)attachment;
+    int status = step();
+    if (status != SHMX_OK)
+        return status;
+    marked_space = space;
+    marked_key = key;
+    marked++;
+    return SHMX_OK;
+}
+
+int shmx_os_mark_drop(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key)
+{
+    (void)attachment;
+    if (marked == 0 || space != marked_space || key != marked_key)
+        return SHMX_ENOENT;
+    marked--;
+    return SHMX_OK;
+}
+
+int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
+                      bool *held)
+{
+    (void)attachment;
+    int status = step();
+    *held = marked != 0 && space == SHMX_OS_JOINED && space == marked_space && key == marked_key;
+    return status;
+}
+
+int fake_marks(void)
+{
+    return marked;
+}
+
 void fake_thread_end(void)
 {
     if (watched_thread != NULL)
@@ -391,6 +435,11 @@ int64_t shmx_os_pid(void)
 int64_t shmx_os_now(void)
 {
     return clock_ns++;
+}
+
+int64_t shmx_os_tick(void)
+{
+    return clock_ns;
 }
 
 int64_t shmx_os_wall(void)
