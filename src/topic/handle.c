@@ -118,6 +118,36 @@ size_t shmx_topic_max_message(const shmx_topic *topic)
     return topic != NULL ? topic->longest : 0;
 }
 
+/* ---- sides ---- */
+
+/* Tell all who wait, on either side. */
+static void tell_all(shmx_topic *topic)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    topic_notify(topic, &topic->header->publishers.event);
+    topic_notify(topic, &topic->header->readers.event);
+}
+
+int shmx_topic_join(shmx_topic *topic, unsigned sides)
+{
+    if (topic == NULL || sides == 0 || (sides & ~SIDES_BOTH) != 0)
+        return shmx_refuse(SHMX_EINVAL);
+    if (topic->read_only)
+        return shmx_refuse(SHMX_EACCES);
+    return shmx_result(shmx_sides_join(topic->shm, &topic->header->sides, &topic->joined, sides));
+}
+
+int shmx_topic_shutdown(shmx_topic *topic)
+{
+    if (topic == NULL || topic->read_only)
+        return shmx_refuse(topic == NULL ? SHMX_EINVAL : SHMX_EACCES);
+    shmx_sides_shutdown(&topic->header->sides);
+    tell_all(topic);
+    return SHMX_OK;
+}
+
+/* ---- closing ---- */
+
 void shmx_topic_close(shmx_topic **topic)
 {
     if (topic == NULL || *topic == NULL)
@@ -125,6 +155,10 @@ void shmx_topic_close(shmx_topic **topic)
     if ((*topic)->reserved.state != 0)
         shmx_topic_cancel(*topic);
     shmx_topic_place_leave(*topic);
+    if ((*topic)->joined.sides != 0) {
+        shmx_sides_leave((*topic)->shm, &(*topic)->joined);
+        tell_all(*topic);
+    }
     free(*topic);
     *topic = NULL;
 }

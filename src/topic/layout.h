@@ -32,6 +32,7 @@
 #define SHMX_TOPIC_LAYOUT_H
 
 #include "lock.h"
+#include "sides.h"
 
 #include <string.h>
 
@@ -60,8 +61,8 @@ struct topic_header {
     _Atomic uint32_t magic;
     _Atomic uint32_t version;
     _Atomic uint32_t capacity; /* of the ring, in units */
-    _Atomic uint32_t shutdown;
-    uint32_t reserved[12];
+    uint32_t reserved[11];
+    struct shmx_sides sides;
     struct { /* the publishers' own */
         _Atomic uint32_t lock;
         _Atomic uint32_t event; /* readers sleep on it */
@@ -138,6 +139,7 @@ struct shmx_topic {
     struct topic_place *place; /* lossless; or NULL */
     uint32_t place_token;
     struct topic_own reserved;
+    struct shmx_joined joined;
     int64_t ask_at; /* when to ask next whether the owner of a reservation in the way lives */
     /* What the last attempt found that must change before the next one is worth while. */
     const _Atomic uint32_t *watch;
@@ -281,12 +283,6 @@ static inline void topic_copy_out(void *to, const unsigned char *from, size_t si
 static inline void topic_notify(shmx_topic *topic, _Atomic uint32_t *event)
 {
     shmx_event_notify(topic->shm, event, SHMX_WAKE_ALL);
-}
-
-static inline bool topic_down(const shmx_topic *topic)
-{
-    /* Acquire: what was published before is seen after. */
-    return atomic_load_explicit(&topic->header->shutdown, memory_order_acquire) != 0;
 }
 
 /* ---- reading without the lock (reading.c) ---- */

@@ -15,8 +15,6 @@ static inline int room_lock(shmx_topic *topic, struct topic_job *job, bool ask)
         atomic_load_explicit(&header->publishers.tail, memory_order_relaxed))
         status = shmx_topic_settle(topic, ask);
     if (status >= SHMX_OK) /* a reservation that is open may be in nobody's way */
-        status = topic_down(topic) ? SHMX_EHANGUP : SHMX_OK;
-    if (status == SHMX_OK)
         status = shmx_topic_room(topic, topic_units((uint32_t)job->size), ask);
     if (status != SHMX_OK)
         topic_unlock(topic);
@@ -64,6 +62,15 @@ static int publish_check(const shmx_topic *topic, size_t size, int timeout_ms)
     if (topic->read_only)
         return SHMX_EACCES;
     return size > topic->longest ? SHMX_EMSGSIZE : SHMX_OK;
+}
+
+/* Is there nobody to publish to? */
+static inline int receivers_check(shmx_topic *topic)
+{
+    const struct shmx_sides *sides = &topic->header->sides;
+    if (!shmx_sides_used(sides))
+        return SHMX_OK;
+    return shmx_sides_check_often(topic->shm, sides, &topic->joined, SHMX_RECEIVER);
 }
 
 /* ---- records of its own ---- */
@@ -151,6 +158,9 @@ int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeo
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
+    status = receivers_check(topic);
+    if (status != SHMX_OK)
+        return shmx_report(status);
     status = reserve(topic, size, &topic->reserved, timeout_ms);
     if (status == SHMX_OK)
         *message = topic_message(topic, topic->reserved.position);
@@ -177,6 +187,9 @@ int shmx_topic_publish(shmx_topic *topic, const void *message, size_t size, int 
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
+    status = receivers_check(topic);
+    if (status != SHMX_OK)
+        return shmx_report(status);
     if (size > TOPIC_COPY_LOCKED)
         return publish_long(topic, message, size, timeout_ms);
     struct topic_job job;
@@ -184,19 +197,4 @@ int shmx_topic_publish(shmx_topic *topic, const void *message, size_t size, int 
     job.message = message;
     status = attempt_publish(topic, &job, false);
     return status == SHMX_OK ? SHMX_OK : shmx_topic_persist(topic, &job, &publishing, status);
-}
-
-int shmx_topic_shutdown(shmx_topic *topic)
-{
-    if (topic == NULL)
-        return shmx_refuse(SHMX_EINVAL);
-    if (topic->read_only)
-        return shmx_refuse(SHMX_EACCES);
-    struct topic_header *header = topic->header;
-    /* Release: as topic_down acquires. */
-    atomic_store_explicit(&header->shutdown, 1, memory_order_release);
-    atomic_thread_fence(memory_order_seq_cst);
-    topic_notify(topic, &header->publishers.event);
-    topic_notify(topic, &header->readers.event);
-    return SHMX_OK;
 }

@@ -195,7 +195,6 @@ static int nothing_next(shmx_topic *topic, struct topic_job *job, bool ask)
 {
     topic->watch = &topic->header->front.turn;
     topic->watch_value = atomic_load_explicit(topic->watch, memory_order_acquire);
-    bool down = topic_down(topic);
     if (newest_of(topic) > topic->position)
         return TOPIC_AGAIN;
     if (topic->place != NULL)
@@ -213,7 +212,7 @@ static int nothing_next(shmx_topic *topic, struct topic_job *job, bool ask)
         if (status != TOPIC_NOTHING)
             return status == READ_OVERRUN || status == READ_PASS ? TOPIC_AGAIN : status;
     }
-    return down && ask ? SHMX_EHANGUP : TOPIC_NOTHING;
+    return TOPIC_NOTHING;
 }
 
 static inline int attempt_next(shmx_topic *topic, struct topic_job *job, bool ask)
@@ -240,14 +239,11 @@ static inline int attempt_next(shmx_topic *topic, struct topic_job *job, bool as
 
 /* ---- latest ---- */
 
-static int nothing_latest(shmx_topic *topic, bool ask)
+static int nothing_latest(shmx_topic *topic)
 {
     topic->watch = &topic->header->front.turn;
     topic->watch_value = atomic_load_explicit(topic->watch, memory_order_acquire);
-    bool down = topic_down(topic);
-    if (newest_of(topic) != 0)
-        return TOPIC_AGAIN;
-    return down && ask ? SHMX_EHANGUP : TOPIC_NOTHING;
+    return newest_of(topic) != 0 ? TOPIC_AGAIN : TOPIC_NOTHING;
 }
 
 /* The last message behind a dead publisher's reservation; TOPIC_NOTHING if there is none. */
@@ -275,7 +271,7 @@ static inline int attempt_latest(shmx_topic *topic, struct topic_job *job, bool 
     for (int i = 0; i < TOPIC_OVERRUN_MOST; i++) {
         uint64_t newest = newest_of(topic);
         if (newest == 0)
-            return nothing_latest(topic, ask);
+            return nothing_latest(topic);
         status = read_at(topic, newest - 1, job);
         if (status == SHMX_OK || status < 0)
             return status;

@@ -29,10 +29,36 @@ void shmx_topic_wake(shmx_topic *topic, uint32_t value)
     topic_notify(topic, &header->readers.event);
 }
 
+/* Nothing was found. Is there nobody left to wait for? A message that the last publisher published
+ * before it left is found by trying once more. */
+static int hang_up(shmx_topic *topic, struct topic_job *job,
+                   const struct topic_direction *direction)
+{
+    const struct shmx_sides *sides = &topic->header->sides;
+    if (!shmx_sides_used(sides))
+        return TOPIC_NOTHING;
+    uint32_t other = direction->publisher ? SHMX_RECEIVER : SHMX_SENDER;
+    int status = shmx_sides_check(topic->shm, sides, other);
+    if (status == SHMX_OK)
+        return TOPIC_NOTHING;
+    if (status != SHMX_EHANGUP || direction->publisher)
+        return status;
+    status = direction->attempt(topic, job, true);
+    return status == TOPIC_NOTHING ? SHMX_EHANGUP : status;
+}
+
+/* Try, find out who is dead, and who has gone. */
+static int attempt_asking(shmx_topic *topic, struct topic_job *job,
+                          const struct topic_direction *direction)
+{
+    int status = direction->attempt(topic, job, true);
+    return status == TOPIC_NOTHING ? hang_up(topic, job, direction) : status;
+}
+
 /* Sleep, and look again. Nobody wakes this one. */
 static int nap(shmx_topic *topic, struct topic_job *job, const struct topic_direction *direction)
 {
-    int status = direction->attempt(topic, job, true);
+    int status = attempt_asking(topic, job, direction);
     if (status != TOPIC_NOTHING)
         return status;
     int64_t left = job->wait.deadline - shmx_os_now();
@@ -53,7 +79,7 @@ static int sleep_once(shmx_topic *topic, struct topic_job *job,
         direction->publisher ? &header->readers.event : &header->publishers.event;
     uint32_t ticket = shmx_event_prepare(event);
     STEP();
-    int status = direction->attempt(topic, job, true);
+    int status = attempt_asking(topic, job, direction);
     if (status != TOPIC_NOTHING)
         return status;
     int slept = shmx_event_sleep(topic->shm, event, ticket, job->wait.deadline, SHMX_SLICE);
@@ -67,7 +93,7 @@ static int sleep_once(shmx_topic *topic, struct topic_job *job,
 static int try_last(shmx_topic *topic, struct topic_job *job,
                     const struct topic_direction *direction)
 {
-    int status = direction->attempt(topic, job, true);
+    int status = attempt_asking(topic, job, direction);
     return status == TOPIC_NOTHING ? SHMX_ETIMEDOUT : status;
 }
 
@@ -98,8 +124,7 @@ int shmx_topic_persist(shmx_topic *topic, struct topic_job *job,
 {
     if (status == TOPIC_NOTHING || status == TOPIC_AGAIN)
         status = wait_for(topic, job, direction, status);
-    if (status == SHMX_EPROTO || status == SHMX_EMSGSIZE || status == SHMX_EHANGUP ||
-        status == SHMX_ERANGE)
+    if (status == SHMX_EPROTO || status == SHMX_EMSGSIZE || status == SHMX_ERANGE)
         return shmx_refuse(status);
     return status == SHMX_OK ? SHMX_OK : shmx_report(status);
 }

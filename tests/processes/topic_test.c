@@ -618,6 +618,73 @@ static void shutdown_wakes_those_who_wait(void **state)
     close_both(&fixture);
 }
 
+static void sides_that_are_wrong(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    assert_status(shmx_topic_join(NULL, SHMX_SENDER), SHMX_EINVAL);
+    assert_status(shmx_topic_join(fixture.topic, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_join(fixture.topic, 4), SHMX_EINVAL);
+    publish_text(fixture.topic, "nobody joined");
+    expect_text(fixture.topic, "nobody joined", 0);
+    expect_nothing(fixture.topic);
+    close_both(&fixture);
+}
+
+static void when_the_last_sender_has_gone(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *reader = another(&fixture, 0);
+    shmx *shm;
+    shmx_topic *looker;
+    char buffer[8];
+    assert_ok(shmx_open(&shm, fixture.name, SHMX_READ_ONLY));
+    assert_ok(shmx_topic_open(&looker, shm, 0, 4096, 0));
+    assert_status(shmx_topic_join(looker, SHMX_RECEIVER), SHMX_EACCES);
+    for (int lap = 0; lap < 3; lap++) {
+        shmx_topic *sender = another(&fixture, 0);
+        assert_ok(shmx_topic_join(sender, SHMX_SENDER));
+        publish_text(sender, "last");
+        expect_text(reader, "last", 0);
+        expect_nothing(reader);
+        publish_text(sender, "last");
+        shmx_topic_close(&sender);
+        expect_text(reader, "last", 0);
+        assert_status(shmx_topic_next(reader, buffer, 8, NULL, NULL, -1), SHMX_EHANGUP);
+        assert_status(shmx_topic_next(reader, buffer, 8, NULL, NULL, 0), SHMX_EHANGUP);
+        expect_text(looker, "last", 0);
+        expect_text(looker, "last", 0);
+        assert_status(shmx_topic_next(looker, buffer, 8, NULL, NULL, -1), SHMX_EHANGUP);
+        expect_latest(reader, "last", 2 * (uint64_t)lap + 2);
+    }
+    shmx_topic_close(&looker);
+    shmx_topic_close(&reader);
+    shmx_close(&shm);
+    close_both(&fixture);
+}
+
+static void when_the_last_receiver_has_gone(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *reader = another(&fixture, SHMX_TOPIC_LOSSLESS);
+    void *place;
+    assert_ok(shmx_topic_join(reader, SHMX_RECEIVER));
+    while (shmx_topic_publish(fixture.topic, "m", 1, 0) == SHMX_OK)
+        ;
+    assert_status(shmx_topic_publish(fixture.topic, "m", 1, 0), SHMX_ETIMEDOUT);
+    shmx_topic_close(&reader);
+    test_until(shmx_topic_publish(fixture.topic, "m", 1, 0) == SHMX_EHANGUP);
+    assert_status(shmx_topic_reserve(fixture.topic, 8, &place, 0), SHMX_EHANGUP);
+    reader = another(&fixture, 0);
+    assert_ok(shmx_topic_join(reader, SHMX_RECEIVER));
+    publish_text(fixture.topic, "again");
+    expect_text(reader, "again", 0);
+    shmx_topic_close(&reader);
+    close_both(&fixture);
+}
+
 /* ---- read-only ---- */
 
 static void read_only_readers_do_all_but_write(void **state)
@@ -782,7 +849,9 @@ PART(holder)
     void *place;
     bool lossless = argv[2][0] == 'l';
     shmx_topic *topic = attach(&shm, argv[1], 0, lossless ? SHMX_TOPIC_LOSSLESS : 0);
-    if (!lossless)
+    if (argv[2][0] == 's')
+        must(shmx_topic_join(topic, SHMX_SENDER) == SHMX_OK);
+    else if (!lossless)
         must(shmx_topic_reserve(topic, 100, &place, 0) == SHMX_OK);
     say("ready");
     hear();
@@ -858,6 +927,24 @@ static void publish_when_heard(void *context)
     must(shmx_topic_publish(topic, "fork", 4, 0) == SHMX_OK);
 }
 
+static void a_dead_sender_has_gone(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    struct test_child *child = hold(&fixture, "s");
+    struct waiting reader = {another(&fixture, 0), 1, false};
+    struct test_thread *thread = thread_start(wait_in_thread, &reader);
+    test_until(test_sleepers(fixture.shm, &fixture.topic->header->publishers.event) != 0);
+    child_kill(child);
+    assert_int_equal(child_wait(child), CHILD_KILLED);
+    int64_t start = test_now_ms();
+    thread_join(thread);
+    assert_true(test_now_ms() - start <= 100 + 100); /* and a busy machine's pause */
+    assert_status(reader.status, SHMX_EHANGUP);
+    shmx_topic_close(&reader.topic);
+    close_both(&fixture);
+}
+
 /* The child's handle goes on where the parent's was, and owns nothing of it. */
 static void a_forked_child_reads_for_itself(void **state)
 {
@@ -919,11 +1006,15 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(there_may_be_64_lossless_readers),
     cmocka_unit_test(shutdown_ends_it_for_everybody),
     cmocka_unit_test(shutdown_wakes_those_who_wait),
+    cmocka_unit_test(sides_that_are_wrong),
+    cmocka_unit_test(when_the_last_sender_has_gone),
+    cmocka_unit_test(when_the_last_receiver_has_gone),
     cmocka_unit_test(read_only_readers_do_all_but_write),
     cmocka_unit_test(a_read_only_reader_finds_out_later),
     cmocka_unit_test(every_reader_gets_everything_whole_and_in_order),
     cmocka_unit_test(a_dead_publishers_reservation_is_no_message),
     cmocka_unit_test(a_dead_lossless_reader_holds_nobody_back),
+    cmocka_unit_test(a_dead_sender_has_gone),
     cmocka_unit_test(a_forked_child_reads_for_itself),
     cmocka_unit_test(a_damaged_topic_harms_nobody),
 };
