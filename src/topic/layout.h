@@ -235,18 +235,32 @@ static inline bool topic_end(shmx_topic *topic, uint64_t position, uint32_t stat
 
 /*
  * A reader may copy while a publisher overwrites, and finds that out afterwards. So that this is no
- * race by the rules of C, both copy by relaxed loads and stores of whole words; the ring's side is
- * aligned to 8 and padded to 16. (A message that is written in place is written as its user does
- * it; what a reader saw of that is thrown away like the rest.)
+ * race by the rules of C, both copy by relaxed loads and stores of whole words, or by what the
+ * backend has for it; the ring's side is aligned to 8 and padded to 16. (A message that is written
+ * in place is written as its user does it; what a reader saw of that is thrown away like the rest.)
  */
 typedef size_t topic_word;
 
+/* Copy as many blocks as the system can do at once; return how many bytes that were. */
+static inline size_t topic_copy_blocks(void *to, const void *from, size_t size)
+{
+    size_t done = 0;
+#ifdef SHMX_OS_COPY_64
+    for (; size - done >= 64; done += 64)
+        shmx_os_copy_64((unsigned char *)to + done, (const unsigned char *)from + done);
+#else
+    (void)to, (void)from, (void)size;
+#endif
+    return done;
+}
+
 static inline void topic_copy_in(unsigned char *to, const void *from, size_t size)
 {
-    _Atomic topic_word *target = (_Atomic topic_word *)(void *)to;
-    const unsigned char *source = from;
+    size_t done = topic_copy_blocks(to, from, size);
+    _Atomic topic_word *target = (_Atomic topic_word *)(void *)(to + done);
+    const unsigned char *source = (const unsigned char *)from + done;
     topic_word word;
-    for (; size >= sizeof word; size -= sizeof word, source += sizeof word) {
+    for (size -= done; size >= sizeof word; size -= sizeof word, source += sizeof word) {
         memcpy(&word, source, sizeof word);
         atomic_store_explicit(target++, word, memory_order_relaxed);
     }
@@ -259,10 +273,11 @@ static inline void topic_copy_in(unsigned char *to, const void *from, size_t siz
 
 static inline void topic_copy_out(void *to, const unsigned char *from, size_t size)
 {
-    const _Atomic topic_word *source = (const _Atomic topic_word *)(const void *)from;
-    unsigned char *target = to;
+    size_t done = topic_copy_blocks(to, from, size);
+    const _Atomic topic_word *source = (const _Atomic topic_word *)(const void *)(from + done);
+    unsigned char *target = (unsigned char *)to + done;
     topic_word word;
-    for (; size >= sizeof word; size -= sizeof word, target += sizeof word) {
+    for (size -= done; size >= sizeof word; size -= sizeof word, target += sizeof word) {
         word = atomic_load_explicit(source++, memory_order_relaxed);
         memcpy(target, &word, sizeof word);
     }
