@@ -104,13 +104,21 @@ struct unshown {
     uint64_t number;
 };
 
-/* Is the record reserved by a dead publisher? Then it is no message, and another says so later. */
-static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state)
+/* Is the record reserved by a dead publisher? Then it is no message, and another says so later.
+ * One that lives is asked about now and then only. */
+static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, bool ask)
 {
     bool dead;
+    int64_t now = shmx_os_now();
+    if (!ask && now < topic->ask_at)
+        return TOPIC_NOTHING;
     int status = shmx_owner_dead(topic->shm, *state, &dead);
-    if (status != SHMX_OK || !dead)
-        return status != SHMX_OK ? status : TOPIC_NOTHING;
+    if (status != SHMX_OK)
+        return status;
+    if (!dead) {
+        topic->ask_at = now + SHMX_SLICE;
+        return TOPIC_NOTHING;
+    }
     /* It may have committed before it died. */
     *state = topic_state(topic, position);
     if ((*state & STATE_KIND) == STATE_RESERVED)
@@ -120,7 +128,7 @@ static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state)
 
 /* Readers, of which some may not write, do not settle what publishers left behind: they look past
  * it. Find the first message from the reader's position on, or the last of all. */
-static int look_behind(shmx_topic *topic, bool last, struct unshown *found)
+static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *found)
 {
     uint64_t at, number;
     int status = TOPIC_NOTHING;
@@ -133,7 +141,7 @@ static int look_behind(shmx_topic *topic, bool last, struct unshown *found)
         uint64_t end;
         uint32_t state = topic_state(topic, at);
         if ((state & STATE_KIND) == STATE_RESERVED) {
-            int owner = look_at_owner(topic, at, &state);
+            int owner = look_at_owner(topic, at, &state, ask);
             if (owner != SHMX_OK)
                 return owner < 0 ? owner : status;
         }
@@ -149,17 +157,11 @@ static int look_behind(shmx_topic *topic, bool last, struct unshown *found)
     return status;
 }
 
-/* Are there records that nobody has shown, and is it time to look who is in the way? */
-static bool shall_look(shmx_topic *topic, bool ask)
+/* Are there records that nobody has shown? */
+static inline bool pending(const shmx_topic *topic)
 {
     /* Relaxed: a look in vain does no harm, and there will be another. */
-    if (atomic_load_explicit(&topic->header->front.pending, memory_order_relaxed) == 0)
-        return false;
-    int64_t now = shmx_os_now();
-    if (!ask && now < topic->ask_at)
-        return false;
-    topic->ask_at = now + SHMX_SLICE;
-    return true;
+    return atomic_load_explicit(&topic->header->front.pending, memory_order_relaxed) != 0;
 }
 
 /* ---- next ---- */
@@ -200,8 +202,8 @@ static int nothing_next(shmx_topic *topic, struct topic_job *job, bool ask)
     if (topic->place != NULL)
         shmx_topic_place_move(topic);
     struct unshown found;
-    if (ask && shall_look(topic, true)) {
-        int status = look_behind(topic, false, &found);
+    if (pending(topic)) {
+        int status = look_behind(topic, false, ask, &found);
         if (status == SHMX_OK) {
             topic->position = found.position;
             status = read_at(topic, found.position, job);
@@ -247,10 +249,10 @@ static int nothing_latest(shmx_topic *topic)
 }
 
 /* The last message behind a dead publisher's reservation; TOPIC_NOTHING if there is none. */
-static int latest_unshown(shmx_topic *topic, struct topic_job *job)
+static int latest_unshown(shmx_topic *topic, struct topic_job *job, bool ask)
 {
     struct unshown found;
-    int status = look_behind(topic, true, &found);
+    int status = look_behind(topic, true, ask, &found);
     if (status == SHMX_OK) {
         status = read_at(topic, found.position, job);
         job->number = found.number;
@@ -263,8 +265,8 @@ static inline int attempt_latest(shmx_topic *topic, struct topic_job *job, bool 
     int status = topic->confirmed ? SHMX_OK : shmx_topic_confirm(topic);
     if (status != SHMX_OK)
         return status;
-    if (shall_look(topic, ask)) {
-        status = latest_unshown(topic, job);
+    if (pending(topic)) {
+        status = latest_unshown(topic, job, ask);
         if (status != TOPIC_NOTHING)
             return status;
     }

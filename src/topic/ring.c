@@ -22,11 +22,14 @@ static int handle_reserved(shmx_topic *topic, uint64_t position, uint32_t *state
     int64_t now = shmx_os_now();
     if (!ask && now < topic->ask_at)
         return TOPIC_NOTHING;
-    topic->ask_at = now + SHMX_SLICE;
     bool dead;
     int status = shmx_owner_dead(topic->shm, *state, &dead);
-    if (status != SHMX_OK || !dead)
-        return status != SHMX_OK ? status : TOPIC_NOTHING;
+    if (status != SHMX_OK)
+        return status;
+    if (!dead) {
+        topic->ask_at = now + SHMX_SLICE;
+        return TOPIC_NOTHING;
+    }
     *state = STATE_CANCELLED;
     /* Relaxed: readers that see it before it is shown take it for what it is. */
     atomic_store_explicit(&record->state, *state, memory_order_relaxed);

@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Death in the topic. First at every step: the library's sources are built here with a hook between
+ * each two stores to shared memory, and a child dies at the n-th, for every n. Then at random, with
+ * publishers, readers and lossless readers that are killed and stopped, and every message checked.
+ *
+ *     SHMX_TORTURE_SECONDS   how long at random (3)
+ */
+#include "support.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "topic/layout.h"
+
+/* ---- dying ---- */
+
+#define DEAD 97
+
+static long die_at;          /* at that step; 0: never */
+static uint32_t die_chances; /* else at each step with one chance in so many; 0: none */
+static uint32_t chance = 1;
+static long steps;
+
+void shmx_topic_step(void)
+{
+    steps++;
+    chance = chance * 1664525u + 1013904223u;
+    if (steps == die_at || (die_chances != 0 && (chance >> 8) % die_chances == 0))
+        _Exit(DEAD); /* nothing is cleaned up */
+}
+
+/* ---- messages that can be told from each other ---- */
+
+#define LONG 1500 /* more than what is copied under the lock */
+
+/* Whose it is, its number there, its length; then bytes that follow from these. */
+struct stamp {
+    uint32_t author;
+    uint32_t number;
+    uint32_t size;
+};
+
+static void fill(unsigned char *message, const struct stamp *stamp)
+{
+    uint32_t seed = stamp->author ^ stamp->number << 12;
+    memcpy(message, stamp, sizeof *stamp);
+    for (size_t i = sizeof *stamp; i < stamp->size; i++)
+        message[i] = (unsigned char)((seed += 0x9e3779b9u) >> 24);
+}
+
+static bool filled(const unsigned char *message, size_t size, struct stamp *stamp)
+{
+    unsigned char expected[LONG];
+    memcpy(stamp, message, size < sizeof *stamp ? size : sizeof *stamp);
+    if (size < sizeof *stamp || size > LONG || stamp->size != size)
+        return false;
+    fill(expected, stamp);
+    return memcmp(message, expected, size) == 0;
+}
+
+static shmx_topic *attach(shmx **shm, const char *name, unsigned flags)
+{
+    shmx_topic *topic;
+    must(shmx_open(shm, name, 0) == SHMX_OK);
+    must(shmx_topic_open(&topic, *shm, 0, shmx_size(*shm), flags) == SHMX_OK);
+    return topic;
+}
+
+/* ---- at every step ---- */
+
+enum { REGION = 8192, SMALL = 40, NEW = 1000 };
+
+struct scene {
+    const char *name;
+    char act[8];   /* what the child does, see act_once */
+    int before;    /* messages that are published first, numbered from 1 */
+    int gives;     /* so many new ones may be there */
+    char victim;   /* another child died before: 'r' with a reservation, 'l' as a lossless reader */
+    bool lossless; /* the test has a lossless reader */
+    int behind;    /* messages that are published behind the victim's reservation */
+};
+
+static const struct scene scenes[] = {
+    {.name = "publish the first", .act = "p", .before = 0, .gives = 1},
+    {.name = "publish", .act = "p", .before = 2, .gives = 1},
+    {.name = "publish over the oldest", .act = "ppp", .before = 301, .gives = 3},
+    {.name = "publish a long one", .act = "P", .before = 2, .gives = 1},
+    {.name = "publish long ones over the oldest", .act = "PPP", .before = 300, .gives = 3},
+    {.name = "publish beside a lossless reader",
+     .act = "pp",
+     .before = 5,
+     .gives = 2,
+     .lossless = true},
+    {.name = "publish into a full topic", .act = "p", .before = 300, .lossless = true},
+    {.name = "reserve, commit", .act = "rc", .before = 2, .gives = 1},
+    {.name = "reserve, commit less", .act = "rl", .before = 300, .gives = 1},
+    {.name = "reserve, cancel", .act = "rx", .before = 2},
+    {.name = "reserve, publish, commit", .act = "rpc", .before = 2, .gives = 2},
+    {.name = "reserve, close", .act = "rq", .before = 300},
+    {.name = "next", .act = "nn", .before = 3},
+    {.name = "next, lossless", .act = "Lnnn", .before = 3},
+    {.name = "latest", .act = "t", .before = 3},
+    {.name = "open and close, lossless", .act = "Lq", .before = 3},
+    {.name = "open, lossless, after another died", .act = "Ln", .before = 3, .victim = 'l'},
+    {.name = "publish after a lossless reader died",
+     .act = "pp",
+     .before = 3,
+     .gives = 2,
+     .victim = 'l'},
+    {.name = "publish behind a dead publisher",
+     .act = "pp",
+     .before = 3,
+     .gives = 2,
+     .victim = 'r'},
+    {.name = "commit behind a dead publisher",
+     .act = "rc",
+     .before = 3,
+     .gives = 1,
+     .victim = 'r',
+     .behind = 2},
+    {.name = "next behind a dead publisher", .act = "Lnn", .before = 1, .victim = 'r', .behind = 2},
+    {.name = "shut nothing, do it all", .act = "Lpnrcnt", .before = 3, .gives = 2},
+};
+
+static int publish_number(shmx_topic *topic, int number, size_t size, int limit)
+{
+    unsigned char message[LONG];
+    struct stamp stamp = {1, (uint32_t)number, (uint32_t)size};
+    fill(message, &stamp);
+    return shmx_topic_publish(topic, message, size, limit);
+}
+
+static void act_once(shmx_topic **topic, shmx *shm, char act)
+{
+    static void *place;
+    static int number = NEW;
+    unsigned char message[LONG];
+    struct stamp stamp = {1, (uint32_t)number, SMALL};
+    int status = SHMX_OK;
+    switch (act) {
+    case 'p':
+    case 'P':
+        status = publish_number(*topic, number++, act == 'p' ? SMALL : LONG, 0);
+        break;
+    case 'r':
+        status = shmx_topic_reserve(*topic, SMALL + 80, &place, 0);
+        break;
+    case 'c':
+    case 'l':
+        stamp.size = act == 'c' ? SMALL + 80 : SMALL;
+        fill(place, &stamp);
+        number++;
+        status = shmx_topic_commit(*topic, stamp.size);
+        break;
+    case 'x':
+        status = shmx_topic_cancel(*topic);
+        break;
+    case 'n':
+        status = shmx_topic_next(*topic, message, LONG, NULL, NULL, 0);
+        break;
+    case 't':
+        status = shmx_topic_latest(*topic, message, LONG, NULL, NULL, 0);
+        break;
+    case 'L':
+        shmx_topic_close(topic);
+        status = shmx_topic_open(topic, shm, 0, REGION, SHMX_TOPIC_LOSSLESS | SHMX_TOPIC_OLDEST);
+        break;
+    default:
+        shmx_topic_close(topic);
+        break;
+    }
+    must(status == SHMX_OK || status == SHMX_ETIMEDOUT);
+}
+
+/* Play scene S, and die at step N. */
+PART(actor)
+{
+    shmx *shm;
+    must(argc == 4);
+    shmx_topic *topic = attach(&shm, argv[1], SHMX_TOPIC_OLDEST);
+    const struct scene *scene = &scenes[atoi(argv[2])];
+    die_at = atol(argv[3]);
+    for (const char *act = scene->act; *act != '\0'; act++)
+        act_once(&topic, shm, *act);
+    die_at = 0;
+    shmx_topic_close(&topic);
+    shmx_close(&shm);
+    return 0;
+}
+
+/* Reserve, or be a lossless reader, and die. */
+PART(victim)
+{
+    shmx *shm;
+    void *place;
+    must(argc == 3);
+    bool lossless = argv[2][0] == 'l';
+    shmx_topic *topic = attach(&shm, argv[1], lossless ? SHMX_TOPIC_LOSSLESS : 0);
+    if (!lossless)
+        must(shmx_topic_reserve(topic, 200, &place, 0) == SHMX_OK);
+    _Exit(DEAD);
+}
+
+/* What a reader has had. */
+struct account {
+    uint64_t got, lost;
+    int last; /* number */
+    int gave; /* of the child's */
+};
+
+/* Read all that is there: whole, and in order. */
+static void read_all(shmx_topic *topic, struct account *account)
+{
+    unsigned char message[LONG];
+    struct stamp stamp;
+    size_t size;
+    uint64_t lost;
+    while (shmx_topic_next(topic, message, LONG, &size, &lost, 0) == SHMX_OK) {
+        assert_true(filled(message, size, &stamp));
+        account->got++;
+        account->lost += lost;
+        if (stamp.number >= NEW) {
+            assert_in_range(stamp.number, NEW, NEW + 3);
+            account->gave++;
+            continue;
+        }
+        assert_true((int)stamp.number > account->last);
+        if (lost == 0)
+            assert_int_equal(stamp.number, account->last + 1);
+        account->last = (int)stamp.number;
+    }
+}
+
+static uint64_t latest_number(shmx_topic *topic)
+{
+    unsigned char message[LONG];
+    struct stamp stamp;
+    size_t size;
+    uint64_t number;
+    if (shmx_topic_latest(topic, message, LONG, &size, &number, 0) != SHMX_OK)
+        return 0;
+    assert_true(filled(message, size, &stamp));
+    return number;
+}
+
+/* Everybody agrees on what there is, and messages go through all the ring. */
+static void check(shmx_topic *publisher, shmx_topic *reader, const struct scene *scene, int end)
+{
+    struct account account = {0};
+    read_all(reader, &account);
+    uint64_t number = account.got + account.lost;
+    assert_int_equal(latest_number(reader), number);
+    /* The next one who publishes shows what a dead one did not come to show. */
+    assert_ok(publish_number(publisher, end++, SMALL, 1000));
+    read_all(reader, &account);
+    assert_in_range(account.got + account.lost - number, 1, 2);
+    number = account.got + account.lost;
+    assert_in_range(number, end - 1, end - 1 + scene->gives);
+    assert_int_equal(account.last, end - 1);
+    for (int i = 0; i < 500; i++) {
+        assert_ok(publish_number(publisher, end + i, i % 7 == 0 ? LONG : SMALL, 1000));
+        assert_int_equal(latest_number(publisher), number + (uint64_t)i + 1);
+        if (i % 50 == 0)
+            read_all(reader, &account);
+    }
+    read_all(reader, &account);
+    assert_int_equal(account.got + account.lost, number + 500);
+}
+
+static void check_lossless(shmx_topic *lossless, const struct scene *scene, int end)
+{
+    struct account account = {0};
+    read_all(lossless, &account);
+    assert_int_equal(account.lost, 0);
+    assert_int_equal(account.last, end - 1);
+    assert_in_range(account.gave, 0, scene->gives);
+}
+
+/* True if the child died. */
+static bool die_in_scene(int index, long step)
+{
+    const struct scene *scene = &scenes[index];
+    const char *name = test_name();
+    char number[16], at[24], victim[2] = {scene->victim, '\0'};
+    shmx *shm;
+    shmx_topic *topic, *reader, *lossless = NULL;
+    assert_ok(shmx_create(&shm, name, REGION, 0));
+    assert_ok(shmx_topic_open(&topic, shm, 0, REGION, 0));
+    assert_ok(shmx_topic_open(&reader, shm, 0, REGION, 0));
+    if (scene->lossless)
+        assert_ok(shmx_topic_open(&lossless, shm, 0, REGION, SHMX_TOPIC_LOSSLESS));
+    int end = 1;
+    while (end <= scene->before && publish_number(topic, end, SMALL, 0) == SHMX_OK)
+        end++;
+    if (scene->victim != 0)
+        assert_int_equal(child_wait(child_start("victim", name, victim)), DEAD);
+    for (int i = 0; i < scene->behind; i++)
+        assert_ok(publish_number(topic, end++, SMALL, 0));
+    snprintf(number, sizeof number, "%d", index);
+    snprintf(at, sizeof at, "%ld", step);
+    int ended = child_wait(child_start("actor", name, number, at));
+    assert_true(ended == DEAD || ended == 0);
+    if (lossless != NULL)
+        check_lossless(lossless, scene, end);
+    shmx_topic_close(&lossless);
+    check(topic, reader, scene, end);
+    shmx_topic_close(&reader);
+    shmx_topic_close(&topic);
+    shmx_close(&shm);
+    return ended == DEAD;
+}
+
+static void death_at_every_step(void **state)
+{
+    (void)state;
+    long deaths = 0;
+    for (int i = 0; i < (int)(sizeof scenes / sizeof *scenes); i++) {
+        long step = 1;
+        while (die_in_scene(i, step))
+            step++;
+        print_message("           %3ld steps: %s\n", step - 1, scenes[i].name);
+        deaths += step - 1;
+    }
+    print_message("           %ld deaths, one at each step: nothing torn, none lost untold\n",
+                  deaths);
+}
+
+/* ---- at random ---- */
+
+enum { PUBLISHERS = 3, READERS = 5, AUTHORS = 100000, TORTURE_REGION = 32768 };
+
+/* What everybody writes down, in a segment of its own. Each life of a publisher is an author. */
+struct book {
+    _Atomic uint32_t stop;
+    _Atomic uint32_t authors;
+    _Atomic uint32_t damaged;
+    _Atomic uint32_t late;
+    _Atomic uint32_t sent[AUTHORS]; /* at least so many: their publish has returned */
+};
+
+struct torture {
+    shmx *shm, *notes;
+    shmx_topic *topic;
+    struct book *book;
+};
+
+static struct torture torture_open(char **argv, unsigned flags)
+{
+    struct torture torture;
+    torture.topic = attach(&torture.shm, argv[1], flags);
+    must(shmx_open(&torture.notes, argv[2], 0) == SHMX_OK);
+    torture.book = shmx_data(torture.notes);
+    chance = (uint32_t)strtoul(argv[3], NULL, 10);
+    die_chances = chance % 2 != 0 ? 20000 : 0; /* the others are left to the killer */
+    return torture;
+}
+
+static void torture_close(struct torture *torture)
+{
+    die_chances = 0;
+    shmx_topic_close(&torture->topic);
+    shmx_close(&torture->notes);
+    shmx_close(&torture->shm);
+}
+
+PART(publisher)
+{
+    must(argc == 4);
+    struct torture torture = torture_open(argv, 0);
+    struct book *book = torture.book;
+    struct stamp stamp = {atomic_fetch_add(&book->authors, 1), 0, 0};
+    unsigned char message[LONG];
+    void *place;
+    while (atomic_load(&book->stop) == 0 && stamp.author < AUTHORS) {
+        stamp.size = stamp.number % 5 != 0 ? 12 + stamp.number % 90 : 12 + stamp.number % 1480;
+        fill(message, &stamp);
+        int status;
+        if (stamp.number % 3 != 0) {
+            status = shmx_topic_publish(torture.topic, message, stamp.size, 200);
+        } else {
+            status = shmx_topic_reserve(torture.topic, LONG, &place, 200);
+            if (status == SHMX_OK) {
+                memcpy(place, message, stamp.size);
+                status = shmx_topic_commit(torture.topic, stamp.size);
+            }
+        }
+        must(status == SHMX_OK || status == SHMX_ETIMEDOUT);
+        if (status == SHMX_OK)
+            atomic_store(&book->sent[stamp.author], ++stamp.number);
+    }
+    torture_close(&torture);
+    return 0;
+}
+
+/* Read until nothing comes for a while after the stop. */
+PART(reader)
+{
+    must(argc == 5);
+    bool lossless = argv[4][0] == 'l', staying = argv[4][1] == 's';
+    struct torture torture = torture_open(argv, lossless ? SHMX_TOPIC_LOSSLESS : 0);
+    if (staying)
+        die_chances = 0;
+    static uint32_t next[AUTHORS];
+    struct book *book = torture.book;
+    unsigned char message[LONG];
+    struct stamp stamp;
+    uint64_t got = 0, missed = 0, lost;
+    size_t size;
+    say("ready");
+    for (;;) {
+        int status = shmx_topic_next(torture.topic, message, LONG, &size, &lost, 200);
+        if (status == SHMX_ETIMEDOUT && atomic_load(&book->stop) != 0)
+            break;
+        if (status == SHMX_ETIMEDOUT)
+            continue;
+        must(status == SHMX_OK);
+        got++;
+        missed += lost;
+        if (!filled(message, size, &stamp) || stamp.author >= AUTHORS || (lossless && lost != 0)) {
+            atomic_fetch_add(&book->damaged, 1);
+            continue;
+        }
+        bool first = next[stamp.author] == 0 && !staying;
+        if (stamp.number < next[stamp.author] ||
+            (lossless && !first && stamp.number != next[stamp.author]))
+            atomic_fetch_add(&book->late, 1);
+        next[stamp.author] = stamp.number + 1;
+    }
+    if (staying) {
+        uint32_t untold = 0;
+        for (uint32_t i = 0; lossless && i < atomic_load(&book->authors); i++)
+            untold += next[i] < atomic_load(&book->sent[i]);
+        say("%llu %llu %u", (unsigned long long)got, (unsigned long long)missed, (unsigned)untold);
+    }
+    torture_close(&torture);
+    return 0;
+}
+
+struct troupe {
+    const char *name;
+    const char *notes;
+    struct test_child *children[PUBLISHERS + READERS];
+    bool stopped[PUBLISHERS + READERS];
+    bool mortal[PUBLISHERS + READERS]; /* it may die by itself, and then cannot be stopped */
+    uint32_t deaths, stops;
+};
+
+static struct test_child *cast(struct troupe *troupe, int index, const char *how)
+{
+    char seed[16];
+    uint32_t number = test_random();
+    troupe->mortal[index] = number % 2 != 0;
+    snprintf(seed, sizeof seed, "%u", (unsigned)number);
+    return index < PUBLISHERS ? child_start("publisher", troupe->name, troupe->notes, seed)
+                              : child_start("reader", troupe->name, troupe->notes, seed, how);
+}
+
+static void troupe_start(struct troupe *troupe, int index)
+{
+    troupe->children[index] = cast(troupe, index, index % 2 != 0 ? "l" : "w");
+    troupe->stopped[index] = false;
+}
+
+static void troupe_join(struct troupe *troupe, int index)
+{
+    int ended = child_wait(troupe->children[index]);
+    assert_true(ended == CHILD_KILLED || ended == DEAD || ended == 0);
+    troupe->deaths += ended != 0;
+}
+
+static void troupe_disturb(struct troupe *troupe)
+{
+    int index = (int)(test_random() % (PUBLISHERS + READERS));
+    test_sleep_ms((int)(test_random() % 20));
+    if (troupe->stopped[index]) {
+        child_continue(troupe->children[index]);
+        troupe->stopped[index] = false;
+    } else if (!troupe->mortal[index] && test_random() % 2 == 0 &&
+               child_stop(troupe->children[index])) {
+        troupe->stopped[index] = true;
+        troupe->stops++;
+    } else {
+        child_kill(troupe->children[index]);
+        troupe_join(troupe, index);
+        troupe_start(troupe, index);
+    }
+}
+
+static void troupe_end(struct troupe *troupe, struct book *book)
+{
+    atomic_store(&book->stop, 1);
+    for (int i = 0; i < PUBLISHERS + READERS; i++)
+        if (troupe->stopped[i])
+            child_continue(troupe->children[i]);
+    for (int i = 0; i < PUBLISHERS + READERS; i++)
+        troupe_join(troupe, i);
+}
+
+static int torture_seconds(void)
+{
+    const char *text = getenv("SHMX_TORTURE_SECONDS");
+    int seconds = text != NULL ? atoi(text) : 0;
+    return seconds > 1 ? seconds : 3;
+}
+
+static void account_for(struct test_child *child, uint64_t number, const char *what)
+{
+    unsigned long long got = 0, lost = 0;
+    unsigned untold = 1;
+    const char *line = child_receive(child);
+    assert_non_null(line);
+    assert_int_equal(sscanf(line, "%llu %llu %u", &got, &lost, &untold), 3);
+    print_message("           %s: %llu read, %llu lost and told\n", what, got, lost);
+    assert_int_equal(got + lost, number);
+    assert_int_equal(untold, 0);
+    assert_int_equal(child_wait(child), 0);
+}
+
+static void death_at_random(void **state)
+{
+    (void)state;
+    struct troupe troupe = {.name = test_name(), .notes = test_name()};
+    shmx *shm, *notes;
+    shmx_topic *topic;
+    assert_ok(shmx_create(&shm, troupe.name, TORTURE_REGION, 0));
+    assert_ok(shmx_create(&notes, troupe.notes, sizeof(struct book), 0));
+    struct book *book = shmx_data(notes);
+    struct test_child *staying[2];
+    for (int i = 0; i < 2; i++) {
+        staying[i] = cast(&troupe, PUBLISHERS, i == 0 ? "ls" : "ws");
+        child_expect(staying[i], "ready");
+    }
+    for (int i = 0; i < PUBLISHERS + READERS; i++)
+        troupe_start(&troupe, i);
+    int64_t end = test_now_ms() + (int64_t)torture_seconds() * 1000;
+    while (test_now_ms() < end)
+        troupe_disturb(&troupe);
+    troupe_end(&troupe, book);
+    assert_ok(shmx_topic_open(&topic, shm, 0, TORTURE_REGION, 0));
+    uint64_t number = latest_number(topic);
+    print_message("           %llu messages, %u died, %u were stopped; %u damaged, %u late\n",
+                  (unsigned long long)number, (unsigned)troupe.deaths, (unsigned)troupe.stops,
+                  (unsigned)atomic_load(&book->damaged), (unsigned)atomic_load(&book->late));
+    account_for(staying[0], number, "lossless");
+    account_for(staying[1], number, "the other");
+    assert_int_equal(atomic_load(&book->damaged), 0);
+    assert_int_equal(atomic_load(&book->late), 0);
+    assert_true(number > 0);
+    shmx_topic_close(&topic);
+    shmx_close(&notes);
+    shmx_close(&shm);
+}
+
+static const struct test_part parts[] = {{"actor", part_actor},
+                                         {"victim", part_victim},
+                                         {"publisher", part_publisher},
+                                         {"reader", part_reader},
+                                         {NULL, NULL}};
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(death_at_every_step),
+    cmocka_unit_test(death_at_random),
+};
+
+TEST_MAIN(tests, parts)
