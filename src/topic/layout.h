@@ -330,7 +330,8 @@ static inline int topic_lock(shmx_topic *topic, struct topic_wait *wait)
 /* The lock was given back with this value, and somebody may be to be woken. */
 void shmx_topic_wake(shmx_topic *topic, uint32_t value);
 
-static inline void topic_unlock(shmx_topic *topic)
+/* Give the lock back when there is something for readers. */
+static inline void topic_unlock_tell(shmx_topic *topic)
 {
     struct topic_header *header = topic->header;
     STEP();
@@ -338,11 +339,25 @@ static inline void topic_unlock(shmx_topic *topic)
     uint32_t value = atomic_exchange_explicit(&header->publishers.lock, 0, memory_order_release);
     shmx_fence_behind();
     STEP();
-    /* Relaxed: the fence does the ordering. One branch for all. */
-    uint32_t events = atomic_load_explicit(&header->publishers.event, memory_order_relaxed) |
-                      atomic_load_explicit(&header->readers.event, memory_order_relaxed);
-    if (((value / LOCK_WAITERS) | (events & EVENT_ARMED)) != 0)
+    /* Relaxed: the fence does the ordering. One branch for both. */
+    uint32_t event = atomic_load_explicit(&header->publishers.event, memory_order_relaxed);
+    if (((value / LOCK_WAITERS) | (event & EVENT_ARMED)) != 0)
         shmx_topic_wake(topic, value);
+}
+
+/* The same when there may be something for publishers too: a reservation is in nobody's way any
+ * more. */
+static inline void topic_unlock_tell_all(shmx_topic *topic)
+{
+    topic_unlock_tell(topic);
+    topic_notify(topic, &topic->header->readers.event);
+}
+
+/* The same when there is nothing new. */
+static inline void topic_unlock(shmx_topic *topic)
+{
+    STEP();
+    shmx_word_release(topic->shm, &topic->header->publishers.lock);
 }
 
 /* Show the record at `shown`, which is the message's or no message's: its number is known. Done

@@ -68,7 +68,7 @@ int shmx_topic_place_take(shmx_topic *topic, bool oldest)
         STEP();
         atomic_store_explicit(&place->token, topic->place_token, memory_order_relaxed);
     }
-    topic_unlock(topic);
+    topic_unlock_tell_all(topic);
     return status;
 }
 

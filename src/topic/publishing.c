@@ -2,6 +2,21 @@
 /* Publishing: to make room, to write a message there, and to show it. */
 #include "layout.h"
 
+/* Show what can be shown, and tell: somebody may have died before it did. */
+static int settle(shmx_topic *topic, bool ask)
+{
+    const _Atomic uint64_t *shown = &topic->header->publishers.shown;
+    uint64_t before = atomic_load_explicit(shown, memory_order_relaxed);
+    int status = shmx_topic_settle(topic, ask);
+    if (atomic_load_explicit(shown, memory_order_relaxed) != before) {
+        atomic_thread_fence(memory_order_seq_cst);
+        topic_notify(topic, &topic->header->publishers.event);
+        topic_notify(topic, &topic->header->readers.event);
+    }
+    /* A reservation that is open may be in nobody's way. */
+    return status == TOPIC_NOTHING ? SHMX_OK : status;
+}
+
 /* Take the lock and make room at the tail. */
 static inline int room_lock(shmx_topic *topic, struct topic_job *job, bool ask)
 {
@@ -13,8 +28,8 @@ static inline int room_lock(shmx_topic *topic, struct topic_job *job, bool ask)
     /* Relaxed: the lock is held. */
     if (atomic_load_explicit(&header->publishers.shown, memory_order_relaxed) !=
         atomic_load_explicit(&header->publishers.tail, memory_order_relaxed))
-        status = shmx_topic_settle(topic, ask);
-    if (status >= SHMX_OK) /* a reservation that is open may be in nobody's way */
+        status = settle(topic, ask);
+    if (status == SHMX_OK)
         status = shmx_topic_room(topic, topic_units((uint32_t)job->size), ask);
     if (status != SHMX_OK)
         topic_unlock(topic);
@@ -35,7 +50,7 @@ static inline int attempt_publish(shmx_topic *topic, struct topic_job *job, bool
     uint32_t size = (uint32_t)job->size;
     topic_copy_in(topic_message(topic, tail_of(topic)), job->message, size);
     topic_append(topic, topic_units(size), size, STATE_COMMITTED);
-    topic_unlock(topic);
+    topic_unlock_tell(topic);
     return SHMX_OK;
 }
 
@@ -131,7 +146,7 @@ static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, siz
         status = shmx_topic_settle(topic, false);
     }
     own->state = 0;
-    topic_unlock(topic);
+    topic_unlock_tell_all(topic);
     return status >= SHMX_OK ? SHMX_OK : shmx_result(status);
 }
 

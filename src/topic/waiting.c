@@ -26,7 +26,6 @@ void shmx_topic_wake(shmx_topic *topic, uint32_t value)
     struct topic_header *header = topic->header;
     shmx_word_released(topic->shm, &header->publishers.lock, value);
     topic_notify(topic, &header->publishers.event);
-    topic_notify(topic, &header->readers.event);
 }
 
 /* Nothing was found. Is there nobody left to wait for? A message that the last publisher published

@@ -19,6 +19,7 @@ static shmx *base;            /* attached before the call under test */
 static unsigned char *memory; /* its bytes */
 static shmx *made;            /* by the call under test */
 static shmx_queue *queue;
+static shmx_topic *topic;
 static char token[64];
 
 /* ---- the calls ---- */
@@ -210,6 +211,53 @@ static int receive_nothing(void)
     return status == SHMX_ETIMEDOUT ? SHMX_OK : status;
 }
 
+static int open_topic(void)
+{
+    return shmx_topic_open(&topic, base, 0, SIZE, SHMX_TOPIC_LOSSLESS);
+}
+
+static int use_topic(void)
+{
+    char text[8];
+    size_t size;
+    void *place;
+    int status = shmx_topic_open(&topic, base, 0, SIZE, 0);
+    if (status == SHMX_OK)
+        status = shmx_topic_reserve(topic, 5, &place, 100);
+    if (status == SHMX_OK)
+        status = shmx_topic_commit(topic, 5);
+    if (status == SHMX_OK)
+        status = shmx_topic_next(topic, text, sizeof text, &size, NULL, 100);
+    if (status == SHMX_OK)
+        assert_int_equal(size, 5);
+    return status;
+}
+
+static int read_nothing(void)
+{
+    char text[8];
+    size_t size;
+    int status = shmx_topic_open(&topic, base, 0, SIZE, 0);
+    if (status == SHMX_OK)
+        status = shmx_topic_next(topic, text, sizeof text, &size, NULL, 100);
+    return status == SHMX_ETIMEDOUT ? SHMX_OK : status;
+}
+
+/* A lossless reader is in the way, and is asked about. */
+static int publish_in_vain(void)
+{
+    int status = shmx_topic_open(&topic, base, 0, SIZE, SHMX_TOPIC_LOSSLESS);
+    while (status == SHMX_OK)
+        status = shmx_topic_publish(topic, "message", 7, 1);
+    return status == SHMX_ETIMEDOUT ? SHMX_OK : status;
+}
+
+static int join_topic(void)
+{
+    int status = shmx_topic_open(&topic, base, 0, SIZE, 0);
+    return status == SHMX_OK ? shmx_topic_join(topic, SHMX_SENDER | SHMX_RECEIVER) : status;
+}
+
 /* ---- one call, failing at each place ---- */
 
 struct call {
@@ -249,6 +297,11 @@ static const struct call calls[] = {
     CALL(open_queue),
     {"use_queue", use_queue, true},
     {"receive_nothing", receive_nothing, true}, /* a wake that fails does not matter */
+    CALL(open_topic),
+    {"use_topic", use_topic, true},
+    {"read_nothing", read_nothing, true},
+    {"publish_in_vain", publish_in_vain, true},
+    CALL(join_topic),
 };
 
 static void begin(void)
@@ -259,6 +312,7 @@ static void begin(void)
     assert_int_equal(shmx_share(base, token, sizeof token), SHMX_OK);
     made = (shmx *)&made; /* to see that it is set to NULL */
     queue = NULL;
+    topic = NULL;
 }
 
 static void check_failure(const struct call *call, int n, int status, int planned)
@@ -280,6 +334,7 @@ static void end(void)
     if (made != (shmx *)&made)
         shmx_close(&made);
     shmx_queue_close(&queue);
+    shmx_topic_close(&topic);
     shmx_unlink("other");
     shmx_close(&base);
     shmx_unlink(NAME);
