@@ -23,7 +23,7 @@
  * numbers.
  *
  * A reader copies a message and then looks whether head has passed it meanwhile; a publisher moves
- * head and then overwrites. See read_at and shmx_topic_room.
+ * head and then overwrites. See topic_take and make_room.
  *
  * After every step the topic is in order, or is put in order by the next one who takes the lock:
  * shmx_topic_settle. models/topic.pml is the model of this.
@@ -204,7 +204,7 @@ static inline unsigned char *topic_message(shmx_topic *topic, uint64_t position)
 
 static inline uint32_t topic_units(uint32_t size)
 {
-    return size / TOPIC_UNIT + (size % TOPIC_UNIT != 0) + 1;
+    return (uint32_t)(((uint64_t)size + TOPIC_UNIT - 1) / TOPIC_UNIT + 1);
 }
 
 /* Acquire: what the writer of the state wrote before is seen, the size and the message. */
@@ -241,50 +241,54 @@ static inline bool topic_end(shmx_topic *topic, uint64_t position, uint32_t stat
  */
 typedef size_t topic_word;
 
-/* Copy as many blocks as the system can do at once; return how many bytes that were. */
-static inline size_t topic_copy_blocks(void *to, const void *from, size_t size)
+/* Fewer bytes than a word, to or from one. */
+static inline void topic_copy_rest(unsigned char *to, const unsigned char *from, size_t size)
 {
-    size_t done = 0;
-#ifdef SHMX_OS_COPY_64
-    for (; size - done >= 64; done += 64)
-        shmx_os_copy_64((unsigned char *)to + done, (const unsigned char *)from + done);
-#else
-    (void)to, (void)from, (void)size;
-#endif
-    return done;
+    size_t four = size & 4, two = size & 2;
+    if (four != 0)
+        memcpy(to, from, 4);
+    if (two != 0)
+        memcpy(to + four, from + four, 2);
+    if ((size & 1) != 0)
+        to[four + two] = from[four + two];
 }
 
-static inline void topic_copy_in(unsigned char *to, const void *from, size_t size)
+static inline void topic_copy_in(unsigned char *target, const void *from, size_t size)
 {
-    size_t done = topic_copy_blocks(to, from, size);
-    _Atomic topic_word *target = (_Atomic topic_word *)(void *)(to + done);
-    const unsigned char *source = (const unsigned char *)from + done;
-    topic_word word;
-    for (size -= done; size >= sizeof word; size -= sizeof word, source += sizeof word) {
+    const unsigned char *source = from;
+    topic_word word = 0;
+#ifdef SHMX_OS_COPY_64
+    for (; size >= 64; size -= 64, source += 64, target += 64)
+        shmx_os_copy_64(target, source);
+#endif
+    for (; size >= sizeof word; size -= sizeof word, source += sizeof word, target += sizeof word) {
         memcpy(&word, source, sizeof word);
-        atomic_store_explicit(target++, word, memory_order_relaxed);
+        atomic_store_explicit((_Atomic topic_word *)(void *)target, word, memory_order_relaxed);
     }
     if (size == 0)
         return;
-    word = 0;
-    memcpy(&word, source, size);
-    atomic_store_explicit(target, word, memory_order_relaxed);
+    topic_copy_rest((unsigned char *)&word, source, size);
+    atomic_store_explicit((_Atomic topic_word *)(void *)target, word, memory_order_relaxed);
 }
 
-static inline void topic_copy_out(void *to, const unsigned char *from, size_t size)
+static inline void topic_copy_out(void *to, const unsigned char *source, size_t size)
 {
-    size_t done = topic_copy_blocks(to, from, size);
-    const _Atomic topic_word *source = (const _Atomic topic_word *)(const void *)(from + done);
-    unsigned char *target = (unsigned char *)to + done;
+    unsigned char *target = to;
     topic_word word;
-    for (size -= done; size >= sizeof word; size -= sizeof word, target += sizeof word) {
-        word = atomic_load_explicit(source++, memory_order_relaxed);
+#ifdef SHMX_OS_COPY_64
+    for (; size >= 64; size -= 64, source += 64, target += 64)
+        shmx_os_copy_64(target, source);
+#endif
+    for (; size >= sizeof word; size -= sizeof word, source += sizeof word, target += sizeof word) {
+        word = atomic_load_explicit((const _Atomic topic_word *)(const void *)source,
+                                    memory_order_relaxed);
         memcpy(target, &word, sizeof word);
     }
     if (size == 0)
         return;
-    word = atomic_load_explicit(source, memory_order_relaxed);
-    memcpy(target, &word, size);
+    word = atomic_load_explicit((const _Atomic topic_word *)(const void *)source,
+                                memory_order_relaxed);
+    topic_copy_rest(target, (const unsigned char *)&word, size);
 }
 
 /* Up to here a message is copied while the lock is held, which is cheaper than to mark the record
@@ -300,13 +304,89 @@ static inline void topic_notify(shmx_topic *topic, _Atomic uint32_t *event)
     shmx_event_notify(topic->shm, event, SHMX_WAKE_ALL);
 }
 
-/* ---- reading without the lock (reading.c) ---- */
+/* ---- reading without the lock ---- */
 
-/* Find the position behind the newest message, and the number of messages before. */
+static inline uint64_t topic_head(const shmx_topic *topic)
+{
+    return atomic_load_explicit(&topic->header->front.head, memory_order_relaxed);
+}
+
+static inline uint64_t topic_newest(const shmx_topic *topic)
+{
+    /* Acquire: the message and all before it are seen. */
+    return atomic_load_explicit(&topic->header->front.newest, memory_order_acquire);
+}
+
+/* Are there records that nobody has shown? */
+static inline bool topic_pending(const shmx_topic *topic)
+{
+    /* Relaxed: a look in vain does no harm, and there will be another. */
+    return atomic_load_explicit(&topic->header->front.pending, memory_order_relaxed) != 0;
+}
+
+/* What was read of the record at the position is what was written there. The fence pairs with that
+ * of make_room: whoever loaded anything that was written over it loads a head behind it here. */
+static inline bool topic_whole(const shmx_topic *topic, uint64_t position)
+{
+    atomic_thread_fence(memory_order_acquire);
+    return topic_head(topic) <= position;
+}
+
+/* Copy the message at the position, if there is one, it fits, and nothing was written over it. */
+static inline bool topic_take(shmx_topic *topic, uint64_t position, void *buffer, size_t *size,
+                              uint64_t *number)
+{
+    uint32_t place = topic_place_of(topic, position);
+    const struct topic_record *record = topic_at(topic, place);
+    /* Relaxed: what leads here was loaded with acquire. All three may be others' bytes by now. */
+    uint32_t state = atomic_load_explicit(&record->state, memory_order_relaxed);
+    uint32_t length = atomic_load_explicit(&record->size, memory_order_relaxed);
+    *number = atomic_load_explicit(&record->number, memory_order_relaxed);
+    if (state != STATE_COMMITTED || length > *size ||
+        !topic_fits(topic, place, topic_units(length)))
+        return false;
+    topic_copy_out(buffer, (const unsigned char *)(record + 1), length);
+    if (!topic_whole(topic, position))
+        return false;
+    *size = length;
+    return true;
+}
+
+/* Find the position behind the newest message, and the number of messages before (searching.c). */
 void shmx_topic_after(shmx_topic *topic, uint64_t *position, uint64_t *number);
 
 /* Place the reader before the oldest message, or behind the newest. */
 void shmx_topic_start(shmx_topic *topic, bool oldest);
+
+/* The whole of reading. */
+int shmx_topic_next_slowly(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
+                           uint64_t *lost, int timeout_ms);
+int shmx_topic_latest_slowly(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
+                             uint64_t *number, int timeout_ms);
+
+/* The arguments are wrong: SHMX_EINVAL. */
+int shmx_topic_read_refused(size_t *size, uint64_t *told);
+
+/* ---- lossless readers (lossless.c) ---- */
+
+/* Start as a lossless reader: SHMX_EMFILE if all places are taken. */
+int shmx_topic_place_take(shmx_topic *topic, bool oldest);
+void shmx_topic_place_leave(shmx_topic *topic);
+
+/* Publishers need not keep what lies before the reader's position. */
+void shmx_topic_place_move(shmx_topic *topic);
+
+/* Under the lock: may head move there? SHMX_OK, TOPIC_NOTHING, or a failure. */
+int shmx_topic_floor(shmx_topic *topic, uint64_t head, bool ask);
+
+/* The reader has a message of `size` bytes: where it goes on. */
+static inline void topic_step_over(shmx_topic *topic, size_t size, uint64_t number)
+{
+    topic->position += topic_units((uint32_t)size);
+    topic->number = number + 1;
+    if (topic->place != NULL)
+        shmx_topic_place_move(topic);
+}
 
 /* ---- handle.c ---- */
 
@@ -426,17 +506,5 @@ static inline void topic_begin(struct topic_job *job, size_t size, int timeout_m
 /* Go on after a first attempt that did not succeed; what it returned is `status`. */
 int shmx_topic_persist(shmx_topic *topic, struct topic_job *job,
                        const struct topic_direction *direction, int status);
-
-/* ---- lossless readers (lossless.c) ---- */
-
-/* Start as a lossless reader: SHMX_EMFILE if all places are taken. */
-int shmx_topic_place_take(shmx_topic *topic, bool oldest);
-void shmx_topic_place_leave(shmx_topic *topic);
-
-/* Publishers need not keep what lies before the reader's position. */
-void shmx_topic_place_move(shmx_topic *topic);
-
-/* Under the lock: may head move there? SHMX_OK, TOPIC_NOTHING, or a failure. */
-int shmx_topic_floor(shmx_topic *topic, uint64_t head, bool ask);
 
 #endif

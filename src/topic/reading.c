@@ -1,290 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading: to find a message, to copy it, and to see whether it was overwritten meanwhile. */
+/* Reading: the usual case, in which there is a message, and all others behind a call. */
 #include "layout.h"
-
-/* Statuses of a look at one record, beside TOPIC_NOTHING and TOPIC_AGAIN: it is not there any more;
- * it is no message. */
-enum { READ_OVERRUN = 10, READ_PASS = 11 };
-
-static inline uint64_t head_of(const shmx_topic *topic)
-{
-    return atomic_load_explicit(&topic->header->front.head, memory_order_relaxed);
-}
-
-static inline uint64_t newest_of(const shmx_topic *topic)
-{
-    /* Acquire: the message and all before it are seen. */
-    return atomic_load_explicit(&topic->header->front.newest, memory_order_acquire);
-}
-
-/* What was read of the record at the position is what was written there. The fence pairs with that
- * of make_room: whoever loaded anything that was written over it loads a head behind it here. */
-static inline bool whole(const shmx_topic *topic, uint64_t position)
-{
-    atomic_thread_fence(memory_order_acquire);
-    return head_of(topic) <= position;
-}
-
-/* The record could not be copied: why not? Its state and size were read. */
-static int read_otherwise(shmx_topic *topic, uint64_t position, struct topic_job *job,
-                          uint32_t state, uint32_t size)
-{
-    uint64_t end;
-    if (!whole(topic, position))
-        return READ_OVERRUN;
-    if (state == STATE_CANCELLED || state == STATE_SKIP)
-        return READ_PASS;
-    if (state != STATE_COMMITTED || !topic_end(topic, position, state, &end) || size <= job->size)
-        return SHMX_EPROTO;
-    job->size = size;
-    return SHMX_EMSGSIZE;
-}
-
-/* Copy the message at the position. */
-static inline int read_at(shmx_topic *topic, uint64_t position, struct topic_job *job)
-{
-    uint32_t place = topic_place_of(topic, position);
-    const struct topic_record *record = topic_at(topic, place);
-    /* Relaxed: what leads here was loaded with acquire. All three may be others' bytes by now. */
-    uint32_t state = atomic_load_explicit(&record->state, memory_order_relaxed);
-    uint32_t size = atomic_load_explicit(&record->size, memory_order_relaxed);
-    uint64_t number = atomic_load_explicit(&record->number, memory_order_relaxed);
-    if (state != STATE_COMMITTED || size > job->size ||
-        !topic_fits(topic, place, topic_units(size)))
-        return read_otherwise(topic, position, job, state, size);
-    topic_copy_out(job->buffer, (const unsigned char *)(record + 1), size);
-    if (!whole(topic, position))
-        return READ_OVERRUN;
-    job->size = size;
-    job->number = number;
-    return SHMX_OK;
-}
-
-/* ---- where to begin ---- */
-
-void shmx_topic_after(shmx_topic *topic, uint64_t *position, uint64_t *number)
-{
-    uint64_t newest = 0;
-    for (int i = 0; i < TOPIC_OVERRUN_MOST; i++) {
-        newest = newest_of(topic);
-        if (newest != 0 && topic_end(topic, newest - 1, STATE_COMMITTED, position)) {
-            *number = 1 + atomic_load_explicit(&topic_record(topic, newest - 1)->number,
-                                               memory_order_relaxed);
-            if (whole(topic, newest - 1))
-                return;
-        }
-        /* None yet; or it was overwritten, and the next one is not there yet. */
-        *number = atomic_load_explicit(&topic->header->publishers.number, memory_order_acquire);
-        *position = atomic_load_explicit(&topic->header->front.head, memory_order_acquire);
-        if (newest_of(topic) == newest)
-            return;
-    }
-}
-
-void shmx_topic_start(shmx_topic *topic, bool oldest)
-{
-    for (int i = 0; oldest && i < TOPIC_OVERRUN_MOST; i++) {
-        uint64_t newest = newest_of(topic);
-        topic->position = head_of(topic);
-        if (topic->position >= newest)
-            break;
-        topic->number = atomic_load_explicit(&topic_record(topic, topic->position)->number,
-                                             memory_order_relaxed);
-        if (whole(topic, topic->position))
-            return;
-    }
-    shmx_topic_after(topic, &topic->position, &topic->number);
-}
-
-/* ---- behind a dead publisher ---- */
-
-/* A message that nobody has shown yet. */
-struct unshown {
-    uint64_t position;
-    uint64_t number;
-};
-
-/* Is the record reserved by a dead publisher? Then it is no message, and another says so later.
- * One that lives is asked about now and then only. */
-static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, bool ask)
-{
-    bool dead;
-    int64_t now = shmx_os_now();
-    if (!ask && now < topic->ask_at)
-        return TOPIC_NOTHING;
-    int status = shmx_owner_dead(topic->shm, *state, &dead);
-    if (status != SHMX_OK)
-        return status;
-    if (!dead) {
-        topic->ask_at = now + SHMX_SLICE;
-        return TOPIC_NOTHING;
-    }
-    /* It may have committed before it died. */
-    *state = topic_state(topic, position);
-    if ((*state & STATE_KIND) == STATE_RESERVED)
-        *state = STATE_CANCELLED;
-    return SHMX_OK;
-}
-
-/* Readers, of which some may not write, do not settle what publishers left behind: they look past
- * it. Find the first message from the reader's position on, or the last of all. */
-static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *found)
-{
-    uint64_t at, number;
-    int status = TOPIC_NOTHING;
-    shmx_topic_after(topic, &at, &number);
-    if (!last && newest_of(topic) > topic->position)
-        return TOPIC_AGAIN; /* there is one before these */
-    /* Acquire: the records before it are seen. */
-    uint64_t tail = atomic_load_explicit(&topic->header->publishers.tail, memory_order_acquire);
-    while (at != tail && tail - at <= topic->capacity) {
-        uint64_t end;
-        uint32_t state = topic_state(topic, at);
-        if ((state & STATE_KIND) == STATE_RESERVED) {
-            int owner = look_at_owner(topic, at, &state, ask);
-            if (owner != SHMX_OK)
-                return owner < 0 ? owner : status;
-        }
-        if (state == STATE_COMMITTED && (last || at >= topic->position)) {
-            *found = (struct unshown){at, number};
-            status = SHMX_OK;
-        }
-        number += state == STATE_COMMITTED;
-        if ((status == SHMX_OK && !last) || !topic_end(topic, at, state, &end))
-            break;
-        at = end;
-    }
-    return status;
-}
-
-/* Are there records that nobody has shown? */
-static inline bool pending(const shmx_topic *topic)
-{
-    /* Relaxed: a look in vain does no harm, and there will be another. */
-    return atomic_load_explicit(&topic->header->front.pending, memory_order_relaxed) != 0;
-}
-
-/* ---- next ---- */
-
-/* The reader has a message: where it goes on. */
-static inline int step_over(shmx_topic *topic, struct topic_job *job)
-{
-    topic->position += topic_units((uint32_t)job->size);
-    job->lost = job->number - topic->number;
-    topic->number = job->number + 1;
-    if (topic->place != NULL)
-        shmx_topic_place_move(topic);
-    return SHMX_OK;
-}
-
-/* What is at the position is no message, or is not there any more: go on behind it. */
-static int step_aside(shmx_topic *topic, int status)
-{
-    uint64_t end;
-    if (status == READ_OVERRUN) {
-        topic->position = head_of(topic);
-        return SHMX_OK;
-    }
-    if (!topic_end(topic, topic->position, topic_state(topic, topic->position), &end))
-        return whole(topic, topic->position) ? SHMX_EPROTO : SHMX_OK;
-    if (whole(topic, topic->position))
-        topic->position = end;
-    return SHMX_OK;
-}
-
-/* Nothing was found at the reader's position. */
-static int nothing_next(shmx_topic *topic, struct topic_job *job, bool ask)
-{
-    topic->watch = &topic->header->front.turn;
-    topic->watch_value = atomic_load_explicit(topic->watch, memory_order_acquire);
-    if (newest_of(topic) > topic->position)
-        return TOPIC_AGAIN;
-    if (topic->place != NULL)
-        shmx_topic_place_move(topic);
-    struct unshown found;
-    if (pending(topic)) {
-        int status = look_behind(topic, false, ask, &found);
-        if (status == SHMX_OK) {
-            topic->position = found.position;
-            status = read_at(topic, found.position, job);
-            job->number = found.number;
-        }
-        if (status == SHMX_OK)
-            return step_over(topic, job);
-        if (status != TOPIC_NOTHING)
-            return status == READ_OVERRUN || status == READ_PASS ? TOPIC_AGAIN : status;
-    }
-    return TOPIC_NOTHING;
-}
-
-static inline int attempt_next(shmx_topic *topic, struct topic_job *job, bool ask)
-{
-    int status = topic->confirmed ? SHMX_OK : shmx_topic_confirm(topic);
-    if (status != SHMX_OK)
-        return status;
-    int overruns = 0;
-    for (int i = 0; i < TOPIC_PASS_MOST && overruns < TOPIC_OVERRUN_MOST; i++) {
-        if (newest_of(topic) <= topic->position)
-            return nothing_next(topic, job, ask);
-        status = read_at(topic, topic->position, job);
-        if (status == SHMX_OK)
-            return step_over(topic, job);
-        if (status != READ_OVERRUN && status != READ_PASS)
-            return status;
-        overruns += status == READ_OVERRUN;
-        status = step_aside(topic, status);
-        if (status != SHMX_OK)
-            return status;
-    }
-    return TOPIC_AGAIN;
-}
-
-/* ---- latest ---- */
-
-static int nothing_latest(shmx_topic *topic)
-{
-    topic->watch = &topic->header->front.turn;
-    topic->watch_value = atomic_load_explicit(topic->watch, memory_order_acquire);
-    return newest_of(topic) != 0 ? TOPIC_AGAIN : TOPIC_NOTHING;
-}
-
-/* The last message behind a dead publisher's reservation; TOPIC_NOTHING if there is none. */
-static int latest_unshown(shmx_topic *topic, struct topic_job *job, bool ask)
-{
-    struct unshown found;
-    int status = look_behind(topic, true, ask, &found);
-    if (status == SHMX_OK) {
-        status = read_at(topic, found.position, job);
-        job->number = found.number;
-    }
-    return status == READ_OVERRUN || status == READ_PASS ? TOPIC_AGAIN : status;
-}
-
-static inline int attempt_latest(shmx_topic *topic, struct topic_job *job, bool ask)
-{
-    int status = topic->confirmed ? SHMX_OK : shmx_topic_confirm(topic);
-    if (status != SHMX_OK)
-        return status;
-    if (pending(topic)) {
-        status = latest_unshown(topic, job, ask);
-        if (status != TOPIC_NOTHING)
-            return status;
-    }
-    for (int i = 0; i < TOPIC_OVERRUN_MOST; i++) {
-        uint64_t newest = newest_of(topic);
-        if (newest == 0)
-            return nothing_latest(topic);
-        status = read_at(topic, newest - 1, job);
-        if (status == SHMX_OK || status < 0)
-            return status;
-    }
-    return TOPIC_AGAIN;
-}
-
-/* ---- the calls ---- */
-
-static const struct topic_direction next = {attempt_next, false};
-static const struct topic_direction latest = {attempt_latest, false};
 
 static inline bool read_check(const shmx_topic *topic, const void *buffer, size_t capacity,
                               int timeout_ms)
@@ -295,35 +11,35 @@ static inline bool read_check(const shmx_topic *topic, const void *buffer, size_
 int shmx_topic_next(shmx_topic *topic, void *buffer, size_t capacity, size_t *size, uint64_t *lost,
                     int timeout_ms)
 {
-    struct topic_job job;
-    topic_begin(&job, capacity, timeout_ms);
-    job.buffer = buffer;
-    int status = SHMX_EINVAL;
+    size_t got = capacity;
+    uint64_t number;
     if (!read_check(topic, buffer, capacity, timeout_ms))
-        shmx_refuse(status);
-    else if ((status = attempt_next(topic, &job, false)) != SHMX_OK)
-        status = shmx_topic_persist(topic, &job, &next, status);
+        return shmx_topic_read_refused(size, lost);
+    if (!topic->confirmed || topic_newest(topic) <= topic->position ||
+        !topic_take(topic, topic->position, buffer, &got, &number))
+        return shmx_topic_next_slowly(topic, buffer, capacity, size, lost, timeout_ms);
     if (size != NULL)
-        *size = status == SHMX_OK || status == SHMX_EMSGSIZE ? job.size : 0;
+        *size = got;
     if (lost != NULL)
-        *lost = status == SHMX_OK ? job.lost : 0;
-    return status;
+        *lost = number - topic->number;
+    topic_step_over(topic, got, number);
+    return SHMX_OK;
 }
 
 int shmx_topic_latest(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
                       uint64_t *number, int timeout_ms)
 {
-    struct topic_job job;
-    topic_begin(&job, capacity, timeout_ms);
-    job.buffer = buffer;
-    int status = SHMX_EINVAL;
+    size_t got = capacity;
+    uint64_t before;
     if (!read_check(topic, buffer, capacity, timeout_ms))
-        shmx_refuse(status);
-    else if ((status = attempt_latest(topic, &job, false)) != SHMX_OK)
-        status = shmx_topic_persist(topic, &job, &latest, status);
+        return shmx_topic_read_refused(size, number);
+    uint64_t newest = topic_newest(topic);
+    if (!topic->confirmed || topic_pending(topic) || newest == 0 ||
+        !topic_take(topic, newest - 1, buffer, &got, &before))
+        return shmx_topic_latest_slowly(topic, buffer, capacity, size, number, timeout_ms);
     if (size != NULL)
-        *size = status == SHMX_OK || status == SHMX_EMSGSIZE ? job.size : 0;
+        *size = got;
     if (number != NULL)
-        *number = status == SHMX_OK ? job.number + 1 : 0;
-    return status;
+        *number = before + 1;
+    return SHMX_OK;
 }
