@@ -82,7 +82,8 @@ void shmx_thread_forget(const struct shmx_lock *lock)
         at--;
     if (at == self->holding->locks)
         return;
-    memmove(at - 1, at, (size_t)(self->top - at) * sizeof *at);
+    for (; at < self->top; at++)
+        at[-1] = *at;
     self->top--;
 }
 

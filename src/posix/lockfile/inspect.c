@@ -2,6 +2,7 @@
 /* What there is, as lock files tell. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
