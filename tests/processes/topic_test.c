@@ -951,11 +951,13 @@ static void a_forked_child_reads_for_itself(void **state)
     (void)state;
     struct fixture fixture = open_new(4096);
     struct test_child *child = child_fork(publish_when_heard, fixture.topic);
+    if (child != NULL) {
+        assert_int_equal(child_wait(child), 0);
+        expect_text(fixture.topic, "fork", 0);
+    }
+    close_both(&fixture);
     if (child == NULL)
         test_skip("this system has no fork");
-    assert_int_equal(child_wait(child), 0);
-    expect_text(fixture.topic, "fork", 0);
-    close_both(&fixture);
 }
 
 /* ---- hostile ---- */
