@@ -511,12 +511,12 @@ SHMX_API int shmx_topic_latest(shmx_topic *topic, void *buffer, size_t capacity,
 /* Return the length in bytes of the longest message the topic takes: less than a third of it. */
 SHMX_API size_t shmx_topic_max_message(const shmx_topic *topic);
 
-/* Make this handle one of the topic's senders, its receivers, or both, as shmx_queue_join does: once
- * a sender has joined and none that joined is left, next is SHMX_EHANGUP when all has been read, and
- * latest if there was no message; once a receiver has joined and none is left, publish and reserve
- * are SHMX_EHANGUP. Readers through read-only attachments are told, and cannot join themselves.
- * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_EACCES, SHMX_ENOMEM, SHMX_EMFILE,
- *         SHMX_ENOTSUP, SHMX_EIO */
+/* Make this handle one of the topic's senders, its receivers, or both, as shmx_queue_join does:
+ * once a sender has joined and none that joined is left, next is SHMX_EHANGUP when all has been
+ * read, and latest if there was no message; once a receiver has joined and none is left, publish
+ * and reserve are SHMX_EHANGUP. Readers through read-only attachments are told, and cannot join
+ * themselves. Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_EACCES, SHMX_ENOMEM,
+ * SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_topic_join(shmx_topic *topic, unsigned sides);
 
 /* Shut the topic down for everybody, for as long as its region is not zeroed: publish and reserve

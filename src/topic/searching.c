@@ -258,7 +258,11 @@ static int outcome(int status, const struct topic_job *job, uint64_t count, size
 
 int shmx_topic_read_refused(size_t *size, uint64_t *told)
 {
-    return outcome(shmx_refuse(SHMX_EINVAL), NULL, 0, size, told);
+    if (size != NULL)
+        *size = 0;
+    if (told != NULL)
+        *told = 0;
+    return shmx_refuse(SHMX_EINVAL);
 }
 
 int shmx_topic_next_slowly(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,

@@ -395,46 +395,63 @@ PART(publisher)
     return 0;
 }
 
+/* One reader's part of the truth. */
+struct log {
+    uint32_t next[AUTHORS]; /* number of each author's message that comes next */
+    uint64_t got, missed;
+    bool lossless, staying;
+};
+
+static void note(struct log *log, struct book *book, const unsigned char *message, size_t size,
+                 uint64_t lost)
+{
+    struct stamp stamp;
+    log->got++;
+    log->missed += lost;
+    if (!filled(message, size, &stamp) || stamp.author >= AUTHORS || (log->lossless && lost != 0)) {
+        atomic_fetch_add(&book->damaged, 1);
+        return;
+    }
+    uint32_t *next = &log->next[stamp.author];
+    bool first = *next == 0 && !log->staying;
+    if (stamp.number < *next || (log->lossless && !first && stamp.number != *next))
+        atomic_fetch_add(&book->late, 1);
+    *next = stamp.number + 1;
+}
+
+static void tell(const struct log *log, struct book *book)
+{
+    uint32_t untold = 0;
+    for (uint32_t i = 0; log->lossless && i < atomic_load(&book->authors); i++)
+        untold += log->next[i] < atomic_load(&book->sent[i]);
+    say("%llu %llu %u", (unsigned long long)log->got, (unsigned long long)log->missed,
+        (unsigned)untold);
+}
+
 /* Read until nothing comes for a while after the stop. */
 PART(reader)
 {
     must(argc == 5);
-    bool lossless = argv[4][0] == 'l', staying = argv[4][1] == 's';
-    struct torture torture = torture_open(argv, lossless ? SHMX_TOPIC_LOSSLESS : 0);
-    if (staying)
+    static struct log log;
+    log.lossless = argv[4][0] == 'l';
+    log.staying = argv[4][1] == 's';
+    struct torture torture = torture_open(argv, log.lossless ? SHMX_TOPIC_LOSSLESS : 0);
+    if (log.staying)
         die_chances = 0;
-    static uint32_t next[AUTHORS];
-    struct book *book = torture.book;
     unsigned char message[LONG];
-    struct stamp stamp;
-    uint64_t got = 0, missed = 0, lost;
+    uint64_t lost;
     size_t size;
     say("ready");
     for (;;) {
         int status = shmx_topic_next(torture.topic, message, LONG, &size, &lost, 200);
-        if (status == SHMX_ETIMEDOUT && atomic_load(&book->stop) != 0)
+        if (status == SHMX_ETIMEDOUT && atomic_load(&torture.book->stop) != 0)
             break;
-        if (status == SHMX_ETIMEDOUT)
-            continue;
-        must(status == SHMX_OK);
-        got++;
-        missed += lost;
-        if (!filled(message, size, &stamp) || stamp.author >= AUTHORS || (lossless && lost != 0)) {
-            atomic_fetch_add(&book->damaged, 1);
-            continue;
-        }
-        bool first = next[stamp.author] == 0 && !staying;
-        if (stamp.number < next[stamp.author] ||
-            (lossless && !first && stamp.number != next[stamp.author]))
-            atomic_fetch_add(&book->late, 1);
-        next[stamp.author] = stamp.number + 1;
+        must(status == SHMX_OK || status == SHMX_ETIMEDOUT);
+        if (status == SHMX_OK)
+            note(&log, torture.book, message, size, lost);
     }
-    if (staying) {
-        uint32_t untold = 0;
-        for (uint32_t i = 0; lossless && i < atomic_load(&book->authors); i++)
-            untold += next[i] < atomic_load(&book->sent[i]);
-        say("%llu %llu %u", (unsigned long long)got, (unsigned long long)missed, (unsigned)untold);
-    }
+    if (log.staying)
+        tell(&log, torture.book);
     torture_close(&torture);
     return 0;
 }
