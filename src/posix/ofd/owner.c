@@ -44,6 +44,9 @@ int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool
     int held = shmx_ofd_against(attachment->os.fd, F_RDLCK, LOCK_OWNERS + (off_t)token, 1);
     if (held < 0)
         return shmx_posix_error(errno);
+    /* Through a descriptor that is another file's by now, silence is no death. */
+    if (held == F_UNLCK && !shmx_ofd_intact(attachment))
+        return shmx_posix_error(EBADF);
     *alive = held != F_UNLCK;
     return SHMX_OK;
 }
@@ -61,7 +64,11 @@ int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_m
 {
     bool present = mark->space == SHMX_OS_PRESENT;
     off_t place = place_of(mark->space, mark->key) + (present ? 0 : (off_t)mark->number);
+    if (!shmx_ofd_intact(attachment))
+        return shmx_posix_error(EBADF);
     int error = shmx_ofd_set(attachment->os.fd, present ? F_RDLCK : F_WRLCK, place, 1);
+    if (error == EAGAIN) /* a read lock of somebody who may only read is in the way */
+        error = EACCES;
     return error == 0 ? SHMX_OK : shmx_posix_error(error);
 }
 
@@ -69,7 +76,8 @@ void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_m
 {
     bool present = mark->space == SHMX_OS_PRESENT;
     off_t place = place_of(mark->space, mark->key) + (present ? 0 : (off_t)mark->number);
-    shmx_ofd_set(attachment->os.fd, F_UNLCK, place, 1);
+    if (shmx_ofd_intact(attachment))
+        shmx_ofd_set(attachment->os.fd, F_UNLCK, place, 1);
 }
 
 int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
@@ -82,6 +90,8 @@ int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space 
                     : shmx_ofd_against(attachment->os.fd, F_RDLCK, place, JOINED_EACH);
     if (found < 0)
         return shmx_posix_error(errno);
+    if (found == F_UNLCK && !shmx_ofd_intact(attachment))
+        return shmx_posix_error(EBADF);
     *held = found != F_UNLCK;
     return SHMX_OK;
 }

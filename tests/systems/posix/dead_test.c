@@ -310,6 +310,48 @@ static void a_program_that_closes_all_descriptors(void **state)
     assert_int_equal(forked(closes_all, (void *)test_name()), 0);
 }
 
+/* Another process owns the lock and lives. Whose descriptor is another file's by now cannot ask,
+ * and must not take the silence for a death. */
+static void asks_through_anothers_file(void *context)
+{
+    shmx *shm;
+    must(shmx_create(&shm, context, SIZE, 0) == SHMX_OK);
+    shmx_mutex *mutex = shmx_data(shm);
+    must(shmx_mutex_lock(shm, mutex + 1, 0) == SHMX_OK); /* it has a token */
+    struct test_child *owner = child_start("holds", context);
+    child_expect(owner, "SHMX_OK");
+    struct stat facts;
+    for (int fd = 3; fd < 64; fd++) { /* the segment's own; not the child's pipes */
+        if (fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode)) {
+            close(fd);
+            must(open("/dev/null", O_RDWR) == fd);
+        }
+    }
+    int status = shmx_mutex_lock(shm, mutex, 100);
+    must(status != SHMX_OK && status != SHMX_EOWNERDEAD);
+    must(shmx_presence_enter(shm, 1) != SHMX_OK);
+    must(shmx_presence_wait(shm, 1, 0, 0) != SHMX_OK);
+    child_kill(owner);
+    must(child_wait(owner) == CHILD_KILLED);
+    shmx_close(&shm);
+    must(!exists(context));
+}
+
+PART(holds)
+{
+    shmx *shm;
+    must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    say("%s", shmx_status_name(shmx_mutex_lock(shm, shmx_data(shm), 0)));
+    hear();
+    return 0;
+}
+
+static void a_living_owner_is_not_dead_after_closefrom(void **state)
+{
+    (void)state;
+    assert_int_equal(forked(asks_through_anothers_file, (void *)test_name()), 0);
+}
+
 /* ---- fork that cannot do its part ---- */
 
 struct family {
@@ -496,11 +538,9 @@ static void a_reader_hides_no_death_and_hangs_nobody(void **state)
     shmx_close(&fresh);
 }
 
-static const struct test_part parts[] = {{"goes", part_goes},
-                                         {"looks", part_looks},
-                                         {"heir", part_heir},
-                                         {"giver", part_giver},
-                                         {NULL, NULL}};
+static const struct test_part parts[] = {{"goes", part_goes},   {"looks", part_looks},
+                                         {"heir", part_heir},   {"holds", part_holds},
+                                         {"giver", part_giver}, {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_normal_end_counts_as_closing),
@@ -512,6 +552,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_renamed_ones_old_name_is_anothers),
     cmocka_unit_test(another_file_system_since),
     cmocka_unit_test(a_program_that_closes_all_descriptors),
+    cmocka_unit_test(a_living_owner_is_not_dead_after_closefrom),
     cmocka_unit_test(fork_without_a_descriptor_harms_nobody),
     cmocka_unit_test(fork_after_giving_up_root_harms_nobody),
     cmocka_unit_test(an_inherited_token_is_a_user),
