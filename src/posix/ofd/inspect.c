@@ -26,8 +26,13 @@ struct users {
     size_t count, room;
 };
 
-/* While this thread lists: read once, not once for each segment. */
+/*
+ * While this thread lists: two readings, not two for each segment. One is not enough. The kernel
+ * hands out its list by pages and finds its place again by counting (fs/seq_file.c), so a lock
+ * that comes or goes elsewhere can make another appear twice or not at all.
+ */
 static _Thread_local const struct users *listed;
+#define READINGS_MAX 16
 
 static int compare(const void *a, const void *b)
 {
@@ -91,17 +96,26 @@ static int users_count(const struct users *users, const struct user *wanted)
     return count;
 }
 
-/* -1: it cannot be told. */
+static int count_now(const struct user *wanted)
+{
+    struct users now;
+    if (!users_read(&now))
+        return -1;
+    int count = users_count(&now, wanted);
+    free(now.all);
+    return count;
+}
+
+/* As two readings in a row say. -1: it cannot be told. */
 static int count_users(const struct stat *facts)
 {
     const struct user wanted = {facts->st_dev, facts->st_ino};
-    struct users now;
-    if (listed != NULL)
-        return users_count(listed, &wanted);
-    if (!users_read(&now))
-        return -1;
-    int count = users_count(&now, &wanted);
-    free(now.all);
+    int before = listed != NULL ? users_count(&listed[0], &wanted) : count_now(&wanted);
+    int count = listed != NULL ? users_count(&listed[1], &wanted) : count_now(&wanted);
+    for (int readings = 2; count != before && readings < READINGS_MAX; readings++) {
+        before = count;
+        count = count_now(&wanted);
+    }
     return count;
 }
 
@@ -172,16 +186,17 @@ static int read_names(shmx_listing_visit *visit, void *context)
 
 int shmx_os_list(int (*visit)(const char *name, void *context), void *context)
 {
-    struct users users;
+    struct users users[2];
     const struct users *outer = listed;
     shmx_posix_gate_enter();
-    bool known = users_read(&users);
+    bool first = users_read(&users[0]), second = users_read(&users[1]);
     shmx_posix_gate_leave();
-    if (known)
-        listed = &users;
+    listed = first && second ? users : NULL;
     int status = shmx_listing_each(read_names, visit, context);
-    if (known)
-        free(users.all);
+    if (first)
+        free(users[0].all);
+    if (second)
+        free(users[1].all);
     listed = outer;
     return status;
 }
