@@ -27,7 +27,7 @@ void shmx_posix_heir_make(struct shmx_attachment *attachment)
         return;
     }
     if (attachment->control != NULL && !attachment->guest)
-        shmx_ofd_set(*heir, F_RDLCK, LOCK_USER, 1);
+        shmx_ofd_use(*heir);
 }
 
 void shmx_posix_heir_take(struct shmx_attachment *attachment)
@@ -75,7 +75,7 @@ static int make_passed(struct shmx_attachment *attachment)
         return status;
     /* A user until the last process that inherits it has ended or closed it. */
     if (attachment->control != NULL && !attachment->guest)
-        shmx_ofd_set(fd, F_RDLCK, LOCK_USER, 1);
+        shmx_ofd_use(fd);
     fcntl(fd, F_SETFD, 0);
     attachment->os.passed = fd;
     return SHMX_OK;

@@ -18,28 +18,29 @@
 /* ---- users, by the kernel's list of locks, proc_locks(5): each holds byte USER ---- */
 
 struct user {
-    uint64_t device, inode;
+    uint64_t device, inode, start;
 };
 
 struct users {
-    struct user *all; /* sorted */
+    struct user *all; /* sorted, each once */
     size_t count, room;
 };
 
-/*
- * While this thread lists: two readings, not two for each segment. One is not enough. The kernel
- * hands out its list by pages and finds its place again by counting (fs/seq_file.c), so a lock
- * that comes or goes elsewhere can make another appear twice or not at all.
- */
+/* While this thread lists: read once, not once for each segment. */
 static _Thread_local const struct users *listed;
-#define READINGS_MAX 16
+
+static int compare_objects(const struct user *x, const struct user *y)
+{
+    if (x->device != y->device)
+        return x->device < y->device ? -1 : 1;
+    return (x->inode > y->inode) - (x->inode < y->inode);
+}
 
 static int compare(const void *a, const void *b)
 {
     const struct user *x = a, *y = b;
-    if (x->device != y->device)
-        return x->device < y->device ? -1 : 1;
-    return (x->inode > y->inode) - (x->inode < y->inode);
+    int object = compare_objects(x, y);
+    return object != 0 ? object : (x->start > y->start) - (x->start < y->start);
 }
 
 static bool users_add(struct users *users, const struct user *user)
@@ -56,28 +57,45 @@ static bool users_add(struct users *users, const struct user *user)
     return true;
 }
 
-static bool users_read(struct users *users)
+static bool users_read(struct users *users, size_t piece)
 {
-    *users = (struct users){NULL, 0, 0};
     FILE *locks = fopen("/proc/locks", "re");
     if (locks == NULL)
         return false;
-    bool good = true;
+    bool good = setvbuf(locks, NULL, _IOFBF, piece) == 0;
     char line[256];
     while (good && fgets(line, sizeof line, locks) != NULL) {
         unsigned high, low;
-        unsigned long long inode, first;
-        int fields =
-            sscanf(line, "%*s %*s %*s READ %*s %x:%x:%llu %llu", &high, &low, &inode, &first);
-        if (fields == 4 && first == (unsigned long long)LOCK_USER)
-            good = users_add(users, &(struct user){makedev(high, low), inode});
+        unsigned long long inode, start, end;
+        int fields = sscanf(line, "%*s %*s %*s READ %*s %x:%x:%llu %llu %llu", &high, &low, &inode,
+                            &start, &end);
+        if (fields == 5 && end == (unsigned long long)LOCK_USER)
+            good = users_add(users, &(struct user){makedev(high, low), inode, start});
     }
     fclose(locks);
-    if (!good)
-        free(users->all);
-    else if (users->count > 1)
-        qsort(users->all, users->count, sizeof *users->all, compare);
     return good;
+}
+
+/*
+ * The kernel hands out the list by pieces and finds its place again by counting (fs/seq_file.c). A
+ * lock that comes or goes elsewhere makes another one appear twice or not at all. So the list is
+ * read twice, in pieces of two sizes, and each user counts once.
+ */
+static bool users_find(struct users *users)
+{
+    *users = (struct users){NULL, 0, 0};
+    if (!users_read(users, 4096) || !users_read(users, 3000)) {
+        free(users->all);
+        return false;
+    }
+    if (users->count > 1)
+        qsort(users->all, users->count, sizeof *users->all, compare);
+    size_t kept = 0;
+    for (size_t i = 0; i < users->count; i++)
+        if (kept == 0 || compare(&users->all[kept - 1], &users->all[i]) != 0)
+            users->all[kept++] = users->all[i];
+    users->count = kept;
+    return true;
 }
 
 static int users_count(const struct users *users, const struct user *wanted)
@@ -85,37 +103,28 @@ static int users_count(const struct users *users, const struct user *wanted)
     size_t low = 0, high = users->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (compare(&users->all[middle], wanted) < 0)
+        if (compare_objects(&users->all[middle], wanted) < 0)
             low = middle + 1;
         else
             high = middle;
     }
     int count = 0;
-    for (; low < users->count && compare(&users->all[low], wanted) == 0; low++)
+    for (; low < users->count && compare_objects(&users->all[low], wanted) == 0; low++)
         count++;
     return count;
 }
 
-static int count_now(const struct user *wanted)
-{
-    struct users now;
-    if (!users_read(&now))
-        return -1;
-    int count = users_count(&now, wanted);
-    free(now.all);
-    return count;
-}
-
-/* As two readings in a row say. -1: it cannot be told. */
+/* -1: it cannot be told. */
 static int count_users(const struct stat *facts)
 {
-    const struct user wanted = {facts->st_dev, facts->st_ino};
-    int before = listed != NULL ? users_count(&listed[0], &wanted) : count_now(&wanted);
-    int count = listed != NULL ? users_count(&listed[1], &wanted) : count_now(&wanted);
-    for (int readings = 2; count != before && readings < READINGS_MAX; readings++) {
-        before = count;
-        count = count_now(&wanted);
-    }
+    const struct user wanted = {facts->st_dev, facts->st_ino, 0};
+    struct users now;
+    if (listed != NULL)
+        return users_count(listed, &wanted);
+    if (!users_find(&now))
+        return -1;
+    int count = users_count(&now, &wanted);
+    free(now.all);
     return count;
 }
 
@@ -186,17 +195,16 @@ static int read_names(shmx_listing_visit *visit, void *context)
 
 int shmx_os_list(int (*visit)(const char *name, void *context), void *context)
 {
-    struct users users[2];
+    struct users users;
     const struct users *outer = listed;
     shmx_posix_gate_enter();
-    bool first = users_read(&users[0]), second = users_read(&users[1]);
+    bool known = users_find(&users);
     shmx_posix_gate_leave();
-    listed = first && second ? users : NULL;
+    if (known)
+        listed = &users;
     int status = shmx_listing_each(read_names, visit, context);
-    if (first)
-        free(users[0].all);
-    if (second)
-        free(users[1].all);
+    if (known)
+        free(users.all);
     listed = outer;
     return status;
 }

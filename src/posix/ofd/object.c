@@ -192,7 +192,7 @@ static int complete(struct shmx_attachment *attachment, const char *name,
     int fd = attachment->os.fd;
     if (label != NULL) {
         write_control(attachment, label);
-        int error = shmx_ofd_set(fd, F_RDLCK, LOCK_USER, 1);
+        int error = shmx_ofd_use(fd);
         if (error != 0)
             return shmx_posix_error(error);
     }
@@ -249,7 +249,7 @@ static int become_user(int fd, const char *name, unsigned flags, bool *counted)
         return shmx_ofd_remove_dead(fd, name) == SHMX_EAGAIN ? SHMX_EAGAIN : SHMX_ENOENT;
     if (kind != SHMX_OS_LIVE || (flags & SHMX_RAW) != 0)
         return SHMX_OK; /* a guest: its lifetime is the system's own */
-    int error = shmx_ofd_set(fd, F_RDLCK, LOCK_USER, 1);
+    int error = shmx_ofd_use(fd);
     if (error == EAGAIN || error == EACCES)
         return SHMX_EAGAIN;
     *counted = error == 0;

@@ -22,6 +22,10 @@
 /* Lock or unlock without waiting; 0 or errno. */
 int shmx_ofd_set(int fd, short type, off_t start, off_t count);
 
+/* Be a user by a read lock on byte USER. It begins in front of it, for each description at another
+ * byte, so that the kernel's list of locks says which of two lines is the same user. */
+int shmx_ofd_use(int fd);
+
 /* What another description holds on a byte: F_RDLCK, F_WRLCK, F_UNLCK; -1 and errno: cannot say. */
 int shmx_ofd_held(int fd, off_t byte);
 
