@@ -267,8 +267,7 @@ static int bench_wake(shmx *shm, int rounds)
     struct system_child *child = system_start(words);
     if (child == NULL)
         return 1;
-    int failed =
-        measure("Tell another process, one way", ways + first, 2 - first, rounds, 2000);
+    int failed = measure("Tell another process, one way", ways + first, 2 - first, rounds, 2000);
     atomic_store((_Atomic uint32_t *)&objects->word, 1);
     atomic_fetch_add((_Atomic uint32_t *)&objects->ping, 1);
     shmx_wake(shm, &objects->ping, 1);
