@@ -23,7 +23,7 @@
  *   3. Segments: names, flags, lifetime
  *   4. Handing on a segment without a name
  *   5. Looking around
- *   6. Waiting
+ *   6. Waiting, and who is there
  *   7. Locks: mutex, condition, semaphore, once
  *   8. Queue
  *
@@ -48,8 +48,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Windows exports by src/shmx.def, so the header is the same for the static library. */
-#if defined(__ELF__) || defined(__MACH__)
+/* How functions are declared; a build may say it otherwise. Windows exports by src/shmx.def, so the
+ * header is the same for the static library. */
+#if defined(SHMX_API)
+#elif defined(__ELF__) || defined(__MACH__)
 #define SHMX_API __attribute__((visibility("default")))
 #else
 #define SHMX_API
@@ -91,6 +93,7 @@ SHMX_API const char *shmx_version(void);
 #define SHMX_EMSGSIZE (-17)    /* message larger than the queue takes, or than the buffer */
 #define SHMX_ENOTSUP (-18)     /* this system cannot do it */
 #define SHMX_EIO (-19)         /* anything else the system reports; see shmx_os_error */
+#define SHMX_EHANGUP (-20)     /* nobody is left on the other side, or it was shut down */
 
 /* Describe a status in one English sentence without a final stop. Never NULL, also for
  * numbers that are no status; the text is constant and must not be freed. */
@@ -150,6 +153,12 @@ SHMX_API int shmx_create(shmx **shm, const char *name, size_t size, unsigned fla
  * Errors: SHMX_EINVAL, SHMX_ENAMETOOLONG, SHMX_ENOENT, SHMX_EACCES, SHMX_ENOMEM,
  *         SHMX_EMFILE, SHMX_EAGAIN, SHMX_EPROTO, SHMX_EIO */
 SHMX_API int shmx_open(shmx **shm, const char *name, unsigned flags);
+
+/* Attach to a segment as shmx_open does, but wait until there is one of that name: for at most
+ * timeout_ms, in milliseconds; SHMX_FOREVER waits without limit, 0 tries once. A segment that
+ * appears is noticed within 20 ms, and waiting costs next to nothing.
+ * Errors: those of shmx_open without SHMX_ENOENT and SHMX_EAGAIN, SHMX_ETIMEDOUT */
+SHMX_API int shmx_open_wait(shmx **shm, const char *name, unsigned flags, int timeout_ms);
 
 /* Attach to the segment of that name, or create it where there is none.
  *
@@ -245,12 +254,12 @@ SHMX_API int shmx_list(int (*visit)(const shmx_info *info, void *context), void 
  * Errors: SHMX_EACCES, SHMX_ENOMEM, SHMX_EMFILE, SHMX_EIO */
 SHMX_API int shmx_prune(int *removed);
 
-/* ---- 6. Waiting ------------------------------------------------------------------------- */
+/* ---- 6. Waiting, and who is there ------------------------------------------------------- */
 
 /*
  * All objects of sections 6 and 7 lie in the segment, where the user places them. `shm` is the
  * caller's attachment of that segment. A pointer outside it, or not aligned to 4 bytes, is
- * SHMX_EINVAL; a read-only attachment is SHMX_EACCES. A zeroed object is ready for use. On a
+ * SHMX_EINVAL; a read-only attachment is SHMX_EACCES, but for shmx_wait. A zeroed object is ready for use. On a
  * foreign segment the functions are SHMX_ENOTSUP on systems where they need the control block
  * (see SUPPORT.md).
  */
@@ -258,13 +267,31 @@ SHMX_API int shmx_prune(int *removed);
 #define SHMX_WAKE_ALL INT32_MAX
 
 /* Sleep while *word == expected, until woken. May return SHMX_OK early: look at the word again.
- * Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_ETIMEDOUT, SHMX_ENOTSUP, SHMX_EIO */
+ * Through a read-only attachment a change may be noticed up to 10 ms late, since such a sleeper
+ * cannot announce itself and looks for itself.
+ * Errors: SHMX_EINVAL, SHMX_ETIMEDOUT, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_wait(shmx *shm, uint32_t *word, uint32_t expected, int timeout_ms);
 
 /* Wake up to `count` (at least 1; SHMX_WAKE_ALL) sleepers on word, in any process. A sleeper
  * that came before the change of the word which this call announces is never missed.
  * Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_wake(shmx *shm, uint32_t *word, int count);
+
+/* Be there under a key until shmx_presence_leave, shmx_close, or the end of the process: the system
+ * keeps the presence, and no heartbeat. A process that is stopped is there. Keys are the user's own,
+ * any number; many attachments may be there under one, read-only ones too. A forked child is not
+ * there until it enters itself, and exec(3) ends presence.
+ * Errors: SHMX_EINVAL (it is there under that key already), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP,
+ *         SHMX_EIO */
+SHMX_API int shmx_presence_enter(shmx *shm, uint32_t key);
+
+/* Be there no more. Errors: SHMX_EINVAL (it is not there under that key) */
+SHMX_API int shmx_presence_leave(shmx *shm, uint32_t key);
+
+/* Wait until another attachment is there under the key (present 1), or none is (present 0). A
+ * timeout of 0 asks. A change is told within 20 ms, a death within 100.
+ * Errors: SHMX_EINVAL, SHMX_ETIMEDOUT, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
+SHMX_API int shmx_presence_wait(shmx *shm, uint32_t key, int present, int timeout_ms);
 
 /* ---- 7. Locks ---------------------------------------------------------------------------- */
 
@@ -276,14 +303,14 @@ typedef struct shmx_mutex {
 } shmx_mutex;
 
 typedef struct shmx_cond {
-    uint32_t sequence;
-    uint32_t waiters;
+    uint32_t event;
+    uint32_t arrivals;
     uint32_t reserved[2];
 } shmx_cond;
 
 typedef struct shmx_sem {
     uint32_t count;
-    uint32_t waiters;
+    uint32_t event;
     uint32_t reserved[2];
 } shmx_sem;
 
@@ -295,11 +322,12 @@ typedef struct shmx_once {
 } shmx_once;
 
 /* Lock a mutex. Its owner is the calling thread. SHMX_EOWNERDEAD is a success: the mutex is
- * held, its last owner's process ended or replaced itself (exec(3)) while holding it, and what
- * it protects may be half-changed; after the unlock the mutex is an ordinary one again. A
- * thread that ends without unlocking, in a process that lives on, keeps the mutex.
+ * held, its last owner ended while holding it, and what it protects may be half-changed; after
+ * the unlock the mutex is an ordinary one again. An owner has ended when its thread has ended in
+ * any way (return, pthread_exit(3), cancellation, ExitThread), or when its process has ended or
+ * has replaced itself (exec(3)).
  * Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_ETIMEDOUT, SHMX_EDEADLK, SHMX_ENOTSUP, SHMX_EMFILE,
- *         SHMX_EIO */
+ *         SHMX_ENOMEM, SHMX_EIO */
 SHMX_API int shmx_mutex_lock(shmx *shm, shmx_mutex *mutex, int timeout_ms);
 
 /* Unlock, through the same attachment that locked.
@@ -350,8 +378,8 @@ SHMX_API size_t shmx_queue_size_for(size_t message, size_t count);
  * an empty queue; every process gives the same offset and size. The handle serves one thread at
  * a time; open one for each. Close it before shm.
  * The least size is that of shmx_queue_size_for(16, 1).
- * Errors: SHMX_EINVAL (NULL, offset not a multiple of 8, size too small), SHMX_ERANGE, SHMX_EACCES,
- *         SHMX_ENOMEM, SHMX_EPROTO (the region holds something else), SHMX_ENOTSUP, SHMX_EMFILE,
+ * Errors: SHMX_EINVAL (NULL, offset not a multiple of 8, size too small), SHMX_ERANGE (outside the
+ *         segment; the queue there was made with another size), SHMX_EACCES, SHMX_ENOMEM, SHMX_EPROTO (the region holds something else), SHMX_ENOTSUP, SHMX_EMFILE,
  *         SHMX_EIO */
 SHMX_API int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size);
 
@@ -360,28 +388,50 @@ SHMX_API int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_
 SHMX_API void shmx_queue_close(shmx_queue **queue);
 
 /* Send a copy of a message of 0 to shmx_queue_max_message bytes, waiting while the queue is full.
- * Errors: SHMX_EINVAL, SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EPROTO, SHMX_EIO */
+ * Errors: SHMX_EINVAL, SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EHANGUP, SHMX_EPROTO,
+ *         SHMX_EIO */
 SHMX_API int shmx_queue_send(shmx_queue *queue, const void *message, size_t size, int timeout_ms);
 
 /* Receive the oldest message into buffer, and its size in bytes into *size (if not NULL). After
  * SHMX_EMSGSIZE *size is what the message needs, and it stays in the queue.
- * Errors: SHMX_EINVAL, SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EPROTO, SHMX_EIO */
+ * Errors: SHMX_EINVAL, SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EHANGUP, SHMX_EPROTO,
+ *         SHMX_EIO */
 SHMX_API int shmx_queue_receive(shmx_queue *queue, void *buffer, size_t capacity, size_t *size,
                                 int timeout_ms);
 
 /* Reserve room for a message of up to `size` bytes and get its place, aligned to 8; commit its
  * first `size` bytes as a message, or cancel. The order of messages is that of reserve.
  * Errors: SHMX_EINVAL (a second reservation; commit or cancel of none; commit of more than was
- *         reserved), SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EPROTO, SHMX_EIO */
+ *         reserved), SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EHANGUP, SHMX_EPROTO,
+ *         SHMX_EIO */
 SHMX_API int shmx_queue_reserve(shmx_queue *queue, size_t size, void **message, int timeout_ms);
 SHMX_API int shmx_queue_commit(shmx_queue *queue, size_t size);
 SHMX_API int shmx_queue_cancel(shmx_queue *queue);
 
 /* Take the oldest message without copying it: it is this handle's until shmx_queue_release, which
  * makes its room free. If the process dies before, the message is delivered to another.
- * Errors: SHMX_EINVAL (a second peek; release of none), SHMX_ETIMEDOUT, SHMX_EPROTO, SHMX_EIO */
+ * Errors: SHMX_EINVAL (a second peek; release of none), SHMX_ETIMEDOUT, SHMX_EHANGUP, SHMX_EPROTO,
+ *         SHMX_EIO */
 SHMX_API int shmx_queue_peek(shmx_queue *queue, const void **message, size_t *size, int timeout_ms);
 SHMX_API int shmx_queue_release(shmx_queue *queue);
+
+/* Make this handle one of the queue's senders (SHMX_SENDER), its receivers (SHMX_RECEIVER), or both,
+ * until it is closed or its process ends; calls add up. Once a sender has joined and none that
+ * joined is left, receive and peek are SHMX_EHANGUP when the queue has no message any more, and
+ * never before; once a receiver has joined and none is left, send and reserve are SHMX_EHANGUP. A
+ * caller that waits is told within 100 ms. One that joins later ends the state. While nobody has
+ * joined a side, nothing changes. A handle that is both waits for nobody else.
+ * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP,
+ *         SHMX_EIO */
+#define SHMX_SENDER 0x1u
+#define SHMX_RECEIVER 0x2u
+SHMX_API int shmx_queue_join(shmx_queue *queue, unsigned sides);
+
+/* Shut the queue down for everybody, for as long as its region is not zeroed: send and reserve are
+ * SHMX_EHANGUP at once, also for those that wait, and receive and peek once it is empty. What was
+ * reserved before may be committed.
+ * Errors: SHMX_EINVAL */
+SHMX_API int shmx_queue_shutdown(shmx_queue *queue);
 
 /* Return the length in bytes of the longest message the queue takes. */
 SHMX_API size_t shmx_queue_max_message(const shmx_queue *queue);

@@ -4,15 +4,21 @@
  * call of the system. A word counts tokens. A sleeper takes one, or sleeps while there is none; a
  * waker adds one and wakes one sleeper. Sleepers may give up at any time if -DTIMES is given, be
  * killed between any two steps (-DKILLS=n of them), or expect a value that the word never has (the
- * last -DFICKLE=n of them), so that they are in a slot for an instant only. One or two slots. Wakers may be killed
- * with -DWAKER_KILLS=n; only then sleepers look up by themselves.
+ * last -DFICKLE=n of them), so that they are in a slot for an instant only. One or two slots. Wakers
+ * may be killed with -DWAKER_KILLS=n; only then sleepers look up by themselves.
  *
  * Checked, at every end (monitor): no living sleeper sleeps on while its word has a token, unless
  * somebody was killed who had been given the wake while alive; all but the dead have left their
- * slots; and (asserts on the way) a slot is left only by who took it, or for a dead one.
+ * slots; and (asserts on the way) a slot is left only by who took it, or for a dead one; and, with
+ * -DORDER, no wake goes to one that came later than a living sleeper who has been asleep since
+ * before the waker looked. Without it, sleepers of one word have no turns: there is nothing to
+ * confuse then.
+ *
+ * Weaker than the code: a waker wakes one; turns do not wrap.
  */
 /* check: -DSLEEPERS=2 -DWAKERS=2 -DSLOTS=2 -DWORDS=1 -DTIMES
-   check: -DSLEEPERS=2 -DWAKERS=2 -DSLOTS=2 -DWORDS=2
+   check: -DSLEEPERS=2 -DWAKERS=2 -DSLOTS=2 -DWORDS=2 -DORDER
+   check: -DSLEEPERS=2 -DWAKERS=1 -DSLOTS=2 -DWORDS=1 -DORDER
    check: -DSLEEPERS=3 -DWAKERS=1 -DSLOTS=2 -DWORDS=1
    check: -DSLEEPERS=2 -DWAKERS=1 -DSLOTS=2 -DWORDS=1 -DFICKLE=1
    check: -DSLEEPERS=2 -DWAKERS=1 -DSLOTS=2 -DWORDS=1 -DKILLS=1 -DTIMES
@@ -34,10 +40,9 @@
 #define WAITING 2
 #define WOKEN 3
 #define NONE 255
-/* With one word there is nothing to confuse, so that the turns are left out. */
-#define TURNS (WORDS == 1 -> 1 : 8)
 
 byte word[WORDS];
+byte last_turn;
 
 /* The slots. kind, whose and turn are one number and are read and changed together. */
 byte kind[SLOTS];
@@ -102,29 +107,56 @@ inline step(s, from, owner, time, to, done)
     }
 }
 
+/* What the waker knows of those who sleep at the moment when it begins, only for the check. */
+#ifdef ORDER
+#define sleeps_on(i) (kind[i] == WAITING && asleep[whose[i]] && !dead[whose[i]])
+#define note_old(i) old_turn[i] = (sleeps_on(i) && offset[i] == w -> turn[i] : 0)
+#define in_order(i) \
+    assert(old_turn[i] == 0 || turn[i] != old_turn[i] || !sleeps_on(i) || turn[i] >= list_turn[n])
+#endif
+
 /* shmx_os_wake(word w, 1), as far as `left` wakes go. Uses the caller's variables. Each atomic
  * has one access to what is shared, and what the process does with it. */
 inline wake()
 {
-    d_step { left = 1; given = NONE; n = 0; matches = false };
+    d_step {
+        left = 1; given = NONE; n = 0; count = 0;
+#ifdef ORDER
+        note_old(0); note_old(SLOTS - 1)
+#endif
+    };
     do
     :: n < SLOTS ->
         atomic {
-            s = (first + n) % SLOTS;
-            n++;
-            matches = kind[s] == WAITING;
-            if
-            :: matches -> seen_whose = whose[s]; seen_turn = turn[s]
-            :: else -> seen_whose = 0; seen_turn = 0
-            fi
+            matches = kind[n] == WAITING;
+            seen_whose = (matches -> whose[n] : 0);
+            seen_turn = (matches -> turn[n] : 0)
         };
         if
-        :: atomic { matches && offset[s] != w -> matches = false }
-        :: atomic { matches && offset[s] == w -> skip }
-        :: atomic { !matches -> skip }
+        :: d_step {
+            matches && offset[n] == w ->
+            s = count;
+            if
+            :: count == 1 && seen_turn < list_turn[0] ->
+                list_slot[1] = list_slot[0]; list_whose[1] = list_whose[0];
+                list_turn[1] = list_turn[0]; s = 0
+            :: else
+            fi;
+            list_slot[s] = n; list_whose[s] = seen_whose; list_turn[s] = seen_turn;
+            count++
+        }
+        :: atomic { !matches || offset[n] != w -> skip }
         fi;
+        n++
+    :: else -> break
+    od;
+    skip;
+    d_step { n = 0; matches = false; seen_whose = 0; seen_turn = 0 };
+    do
+    :: n < count ->
+        s = list_slot[n];
         if
-        :: matches && left == 0 && given != NONE ->
+        :: left == 0 && given != NONE ->
             /* take_back */
             if
             :: atomic { dead[given_whose] -> left = 1 };
@@ -135,19 +167,22 @@ inline wake()
         :: else
         fi;
         if
-        :: matches && left == 0 -> break
-        :: matches && left > 0 ->
+        :: left == 0 -> break
+        :: left > 0 ->
             d_step {
-                done = kind[s] == WAITING && whose[s] == seen_whose && turn[s] == seen_turn;
+                done = kind[s] == WAITING && whose[s] == list_whose[n] && turn[s] == list_turn[n];
                 if
                 :: done ->
                     assert(offset[s] == w);
+#ifdef ORDER
+                    in_order(0); in_order(SLOTS - 1);
+#endif
                     kind[s] = WOKEN;
-                    woken[seen_whose] = KILLS > 0;
-                    pending[seen_whose] = KILLS > 0;
+                    woken[whose[s]] = KILLS > 0;
+                    pending[whose[s]] = KILLS > 0;
                     given = s;
-                    given_whose = seen_whose;
-                    given_turn = seen_turn;
+                    given_whose = whose[s];
+                    given_turn = turn[s];
                     left = 0
                 :: else
                 fi
@@ -158,8 +193,8 @@ inline wake()
                 event[s] = true
             :: else
             fi
-        :: else
-        fi
+        fi;
+        n++
     :: else -> break
     od;
     /* Nobody else wants it: it is theirs now. */
@@ -169,15 +204,20 @@ inline wake()
         :: given != NONE -> pending[given_whose] = false
         :: else
         fi;
-        given = NONE; given_whose = 0; given_turn = 0;
-        left = 0; n = 0; s = 0; first = 0; seen_whose = 0; seen_turn = 0;
-        matches = false; done = false
+        given = NONE; given_whose = 0; given_turn = 0; left = 0; s = 0; done = false;
+        n = 0;
+        do
+        :: n < SLOTS -> list_slot[n] = 0; list_whose[n] = 0; list_turn[n] = 0; n++
+        :: else -> break
+        od;
+        n = 0; count = 0
     }
 }
 
 #define WAKE_VARIABLES \
-    byte left, given, given_whose, given_turn, n, s, first; \
-    byte seen_whose, seen_turn; \
+    byte left, given, given_whose, given_turn, n, s, count, seen_whose, seen_turn; \
+    byte list_slot[SLOTS], list_whose[SLOTS], list_turn[SLOTS]; \
+    byte old_turn[SLOTS]; \
     bool matches, done
 
 proctype sleeper(byte me)
@@ -204,6 +244,11 @@ again:
             fi
         }
     fi;
+#ifdef ORDER
+    atomic { last_turn++; my_turn = last_turn };
+#endif
+take:
+    skip;
     /* slot_take */
     d_step { mine = NONE; n = 0 };
     do
@@ -213,9 +258,8 @@ again:
             :: kind[n] == FREE ->
                 kind[n] = TAKEN;
                 whose[n] = me;
-                turn[n] = (turn[n] + 1) % TURNS;
-                mine = n;
-                my_turn = turn[n]
+                turn[n] = my_turn;
+                mine = n
             :: else
             fi;
             n++
@@ -245,8 +289,10 @@ again:
         n = 0;
         /* sleep_alone: not asleep for long. Guarded, so that there is an end to look at. */
 end_alone:
-        (word[w] > 0 || free_slot);
-        goto again
+        if
+        :: atomic { word[w] > 0 -> my_turn = 0; goto again }
+        :: atomic { word[w] == 0 && free_slot -> goto take }
+        fi
     :: else
     fi;
     offset[mine] = w KILL;
@@ -293,7 +339,6 @@ end_asleep:
     if
     :: was_woken && !slept ->
         passing = true;
-        first = 0;
         wake();
         passing = false;
         woken[me] = false
@@ -314,7 +359,6 @@ proctype waker(byte me)
     bool is_waker = true;
     byte w = me % WORDS;
     word[w] = word[w] + 1 WAKER_KILL;
-    first = me % SLOTS; /* cursor */
     wake();
 over:
     skip

@@ -1,50 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The condition: a sequence number that each signal changes, and how many may be asleep on it.
+ * The condition: an event, and a count of all that ever came to wait.
  *
- * A waiter reads the number while it holds the mutex, so a signal that follows a change made under
- * the mutex comes with a later number, and the waiter does not sleep or is woken. A waiter that
- * was woken and killed took the signal with it only until the others, within a second, see
- * for themselves that the number is another: they return, as early returns are allowed. The same
- * holds for a signaller killed between the number and the wake. A waiter killed asleep leaves
- * `waiters` too high, which costs signallers a call of the system and nothing else.
+ * A waiter takes its ticket while it holds the mutex, so a signal that follows a change made under
+ * the mutex finds the event armed, and changes the number of that ticket: the waiter does not fall
+ * asleep, or is woken. The order of the two looks, which events need a fence for, comes from the
+ * mutex here.
  */
 #include "lock.h"
 
+/* The longest sleep: only what a killed process took with it waits for its end. */
+#define SLICE_MOST (16 * SHMX_SLICE)
+
 struct cond {
-    _Atomic uint32_t sequence;
-    _Atomic uint32_t waiters;
+    _Atomic uint32_t event;
+    _Atomic uint32_t arrivals;
 };
 
-static_assert(offsetof(shmx_cond, sequence) == offsetof(struct cond, sequence), "layout");
-static_assert(offsetof(shmx_cond, waiters) == offsetof(struct cond, waiters), "layout");
+static_assert(offsetof(shmx_cond, event) == offsetof(struct cond, event), "layout");
+static_assert(offsetof(shmx_cond, arrivals) == offsetof(struct cond, arrivals), "layout");
 
-static uint32_t sequence_of(const struct cond *cond)
-{
-    /* Relaxed: the mutex orders it against the change that is signalled. */
-    return atomic_load_explicit(&cond->sequence, memory_order_relaxed);
-}
-
-static int sleep_until_signal(shmx *shm, struct cond *cond, uint32_t sequence, int64_t deadline)
+static int sleep_until_signal(shmx *shm, struct cond *cond, uint32_t ticket, int64_t deadline)
 {
     int status = SHMX_OK;
-    int round = 0;
-    if (deadline != SHMX_DEADLINE_PAST && shmx_spin(&cond->sequence, sequence))
+    int64_t slice = SHMX_SLICE;
+    if (deadline != SHMX_DEADLINE_PAST && shmx_spin(&cond->event, ticket))
         return SHMX_OK;
-    while (status == SHMX_OK && sequence_of(cond) == sequence)
-        status = shmx_sleep_round(&shm->attachment, &cond->sequence, sequence, deadline, &round);
-    return status == SHMX_ETIMEDOUT && sequence_of(cond) != sequence ? SHMX_OK : status;
+    do {
+        status = shmx_event_sleep(shm, &cond->event, ticket, deadline, slice);
+        slice = slice < SLICE_MOST ? 2 * slice : slice;
+    } while (status == SHMX_OK && atomic_load(&cond->event) == ticket);
+    return status == SHMX_ETIMEDOUT && atomic_load(&cond->event) != ticket ? SHMX_OK : status;
 }
 
 /* The lock is held. */
 static int wait_checked(shmx *shm, struct cond *cond, struct shmx_lock *lock, int64_t deadline)
 {
-    uint32_t sequence = sequence_of(cond);
-    /* Relaxed: the unlock publishes it, to who signals after a change made under the mutex. */
-    atomic_fetch_add_explicit(&cond->waiters, 1, memory_order_relaxed);
+    uint32_t ticket = shmx_event_prepare(&cond->event);
+    atomic_fetch_add(&cond->arrivals, 1);
     shmx_lock_release(shm, lock);
-    int status = sleep_until_signal(shm, cond, sequence, deadline);
-    atomic_fetch_sub_explicit(&cond->waiters, 1, memory_order_relaxed);
+    int status = sleep_until_signal(shm, cond, ticket, deadline);
     int locked = shmx_lock_acquire(shm, lock, SHMX_OS_NEVER);
     return locked != SHMX_OK ? locked : status;
 }
@@ -53,9 +48,9 @@ int shmx_cond_wait(shmx *shm, shmx_cond *cond, shmx_mutex *mutex, int timeout_ms
 {
     int64_t deadline;
     struct shmx_lock *lock = (struct shmx_lock *)mutex;
-    int status = shmx_lock_check(shm, cond, sizeof *cond);
+    int status = shmx_place_check(shm, cond, sizeof *cond);
     if (status == SHMX_OK)
-        status = shmx_lock_check(shm, mutex, sizeof *mutex);
+        status = shmx_place_check(shm, mutex, sizeof *mutex);
     if (status == SHMX_OK)
         status = shmx_deadline(timeout_ms, &deadline);
     if (status == SHMX_OK && !shmx_lock_held(shm, lock))
@@ -65,17 +60,28 @@ int shmx_cond_wait(shmx *shm, shmx_cond *cond, shmx_mutex *mutex, int timeout_ms
     return shmx_report(wait_checked(shm, (struct cond *)cond, lock, deadline));
 }
 
+/* A signal without the mutex may wake one that came after it, while those that it was for sleep on.
+ * If somebody came meanwhile all are woken; the newcomers, whose number is still that of the event,
+ * sleep again. */
+static int signal_one(shmx *shm, struct cond *cond)
+{
+    uint32_t arrivals = atomic_load(&cond->arrivals);
+    int status = shmx_event_notify_zeroed(shm, &cond->event, 1);
+    if (status != SHMX_OK || atomic_load(&cond->arrivals) == arrivals)
+        return status;
+    int woken = shmx_os_wake(&shm->attachment, &cond->event, SHMX_WAKE_ALL);
+    return woken < 0 ? woken : SHMX_OK;
+}
+
 static int wake(shmx *shm, shmx_cond *cond, int count)
 {
-    int status = shmx_lock_check(shm, cond, sizeof *cond);
+    int status = shmx_place_check(shm, cond, sizeof *cond);
     if (status != SHMX_OK)
         return shmx_refuse(status);
     struct cond *shared = (struct cond *)cond;
-    /* Relaxed: see wait_checked. */
-    if (atomic_load_explicit(&shared->waiters, memory_order_relaxed) == 0)
-        return SHMX_OK;
-    atomic_fetch_add(&shared->sequence, 1);
-    return shmx_result(shmx_os_wake(&shm->attachment, &shared->sequence, count));
+    status =
+        count == 1 ? signal_one(shm, shared) : shmx_event_notify_zeroed(shm, &shared->event, count);
+    return status == SHMX_OK ? SHMX_OK : shmx_result(status);
 }
 
 int shmx_cond_signal(shmx *shm, shmx_cond *cond)

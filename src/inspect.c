@@ -6,33 +6,57 @@
 #include "os.h"
 #include "report.h"
 
-/* Describe the object of that name; attaches for a moment. */
-static int describe(const char *name, shmx_info *info, unsigned flags)
+/* How often a look is repeated at what is being made or removed, and the longest pause before one:
+ * about a second in all. */
+#define LOOKS_MOST 128
+#define PAUSE_FIRST ((int64_t)1000 * 1000)
+#define PAUSE_MOST ((int64_t)8 * 1000 * 1000)
+
+static void fill(shmx_info *info, const char *name, const struct shmx_os_view *view)
 {
-    struct shmx_attachment attachment = {0};
-    int status = shmx_os_open(&attachment, name, SHMX_READ_ONLY | SHMX_OS_LOOK | flags);
-    if (status != SHMX_OK)
-        return status;
     memset(info, 0, sizeof *info);
     memcpy(info->name, name, strlen(name) + 1);
-    info->foreign = attachment.control == NULL;
-    info->size = info->foreign ? attachment.length : attachment.label.size;
-    if (!info->foreign) {
-        info->created = attachment.label.created;
-        info->creator_pid = (int64_t)attachment.label.creator;
-        info->flags = attachment.label.flags;
+    info->foreign = view->kind == SHMX_OS_FOREIGN;
+    info->size = info->foreign ? view->length : view->label.size;
+    info->footprint = view->footprint;
+    info->users = view->users;
+    if (info->foreign)
+        return;
+    info->created = view->label.created;
+    info->creator_pid = (int64_t)view->label.creator;
+    info->flags = view->label.flags;
+}
+
+static int describe(const char *name, shmx_info *info)
+{
+    struct shmx_os_view view;
+    int status = shmx_os_inspect(name, &view);
+    if (status != SHMX_OK)
+        return status;
+    if (view.kind == SHMX_OS_DEAD)
+        return SHMX_ENOENT;
+    if (view.kind == SHMX_OS_DAMAGED)
+        return SHMX_EPROTO;
+    fill(info, name, &view);
+    return SHMX_OK;
+}
+
+static int describe_patiently(const char *name, shmx_info *info)
+{
+    int64_t pause = PAUSE_FIRST;
+    int status = describe(name, info);
+    for (int looks = 0; status == SHMX_EAGAIN && looks < LOOKS_MOST; looks++) {
+        shmx_os_sleep(pause);
+        pause = pause < PAUSE_MOST ? 2 * pause : pause;
+        status = describe(name, info);
     }
-    status = shmx_os_usage(&attachment, &info->footprint, &info->users);
-    if (info->users > 0 && !attachment.guest)
-        info->users--; /* ourselves */
-    shmx_os_close(&attachment);
     return status;
 }
 
 int shmx_stat(const char *name, shmx_info *info)
 {
     int status = info == NULL ? SHMX_EINVAL : shmx_name_check(name);
-    return status == SHMX_OK ? shmx_result(describe(name, info, 0)) : shmx_refuse(status);
+    return status == SHMX_OK ? shmx_result(describe_patiently(name, info)) : shmx_refuse(status);
 }
 
 /* It says nothing about the object. */
@@ -50,7 +74,7 @@ static int list_one(const char *name, void *context)
 {
     const struct listing *listing = context;
     shmx_info info;
-    int status = describe(name, &info, SHMX_OS_NOWAIT);
+    int status = describe(name, &info);
     if (status == SHMX_OK)
         return listing->visit(&info, listing->context);
     /* What went away meanwhile, or is not ours to see, is left out; but not what this process has
@@ -72,16 +96,15 @@ static int prune_one(const char *name, void *context)
     int *count = context;
     int status = shmx_os_remove_dead(name, &removed);
     *count += removed;
-    /* One that cannot be reaped (another user's) does not keep the rest from it. */
+    /* One that cannot be removed (another user's) is no hindrance to the rest. */
     return no_room(status) ? status : 0;
 }
 
 int shmx_prune(int *removed)
 {
     int count = 0;
-    bool others = false;
     int status = shmx_os_list(prune_one, &count);
-    int rest = shmx_os_remove_dead(NULL, &others);
+    int rest = shmx_os_remove_leftovers();
     if (removed != NULL)
         *removed = count;
     return shmx_result(status != SHMX_OK ? status : rest);

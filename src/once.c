@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Run something exactly once: a robust lock that nobody wants any more when `done` is set. */
+/* Run something exactly once: a robust lock that is not needed any more when `done` is set. */
 #include "lock.h"
 
 #define DONE 1u
@@ -31,7 +31,7 @@ static int run(struct once *once, int (*init)(void *context), void *context)
 
 int shmx_once_run(shmx *shm, shmx_once *once, int (*init)(void *context), void *context)
 {
-    int status = shmx_lock_check(shm, once, sizeof *once);
+    int status = shmx_place_check(shm, once, sizeof *once);
     if (status == SHMX_OK && init == NULL)
         status = SHMX_EINVAL;
     if (status != SHMX_OK)

@@ -7,6 +7,7 @@
 
 #include "base/control.h"
 #include "base/name.h"
+#include "sleep.h"
 
 #define FLAGS_CREATE                                                                               \
     (SHMX_PERSISTENT | SHMX_RAW | SHMX_OTHERS_READ | SHMX_OTHERS_WRITE | SHMX_MACHINE_WIDE |       \
@@ -48,6 +49,45 @@ static int label_fill(struct shmx_label *label, const char *name, size_t size, u
     return shmx_os_random(&label->id, sizeof label->id);
 }
 
+/* ---- the memory of the dead ---- */
+
+/* One create of so many, and the first of the process, looks for segments whose users were killed.
+ */
+#define SWEEP_EACH 8
+
+static void sweep_now_and_then(void)
+{
+    static _Atomic unsigned creates;
+    /* Relaxed: it is no matter which. */
+    if (atomic_fetch_add_explicit(&creates, 1, memory_order_relaxed) % SWEEP_EACH == 0)
+        shmx_os_sweep();
+}
+
+static int free_one(const char *name, void *context)
+{
+    bool removed;
+    bool *any = context;
+    *any |= shmx_os_remove_dead(name, &removed) == SHMX_OK && removed;
+    return 0;
+}
+
+/* Make it, and if there is no room, once more after everything dead is gone. */
+static int make(struct shmx_attachment *attachment, const char *name, size_t length, unsigned flags,
+                const struct shmx_label *label)
+{
+    bool freed = false;
+    int status = shmx_os_create(attachment, name, length, flags, label);
+    int error = shmx_os_last_error();
+    if (status == SHMX_ENOSPC)
+        shmx_os_list(free_one, &freed);
+    if (freed)
+        return shmx_os_create(attachment, name, length, flags, label);
+    if (status == SHMX_OK)
+        sweep_now_and_then();
+    shmx_os_set_error(error);
+    return status;
+}
+
 /* `name` NULL: without one. */
 static int create_object(shmx *shm, const char *name, size_t size, unsigned flags)
 {
@@ -57,7 +97,7 @@ static int create_object(shmx *shm, const char *name, size_t size, unsigned flag
     if (size > PTRDIFF_MAX)
         return SHMX_ENOMEM; /* no process can map it: found before memory is reserved */
     if ((flags & SHMX_RAW) != 0)
-        return shmx_os_create(&shm->attachment, name, size, flags, NULL);
+        return make(&shm->attachment, name, size, flags, NULL);
     struct shmx_label label;
     int status = label_fill(&label, shown, size, flags);
     if (status != SHMX_OK)
@@ -65,7 +105,7 @@ static int create_object(shmx *shm, const char *name, size_t size, unsigned flag
     size_t length = shmx_control_length(size, shmx_os_facts()->page_size);
     if (length == 0)
         return SHMX_ENOSPC;
-    return shmx_os_create(&shm->attachment, name, length, flags, &label);
+    return make(&shm->attachment, name, length, flags, &label);
 }
 
 static int create_random(shmx *shm, size_t size, unsigned flags)
@@ -114,7 +154,9 @@ int shmx_create(shmx **shm, const char *name, size_t size, unsigned flags)
 static void take_over(shmx *shm, const char *name)
 {
     const struct shmx_attachment *attachment = &shm->attachment;
-    shm->size = attachment->control != NULL ? (size_t)attachment->label.size : attachment->length;
+    /* A guest sees the plain object, control block included. */
+    bool ours = attachment->control != NULL && !attachment->guest;
+    shm->size = ours ? (size_t)attachment->label.size : attachment->length;
     memcpy(shm->name, name, strlen(name) + 1);
 }
 
@@ -137,6 +179,37 @@ int shmx_open(shmx **shm, const char *name, unsigned flags)
     *shm = NULL;
     int status = (flags & ~FLAGS_OPEN) != 0 ? SHMX_EINVAL : shmx_name_check(name);
     return status == SHMX_OK ? open_checked(shm, name, flags) : shmx_refuse(status);
+}
+
+/* From one look for a segment to the next: doubling, and short enough for the promise. */
+#define LOOK_FIRST ((int64_t)250 * 1000)
+#define LOOK_MOST ((int64_t)12 * 1000 * 1000)
+
+static int open_until(shmx **shm, const char *name, unsigned flags, int64_t deadline)
+{
+    int64_t pause = LOOK_FIRST;
+    for (;;) {
+        int status = open_checked(shm, name, flags);
+        if (status != SHMX_ENOENT && status != SHMX_EAGAIN)
+            return status;
+        int64_t left = deadline - shmx_os_now();
+        if (left <= 0)
+            return shmx_refuse(SHMX_ETIMEDOUT);
+        shmx_os_sleep(left < pause ? left : pause);
+        pause = pause * 2 < LOOK_MOST ? pause * 2 : LOOK_MOST;
+    }
+}
+
+int shmx_open_wait(shmx **shm, const char *name, unsigned flags, int timeout_ms)
+{
+    int64_t deadline;
+    if (shm == NULL)
+        return shmx_refuse(SHMX_EINVAL);
+    *shm = NULL;
+    int status = (flags & ~FLAGS_OPEN) != 0 ? SHMX_EINVAL : shmx_name_check(name);
+    if (status == SHMX_OK)
+        status = shmx_deadline(timeout_ms, &deadline);
+    return status == SHMX_OK ? open_until(shm, name, flags, deadline) : shmx_refuse(status);
 }
 
 int shmx_open_or_create(shmx **shm, const char *name, size_t size, unsigned flags, int *created)

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The semaphore: a count, and how many may be asleep.
+ * The semaphore: a count, and an event that says when it has become more.
  *
- * A poster adds to the count and then looks for waiters; a waiter announces itself and then looks
- * at the count. Both steps are sequentially consistent on both sides, so one sees the other. The
- * token stays in the count until somebody takes it: a waiter killed after it was woken takes
- * nothing with it, and another finds the token within a second. A waiter killed asleep leaves
- * `waiters` too high, which costs posters a call of the system and nothing else.
+ * A token stays in the count until somebody takes it: a waiter killed after it was woken takes
+ * nothing with it, and another finds the token at the end of its slice.
  */
 #include "lock.h"
 
+#define SLICE_MOST (16 * SHMX_SLICE)
+
 struct sem {
     _Atomic uint32_t count;
-    _Atomic uint32_t waiters;
+    _Atomic uint32_t event;
 };
 
 static_assert(offsetof(shmx_sem, count) == offsetof(struct sem, count), "layout");
-static_assert(offsetof(shmx_sem, waiters) == offsetof(struct sem, waiters), "layout");
+static_assert(offsetof(shmx_sem, event) == offsetof(struct sem, event), "layout");
 
 static bool take(struct sem *sem)
 {
@@ -30,24 +29,25 @@ static bool take(struct sem *sem)
     return false;
 }
 
-static int wait_announced(shmx *shm, struct sem *sem, int64_t deadline)
+static int wait_asleep(shmx *shm, struct sem *sem, int64_t deadline)
 {
     int status = SHMX_OK;
-    int round = 0;
-    atomic_fetch_add(&sem->waiters, 1);
-    bool taken = take(sem);
-    while (!taken && status == SHMX_OK) {
-        status = shmx_sleep_round(&shm->attachment, &sem->count, 0, deadline, &round);
-        taken = take(sem);
+    int64_t slice = SHMX_SLICE;
+    for (;;) {
+        uint32_t ticket = shmx_event_prepare(&sem->event);
+        if (take(sem))
+            return SHMX_OK;
+        if (status != SHMX_OK)
+            return status;
+        status = shmx_event_sleep(shm, &sem->event, ticket, deadline, slice);
+        slice = slice < SLICE_MOST ? 2 * slice : slice;
     }
-    atomic_fetch_sub(&sem->waiters, 1);
-    return taken ? SHMX_OK : status;
 }
 
 int shmx_sem_wait(shmx *shm, shmx_sem *sem, int timeout_ms)
 {
     int64_t deadline;
-    int status = shmx_lock_check(shm, sem, sizeof *sem);
+    int status = shmx_place_check(shm, sem, sizeof *sem);
     if (status == SHMX_OK)
         status = shmx_deadline(timeout_ms, &deadline);
     if (status != SHMX_OK)
@@ -59,7 +59,7 @@ int shmx_sem_wait(shmx *shm, shmx_sem *sem, int timeout_ms)
         return shmx_refuse(SHMX_ETIMEDOUT);
     if (shmx_spin(&shared->count, 0) && take(shared))
         return SHMX_OK;
-    return shmx_report(wait_announced(shm, shared, deadline));
+    return shmx_report(wait_asleep(shm, shared, deadline));
 }
 
 /* Return false, and add nothing, if that would be too many. */
@@ -75,7 +75,7 @@ static bool add(struct sem *sem, unsigned count)
 
 int shmx_sem_post(shmx *shm, shmx_sem *sem, unsigned count)
 {
-    int status = shmx_lock_check(shm, sem, sizeof *sem);
+    int status = shmx_place_check(shm, sem, sizeof *sem);
     if (status == SHMX_OK && count == 0)
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
@@ -83,7 +83,7 @@ int shmx_sem_post(shmx *shm, shmx_sem *sem, unsigned count)
     struct sem *shared = (struct sem *)sem;
     if (!add(shared, count))
         return shmx_refuse(SHMX_EOVERFLOW);
-    if (atomic_load(&shared->waiters) == 0)
-        return SHMX_OK;
-    return shmx_result(shmx_os_wake(&shm->attachment, &shared->count, (int)count));
+    shmx_fence_behind();
+    status = shmx_event_notify_zeroed(shm, &shared->event, (int)count);
+    return status == SHMX_OK ? SHMX_OK : shmx_result(status);
 }

@@ -21,7 +21,7 @@ static _Thread_local int reported;
     X(SHMX_EMFILE, "too many open descriptors or handles")                                         \
     X(SHMX_EAGAIN, "segment is still being created; try again")                                    \
     X(SHMX_EPROTO, "segment's control block is damaged or of another version")                     \
-    X(SHMX_ERANGE, "outside the segment, or the segment is smaller than asked for")                \
+    X(SHMX_ERANGE, "outside the segment, or what is there has another size than asked for")        \
     X(SHMX_ETIMEDOUT, "time ran out")                                                              \
     X(SHMX_EOWNERDEAD, "lock is held by the caller, its last owner died holding it")               \
     X(SHMX_EDEADLK, "caller holds this mutex already")                                             \
@@ -29,7 +29,8 @@ static _Thread_local int reported;
     X(SHMX_EOVERFLOW, "semaphore count is at its maximum")                                         \
     X(SHMX_EMSGSIZE, "message is larger than the queue takes or than the buffer given")            \
     X(SHMX_ENOTSUP, "not supported by this system")                                                \
-    X(SHMX_EIO, "the system reported an unexpected error")
+    X(SHMX_EIO, "the system reported an unexpected error")                                         \
+    X(SHMX_EHANGUP, "nobody is left on the other side, or it was shut down")
 
 const char *shmx_strerror(int status)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Segments whose users were all killed. The public functions show the living only, so this one goes
- * to the library's own contract with the system: a name that is still there, and that says "no such
- * segment" when opened, is one. One that is closed while we look is not there any more when we look
- * again.
+ * to the library's own contract with the system. One that is closed while we look is not there any
+ * more when we look again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +21,8 @@ struct listing {
 
 static bool is_dead(const char *name)
 {
-    struct shmx_attachment object = {0};
-    int status = shmx_os_open(&object, name, SHMX_READ_ONLY | SHMX_OS_LOOK | SHMX_OS_NOWAIT);
-    if (status == SHMX_OK)
-        shmx_os_close(&object);
-    return status == SHMX_ENOENT;
+    struct shmx_os_view view;
+    return shmx_os_inspect(name, &view) == SHMX_OK && view.kind == SHMX_OS_DEAD;
 }
 
 static int look_first(const char *name, void *context)

@@ -90,16 +90,22 @@ enum shmx_control_kind shmx_label_check(const struct shmx_label *label, uint64_t
     return holds && made ? SHMX_CONTROL_DAMAGED : SHMX_CONTROL_NONE;
 }
 
+void shmx_label_copy(struct shmx_label *label, const struct shmx_label *mapped)
+{
+    memcpy(label->magic, mapped->magic, sizeof label->magic);
+    /* Acquire: who finds the magic finds the rest; pairs with shmx_control_write's release. */
+    atomic_thread_fence(memory_order_acquire);
+    memcpy((unsigned char *)label + sizeof label->magic,
+           (const unsigned char *)mapped + sizeof label->magic,
+           sizeof *label - sizeof label->magic);
+}
+
 enum shmx_control_kind shmx_control_check(struct shmx_label *label, const void *mapping,
                                           size_t length, const char *name)
 {
     const struct shmx_control *control = shmx_control_at((void *)mapping, length);
     if (control == NULL)
         return SHMX_CONTROL_NONE;
-    memcpy(label->magic, control->label.magic, sizeof label->magic);
-    atomic_thread_fence(memory_order_acquire);
-    memcpy((unsigned char *)label + sizeof label->magic,
-           (const unsigned char *)&control->label + sizeof label->magic,
-           sizeof *label - sizeof label->magic);
+    shmx_label_copy(label, &control->label);
     return shmx_label_check(label, length, name);
 }

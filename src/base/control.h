@@ -29,6 +29,9 @@ void shmx_control_write(void *mapping, size_t length, const struct shmx_label *l
 enum shmx_control_kind shmx_label_check(const struct shmx_label *label, uint64_t length,
                                         const char *name);
 
+/* Copy a label out of a mapping in which it may appear at this moment: its magic comes last. */
+void shmx_label_copy(struct shmx_label *label, const struct shmx_label *mapped);
+
 /* Copy the label out of the mapping and check the copy. After GOOD *label can be relied
  * on. */
 enum shmx_control_kind shmx_control_check(struct shmx_label *label, const void *mapping,

@@ -72,3 +72,47 @@ void shmx_name_condense(char out[SHMX_NAME_MAX + 1], const char *name, size_t li
         out[prefix + 2 + i] = alphabet[hash & 31];
     out[limit] = '\0';
 }
+
+static bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+void shmx_name_fold(char out[SHMX_NAME_FOLDED_MAX + 1], const char *name)
+{
+    unsigned char upper[SHMX_NAME_MAX / 4 + 1] = {0};
+    size_t digits = 0;
+    for (size_t i = 0; name[i] != '\0'; i++) {
+        *out++ = is_upper(name[i]) ? (char)(name[i] - 'A' + 'a') : name[i];
+        if (is_upper(name[i])) {
+            upper[i / 4] |= (unsigned char)(1u << i % 4);
+            digits = i / 4 + 1;
+        }
+    }
+    if (digits > 0)
+        *out++ = '+';
+    for (size_t i = 0; i < digits; i++)
+        *out++ = "0123456789abcdef"[upper[i]];
+    *out = '\0';
+}
+
+bool shmx_name_unfold(char name[SHMX_NAME_MAX + 1], const char *folded)
+{
+    char again[SHMX_NAME_FOLDED_MAX + 1];
+    size_t length = strcspn(folded, "+");
+    if (length > SHMX_NAME_MAX)
+        return false;
+    memcpy(name, folded, length);
+    name[length] = '\0';
+    const char *digits = folded + length + (folded[length] == '+');
+    for (size_t i = 0; i < length && digits[i / 4] != '\0'; i++) {
+        char digit = digits[i / 4];
+        unsigned bits = (unsigned)(digit >= 'a' ? digit - 'a' + 10 : digit - '0');
+        if ((bits >> i % 4 & 1) != 0 && name[i] >= 'a' && name[i] <= 'z')
+            name[i] = (char)(name[i] - 'a' + 'A');
+    }
+    if (shmx_name_check(name) != SHMX_OK)
+        return false;
+    shmx_name_fold(again, name); /* one form each */
+    return strcmp(again, folded) == 0;
+}

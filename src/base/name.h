@@ -3,6 +3,7 @@
 #ifndef SHMX_NAME_H
 #define SHMX_NAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "shmx.h"
@@ -19,5 +20,13 @@ int shmx_name_random(char name[SHMX_NAME_MAX + 1]);
  * names with the same hash are told apart by probing on and reading the control block. */
 #define SHMX_NAME_PROBES 4
 void shmx_name_condense(char out[SHMX_NAME_MAX + 1], const char *name, size_t limit, int probe);
+
+/* Write `name` for file systems that fold case: "mymemory+5" for MyMemory, where bit n of the
+ * number is set if byte n is upper case. A name without upper case is itself. */
+#define SHMX_NAME_FOLDED_MAX (SHMX_NAME_MAX + 1 + SHMX_NAME_MAX / 4)
+void shmx_name_fold(char out[SHMX_NAME_FOLDED_MAX + 1], const char *name);
+
+/* The name of which that is the folded form; false if it is none's. */
+bool shmx_name_unfold(char name[SHMX_NAME_MAX + 1], const char *folded);
 
 #endif

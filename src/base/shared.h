@@ -54,7 +54,9 @@ struct shmx_control {
     struct shmx_label label;
     _Atomic uint32_t state;      /* SHMX_STATE_... */
     _Atomic uint32_t next_owner; /* the last owner token given out */
-    uint32_t reserved[12];
+    _Atomic uint32_t next_key;   /* the last key given to the sides of a queue or topic */
+    _Atomic uint32_t last_turn;  /* the last turn given out to a sleeper in a slot */
+    uint32_t reserved[10];
     _Atomic uint32_t sleepers[SHMX_BUCKETS]; /* at least the sleepers on words of this bucket */
     struct shmx_slot slots[SHMX_SLOTS];
     uint8_t spare[520];

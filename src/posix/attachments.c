@@ -2,29 +2,69 @@
 /* All attachments of this process, and what fork does to them. */
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "posix.h"
+#include "system/system.h"
 
-/* Readers open and close descriptors; fork is the writer. */
-static pthread_rwlock_t gate = PTHREAD_RWLOCK_INITIALIZER;
-/* Held by a fork from before it waits for the gate: readers that come then wait for it here, as
- * some systems let readers through for ever while a writer waits. */
-static pthread_mutex_t turnstile = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic bool fork_waits;
+/* Threads inside open and close descriptors; a fork waits until there are none. A read-write lock
+ * would do the same, but Darwin's cannot be made anew in a child. */
+struct gate {
+    pthread_mutex_t lock;
+    pthread_cond_t empty, open;
+    unsigned inside, forks;
+};
+
+static const struct gate gate_new = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
+                                     PTHREAD_COND_INITIALIZER, 0, 0};
+static struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
+                           PTHREAD_COND_INITIALIZER, 0, 0};
+
 /* Guards the list and the tokens. Taken inside the gate. */
+static const pthread_mutex_t list_lock_new = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct shmx_attachment *list;
 /* By name too, so that unlinking does not take longer the more attachments there are. */
 #define BUCKETS 256
 static struct shmx_attachment *named[BUCKETS];
-static pthread_once_t handlers_once = PTHREAD_ONCE_INIT;
+
+/* ---- cancellation ---- */
+
+static _Thread_local int cancelable; /* while it is disabled: what it was */
+
+static void cancel_disable(void)
+{
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    cancelable = before;
+}
+
+static void cancel_restore(void)
+{
+    int disabled;
+    pthread_setcancelstate(cancelable, &disabled);
+}
+
+/* ---- fork ---- */
+
+/* The process; and a page with a byte that is 1 in it alone: a child that is made without our
+ * handlers finds it zeroed (MADV_WIPEONFORK, madvise(2)). NULL where the system cannot do that. */
+static pid_t own_process;
+static volatile unsigned char *own_page;
+
+static void own_begin(void)
+{
+    own_process = getpid();
+    if (own_page != NULL)
+        *own_page = 1;
+}
 
 static void before_fork(void)
 {
-    pthread_mutex_lock(&turnstile);
-    atomic_store(&fork_waits, true);
-    pthread_rwlock_wrlock(&gate);
-    atomic_store(&fork_waits, false);
+    cancel_disable();
+    pthread_mutex_lock(&gate.lock);
+    gate.forks++; /* who comes now waits, or some would be inside for ever */
+    while (gate.inside != 0)
+        pthread_cond_wait(&gate.empty, &gate.lock);
     pthread_mutex_lock(&list_lock);
     for (struct shmx_attachment *attachment = list; attachment != NULL;
          attachment = attachment->os.next)
@@ -37,44 +77,110 @@ static void after_fork_in_parent(void)
          attachment = attachment->os.next)
         shmx_posix_heir_drop(attachment);
     pthread_mutex_unlock(&list_lock);
-    pthread_rwlock_unlock(&gate);
-    pthread_mutex_unlock(&turnstile);
+    gate.forks--;
+    pthread_cond_broadcast(&gate.open);
+    pthread_mutex_unlock(&gate.lock);
+    cancel_restore();
 }
 
 static void after_fork_in_child(void)
 {
+    own_begin();
     shmx_posix_process_forked();
     for (struct shmx_attachment *attachment = list; attachment != NULL;
          attachment = attachment->os.next) {
         shmx_posix_heir_take(attachment);
         atomic_store(&attachment->owner, 0); /* the child owns none of the parent's locks */
+        shmx_posix_marks_forget(attachment);
     }
-    pthread_mutex_unlock(&list_lock);
-    /* Not unlocked but made anew: who locked it has another thread id in the child, and glibc takes
-     * an unlock by another thread for a reader's. The child has this one thread only. */
-    pthread_rwlock_init(&gate, NULL);
-    pthread_mutex_unlock(&turnstile);
+    /* Not unlocked but made anew: who locked them has another thread id in the child, which some
+     * systems notice, and this thread is the only one. */
+    memcpy(&list_lock, &list_lock_new, sizeof list_lock);
+    memcpy(&gate, &gate_new, sizeof gate);
+    cancel_restore();
 }
 
-static void set_handlers(void)
+/* ---- the life of the process ---- */
+
+bool shmx_posix_is_own(void)
 {
+    return own_page != NULL ? *own_page == 1 : getpid() == own_process;
+}
+
+/* When the library is loaded, so that other handlers of fork, which may use it, run with the gate
+ * open: those registered later run first before a fork, and last after it. */
+__attribute__((constructor)) static void begin_process(void)
+{
+    own_page = shmx_system.wiped_on_fork != NULL ? shmx_system.wiped_on_fork() : NULL;
+    own_begin();
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
+/* A lock that another thread holds for longer is not waited for: it may have ended inside. */
+#define TRIES_AT_EXIT 100
+
+/* At exit(3), and when the library is unloaded. Nothing is unmapped, as threads may still run. */
+__attribute__((destructor)) static void end_process(void)
+{
+    if (!shmx_posix_is_own())
+        return;
+    int tries = 0;
+    shmx_posix_gate_enter();
+    while (pthread_mutex_trylock(&list_lock) != 0) {
+        if (tries++ == TRIES_AT_EXIT) {
+            shmx_posix_gate_leave();
+            return;
+        }
+        shmx_os_sleep(1000000);
+    }
+    for (struct shmx_attachment *attachment = list; attachment != NULL;
+         attachment = attachment->os.next)
+        shmx_posix_leave_at_exit(attachment);
+    pthread_mutex_unlock(&list_lock);
+    shmx_posix_gate_leave();
+}
+
+/* ---- the gate ---- */
+
 void shmx_posix_gate_enter(void)
 {
-    pthread_once(&handlers_once, set_handlers);
-    /* Relaxed: who does not see it yet is let through once more. */
-    if (atomic_load_explicit(&fork_waits, memory_order_relaxed)) {
-        pthread_mutex_lock(&turnstile);
-        pthread_mutex_unlock(&turnstile);
-    }
-    pthread_rwlock_rdlock(&gate);
+    cancel_disable();
+    pthread_mutex_lock(&gate.lock);
+    while (gate.forks != 0)
+        pthread_cond_wait(&gate.open, &gate.lock);
+    gate.inside++;
+    pthread_mutex_unlock(&gate.lock);
 }
 
 void shmx_posix_gate_leave(void)
 {
-    pthread_rwlock_unlock(&gate);
+    pthread_mutex_lock(&gate.lock);
+    if (--gate.inside == 0 && gate.forks != 0)
+        pthread_cond_signal(&gate.empty);
+    pthread_mutex_unlock(&gate.lock);
+    cancel_restore();
+}
+
+/* ---- the list ---- */
+
+void shmx_posix_list_lock(void)
+{
+    pthread_mutex_lock(&list_lock);
+}
+
+void shmx_posix_list_unlock(void)
+{
+    pthread_mutex_unlock(&list_lock);
+}
+
+void shmx_posix_start(struct shmx_attachment *attachment, int fd, bool guest)
+{
+    attachment->guest = guest;
+    attachment->control = NULL;
+    memset(&attachment->label, 0, sizeof attachment->label);
+    atomic_store_explicit(&attachment->owner, 0, memory_order_relaxed); /* nobody sees it yet */
+    attachment->os = (struct shmx_os_private){
+        .fd = fd, .user_fd = -1, .owner_fd = -1, .heir = -1, .user_heir = -1, .passed = -1};
 }
 
 static struct shmx_attachment **bucket_of(const char *name)
@@ -155,14 +261,14 @@ int shmx_posix_claim_once(struct shmx_attachment *attachment, uint32_t *token,
     return status;
 }
 
-bool shmx_os_owner_here(struct shmx_attachment *attachment, uint32_t token)
+bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *context), void *context)
 {
-    bool here = false;
+    bool found = false;
     pthread_mutex_lock(&list_lock);
-    for (struct shmx_attachment *other = list; other != NULL && !here; other = other->os.next)
-        here = atomic_load(&other->owner) == token && other->label.id == attachment->label.id;
+    for (struct shmx_attachment *other = list; other != NULL && !found; other = other->os.next)
+        found = visit(other, context);
     pthread_mutex_unlock(&list_lock);
-    return here;
+    return found;
 }
 
 int shmx_posix_token_next(struct shmx_attachment *attachment, uint32_t *token)
@@ -176,7 +282,7 @@ int shmx_posix_token_next(struct shmx_attachment *attachment, uint32_t *token)
                 return status;
         }
         *token &= SHMX_OWNER_MASK;
-    } while (*token == 0);
+    } while (*token == 0 || *token == SHMX_OWNER_MASK);
     return SHMX_OK;
 }
 

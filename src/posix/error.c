@@ -41,6 +41,10 @@ int shmx_posix_error(int number)
     case ENFILE:
         return SHMX_EMFILE;
     case ELOOP:
+    case EMLINK: /* FreeBSD's word for a link under O_NOFOLLOW */
+#ifdef EFTYPE
+    case EFTYPE: /* NetBSD's */
+#endif
     case EISDIR:
     case ENOTDIR:
     case ENXIO:

@@ -1,25 +1,45 @@
 /* SPDX-License-Identifier: MIT */
-/* What the POSIX backend keeps with an object. */
+/* What the POSIX backend keeps with an attachment. */
 #ifndef SHMX_OS_PRIVATE_H
 #define SHMX_OS_PRIVATE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct shmx_attachment;
+struct shmx_posix_mark;
 
 struct shmx_os_private {
-    int fd;        /* the object, -1: closed. Holds this attachment's locks on Linux */
-    int user_fd;   /* lockfile variant: the file whose lock says that a user lives; or -1 */
-    int owner_fd;  /* lockfile variant: the file whose lock is this attachment's token; or -1 */
+    int fd;        /* the object. Holds this attachment's locks on Linux */
+    int user_fd;   /* lockfile/: the file whose lock says that a user lives; or -1 */
+    int owner_fd;  /* lockfile/: the file whose lock is this attachment's token; or -1 */
     int heir;      /* between fork's handlers: what the child is to have in fd's place */
     int user_heir; /* ... and in user_fd's */
     int passed;    /* what children inherit after shmx_share, -1: nothing yet */
-    bool shared;   /* another process holds user_fd's description */
+    bool shared;   /* another process holds fd's or user_fd's description, and its locks */
+    bool borrowed; /* that description is the parent's: no locks of its own can be held by it */
+    bool left;     /* at the end of the process: it is a user no more */
     bool creator;  /* it made the object */
     bool unlinked; /* the object has no name any more */
+    uint64_t device, inode; /* ofd/: of the object, as descriptors may change hands */
+    struct shmx_posix_mark *marks;
     struct shmx_attachment *next, **link;             /* all attachments of this process */
     struct shmx_attachment *named_next, **named_link; /* those whose names share a hash */
 };
+
+/* See os.h. Assembly, as C has no load of memory that another may be writing to as plain bytes. */
+static inline uint32_t shmx_os_glance(const _Atomic uint32_t *word)
+{
+    uint32_t value;
+#if defined(__x86_64__) || defined(__i386__)
+    __asm__ volatile("movl %1, %0" : "=r"(value) : "m"(*word));
+#elif defined(__aarch64__)
+    __asm__ volatile("ldr %w0, %1" : "=r"(value) : "Q"(*word));
+#else
+    value = *(const volatile uint32_t *)(const void *)word;
+#endif
+    return value;
+}
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the POSIX backend share with each other. */
+/* What the files of the POSIX backend share with each other. README.md is the map. */
 #ifndef SHMX_POSIX_H
 #define SHMX_POSIX_H
 
@@ -18,9 +18,13 @@ int shmx_posix_error(int number);
 /* The effective user when the process was first seen. */
 uid_t shmx_posix_user(void);
 
-/* The longest file that the process may make, getrlimit(2): when it was first seen, and now. */
-uint64_t shmx_posix_length_known(void);
+/* The longest file that the process may make, getrlimit(2). */
 uint64_t shmx_posix_length_limit(void);
+
+/* In the child of a fork: forget what was the parent's. */
+void shmx_posix_process_forked(void);
+
+/* ---- descriptors (descriptor.c) ---- */
 
 /* Take a descriptor that was just opened, and return one for the same that is none of the standard
  * streams': where those are closed, what a program prints would end up in the segment. Failures
@@ -30,15 +34,41 @@ int shmx_posix_clear_of_streams(int fd);
 /* open(2), clear of those, and again after a signal. The descriptor is not inherited. */
 int shmx_posix_open(const char *path, int how, mode_t mode);
 
-/* In the child of a fork: forget what was the parent's. */
-void shmx_posix_process_forked(void);
+/* Write the path that shm_open takes for an object of that name. */
+#define SHMX_POSIX_OBJECT_MAX (SHMX_NAME_MAX + 2)
+void shmx_posix_object_path(char path[SHMX_POSIX_OBJECT_MAX], const char *name);
+
+/* Open and make objects by such a path. flags: SHMX_READ_ONLY. */
+int shmx_posix_object_open(const char *path, unsigned flags, int *fd);
+int shmx_posix_object_make(const char *path, mode_t mode, int *fd);
+
+/* Set what the umask has taken of it. */
+int shmx_posix_mode_set(int fd, mode_t mode);
+
+/* Access bits of a new object. */
+mode_t shmx_posix_mode(unsigned flags);
+
+/* Visit what follows `start` in the names in a directory. */
+int shmx_posix_list(const char *directory, const char *start,
+                    int (*visit)(const char *rest, void *context), void *context);
 
 /* ---- attachments of this process, and fork (attachments.c) ---- */
 
 /* No fork happens between enter and leave: a descriptor opened there is either in the list when
- * the child is made, or closed. */
+ * the child is made, or closed. Nor is the thread cancelled there. */
 void shmx_posix_gate_enter(void);
 void shmx_posix_gate_leave(void);
+
+/* Is this the process that made the attachments, or the child of a fork whose handlers have run?
+ * Not so in a child by _Fork(2) or clone(2), which shares all that the parent has. */
+bool shmx_posix_is_own(void);
+
+/* The process ends without having closed: give up being a user, and no more: other threads may run.
+ * The list is locked. */
+void shmx_posix_leave_at_exit(struct shmx_attachment *attachment);
+
+/* Set the fields of an attachment that is to be made. */
+void shmx_posix_start(struct shmx_attachment *attachment, int fd, bool guest);
 
 void shmx_posix_attach(struct shmx_attachment *attachment);
 void shmx_posix_detach(struct shmx_attachment *attachment);
@@ -62,37 +92,47 @@ bool shmx_posix_passed_here(int fd);
 /* The next token to try for an attachment: counted where there is a control block, else random. */
 int shmx_posix_token_next(struct shmx_attachment *attachment, uint32_t *token);
 
-/* Give the object an `heir` for the child of a fork that is about to happen (a descriptor with
- * locks of its own), and put it in place in the child or drop it in the parent. Provided by the
- * lifetime variant. */
+/* Give the attachment an `heir` for the child of a fork that is about to happen (a descriptor with
+ * locks of its own), and put it in place in the child or drop it in the parent: inherit.c. */
 void shmx_posix_heir_make(struct shmx_attachment *attachment);
 void shmx_posix_heir_take(struct shmx_attachment *attachment);
 void shmx_posix_heir_drop(struct shmx_attachment *attachment);
 
-/* ---- memory (memory.c, reserve*.c, prefault_*.c) ---- */
+void shmx_posix_list_lock(void);
+void shmx_posix_list_unlock(void);
 
-/* Access bits of a new object. */
-mode_t shmx_posix_mode(unsigned flags);
+/* ---- marks (marks.c) ---- */
 
-/* Set a new object's length; no memory yet. */
-int shmx_posix_resize(int fd, size_t length);
+struct shmx_posix_mark {
+    struct shmx_posix_mark *next;
+    enum shmx_os_space space;
+    uint32_t key;
+    uint32_t number; /* tells it from others' with the same key; JOINED: the owner's token */
+    unsigned count;  /* how often it was set */
+    int fd;          /* lockfile/: its file; or -1 */
+};
 
-/* Reserve all of a new object's memory. */
-int shmx_posix_reserve(int fd, size_t length);
+/* End all of them, at close; and in the child of a fork, where they are the parent's. */
+void shmx_posix_marks_end(struct shmx_attachment *attachment);
+void shmx_posix_marks_forget(struct shmx_attachment *attachment);
 
-/* Reserve all of a new, mapped object's memory, and make it present in the mapping. */
-int shmx_posix_reserve_present(int fd, const struct shmx_attachment *attachment);
+/* Let the system keep a mark, and no more; inside the gate, the list is locked: owner.c. */
+int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_mark *mark);
+void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_mark *mark);
 
-/* Make every page present in the mapping. */
-void shmx_posix_prefault(const struct shmx_attachment *attachment);
+/* *held: by another attachment; `number` is that of this one's mark, or 0. Inside the gate. */
+int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
+                         uint32_t number, bool *held);
+
+/* ---- memory (memory.c) ---- */
 
 /* Map; flags: SHMX_READ_ONLY. */
 int shmx_posix_map(struct shmx_attachment *attachment, int fd, size_t length, unsigned flags);
 
-/* Hold address space for a mapping, as aligned as is good for its length; NULL: anywhere. */
-void *shmx_posix_place(size_t length);
+/* Give a new object its length and all its memory, and map it. flags: SHMX_PREFAULT. */
+int shmx_posix_fill(struct shmx_attachment *attachment, int fd, size_t length, unsigned flags);
 
-/* ---- waiting a little for others ---- */
+/* ---- waiting (clock.c) ---- */
 
 /* Sleep a little longer each round; false when the patience for a slow peer has ended. */
 bool shmx_posix_patience(int *round);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -10,7 +9,6 @@
 
 static struct shmx_os_facts facts;
 static uid_t user;
-static uint64_t length_known;
 static pthread_once_t facts_once = PTHREAD_ONCE_INIT;
 
 uint64_t shmx_posix_length_limit(void)
@@ -20,33 +18,12 @@ uint64_t shmx_posix_length_limit(void)
     return known ? (uint64_t)limit.rlim_cur : UINT64_MAX;
 }
 
-int shmx_posix_clear_of_streams(int fd)
-{
-    if (fd < 0 || fd > STDERR_FILENO)
-        return fd;
-    int clear = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    int error = errno;
-    close(fd); /* locks of the description stay, as one of its descriptors does */
-    errno = error;
-    return clear;
-}
-
-int shmx_posix_open(const char *path, int how, mode_t mode)
-{
-    int fd;
-    do
-        fd = open(path, how | O_CLOEXEC, mode);
-    while (fd < 0 && errno == EINTR);
-    return shmx_posix_clear_of_streams(fd);
-}
-
 static void find_facts(void)
 {
     facts.page_size = (size_t)sysconf(_SC_PAGESIZE);
     facts.futex = true; /* sleeping needs the word alone, on every system here */
     facts.raw_unlink = true;
     user = geteuid();
-    length_known = shmx_posix_length_limit();
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     facts.processors = processors > 0 ? (unsigned)processors : 1;
 }
@@ -55,12 +32,6 @@ const struct shmx_os_facts *shmx_os_facts(void)
 {
     pthread_once(&facts_once, find_facts);
     return &facts;
-}
-
-uint64_t shmx_posix_length_known(void)
-{
-    pthread_once(&facts_once, find_facts);
-    return length_known;
 }
 
 uid_t shmx_posix_user(void)
@@ -92,27 +63,65 @@ void shmx_os_relax(void)
 }
 
 /* Random bytes in stock: one call of the system serves many callers. */
-static _Thread_local struct {
-    unsigned char bytes[256]; /* the most that getentropy (POSIX.1-2024) gives at once */
+struct stock {
+    pthread_mutex_t lock;
     size_t left;
-} stock;
+    unsigned char bytes[256]; /* the most that getentropy (POSIX.1-2024) gives at once */
+};
+
+static const struct stock stock_new = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct stock stock = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 int shmx_os_random(void *bytes, size_t count)
 {
     assert(count <= sizeof stock.bytes);
+    int error = 0;
+    pthread_mutex_lock(&stock.lock);
     if (stock.left < count) {
-        if (getentropy(stock.bytes, sizeof stock.bytes) != 0)
-            return shmx_posix_error(errno);
-        stock.left = sizeof stock.bytes;
+        error = getentropy(stock.bytes, sizeof stock.bytes) == 0 ? 0 : errno;
+        stock.left = error == 0 ? sizeof stock.bytes : 0;
     }
-    stock.left -= count;
-    memcpy(bytes, stock.bytes + stock.left, count);
-    memset(stock.bytes + stock.left, 0, count);
-    return SHMX_OK;
+    if (error == 0) {
+        stock.left -= count;
+        memcpy(bytes, stock.bytes + stock.left, count);
+        memset(stock.bytes + stock.left, 0, count);
+    }
+    pthread_mutex_unlock(&stock.lock);
+    return error == 0 ? SHMX_OK : shmx_posix_error(error);
 }
 
 void shmx_posix_process_forked(void)
 {
     atomic_store(&pid_known, 0);
-    stock.left = 0; /* the parent goes on with the same bytes */
+    memcpy(&stock, &stock_new, sizeof stock); /* the parent goes on with the same bytes */
+}
+
+/* ---- threads that end ---- */
+
+static pthread_key_t watch_key;
+static int watch_error;
+static _Atomic bool watch_over;
+
+static void watch_start(void)
+{
+    watch_error = pthread_key_create(&watch_key, shmx_thread_ended);
+}
+
+int shmx_os_thread_watch(void *state)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_start);
+    int error = watch_error;
+    if (error == 0 && !atomic_load(&watch_over))
+        error = pthread_setspecific(watch_key, state);
+    return error == 0 ? SHMX_OK : shmx_posix_error(error);
+}
+
+/* The library goes, with the process or by dlclose(3): a thread that ends later must not look for
+ * its code. */
+__attribute__((destructor)) static void watch_end(void)
+{
+    bool watched = shmx_os_thread_watch(NULL) == SHMX_OK;
+    if (!atomic_exchange(&watch_over, true) && watched)
+        pthread_key_delete(watch_key);
 }

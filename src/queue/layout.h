@@ -30,6 +30,9 @@
 #define SHMX_QUEUE_LAYOUT_H
 
 #include "lock.h"
+#include "sides.h"
+
+#include <string.h>
 
 /* Tests kill the process at each of these. */
 #ifdef SHMX_QUEUE_STEPS
@@ -43,29 +46,22 @@ void shmx_queue_step(void);
 #define QUEUE_VERSION 1u
 #define QUEUE_UNIT 8u
 
-/* Bits of a side's lock beside the owner's token. */
-#define QUEUE_WAITERS 0x80000000u /* somebody may sleep until the lock is free */
-#define QUEUE_SLEEPERS                                                                             \
-    0x40000000u /* the other side may sleep until this one has done something                      \
-                 */
-
 /* One side's words are on cache lines of its own, two of them because processors fetch pairs. */
 struct queue_side {
     _Atomic uint32_t lock;
     _Atomic uint32_t place;    /* producers: tail; consumers: next */
     _Atomic uint32_t edge;     /* consumers: head; producers: head as they saw it last */
     _Atomic uint32_t returned; /* consumers: there may be messages before next */
-    uint32_t apart[12];
-    _Atomic uint32_t event;    /* changes when the other side's sleepers are to look again */
-    _Atomic uint32_t sleepers; /* at least as many as sleep on event */
-    uint32_t apart_too[14];
+    _Atomic uint32_t event; /* what the other side sleeps on, until this one has done something */
+    uint32_t apart[27];
 };
 
 struct queue_header {
     _Atomic uint32_t magic;
     _Atomic uint32_t version;
     _Atomic uint32_t capacity; /* of the ring, in units */
-    uint32_t reserved[29];
+    struct shmx_sides sides;
+    uint32_t reserved[27];
     struct queue_side producers;
     struct queue_side consumers;
 };
@@ -92,7 +88,6 @@ enum {
 #define QUEUE_MESSAGE_MAX 0xfffffff0u
 
 static_assert(sizeof(struct queue_side) == 128, "layout");
-static_assert(offsetof(struct queue_side, event) == 64, "layout");
 static_assert(sizeof(struct queue_header) == QUEUE_HEADER_SIZE, "layout");
 static_assert(offsetof(struct queue_header, producers) == 128, "layout");
 static_assert(offsetof(struct queue_header, consumers) == 256, "layout");
@@ -123,6 +118,7 @@ struct shmx_queue {
     uint32_t longest;  /* message */
     struct queue_own reserved;
     struct queue_own taken;
+    struct shmx_joined joined;
     /* What the last attempt found that must change before the next one is worth while. */
     const _Atomic uint32_t *watch;
     uint32_t watch_value;
@@ -138,6 +134,24 @@ struct queue_wait {
     bool begun;
     bool slept;
     int64_t deadline;
+};
+
+/* What is to be sent or received. */
+struct queue_job {
+    const void *message; /* send */
+    void *buffer;        /* receive */
+    size_t size;         /* of either */
+    struct queue_own own;
+    uint32_t head; /* receive: before anything was done */
+    bool more;     /* receive, after a sleep: there was another message behind this one */
+    struct queue_wait wait;
+};
+
+/* How sending and receiving try and wait. An attempt returns SHMX_OK, QUEUE_NOTHING, QUEUE_AGAIN or
+ * a failure; `ask`: find out whether those who are in the way are dead. */
+struct queue_direction {
+    int (*attempt)(shmx_queue *queue, struct queue_job *job, bool ask);
+    bool producer;
 };
 
 /* ---- records ---- */
@@ -163,76 +177,120 @@ static inline uint32_t queue_behind(const shmx_queue *queue, uint32_t place, uin
     return units == queue->capacity - place ? 0 : place + units;
 }
 
-/* Write the place behind the record at `place` whose state is this. False: damaged. */
-bool shmx_queue_end(const shmx_queue *queue, uint32_t place, uint32_t state, uint32_t *end);
+/* ---- sides ---- */
 
-/* ---- sides (side.c) ---- */
-
-/* This attachment's token; 0 if it has none, as in the child of a fork. */
-static inline uint32_t queue_token(const shmx_queue *queue)
-{
-    /* Relaxed: the token is a number; nothing else is published with it. */
-    return atomic_load_explicit(&queue->shm->attachment.owner, memory_order_relaxed);
-}
-
+/* The whole of taking a side's lock (waiting.c). */
 int shmx_queue_lock_slowly(shmx_queue *queue, struct queue_side *side, struct queue_wait *wait);
 
 /* Take a side's lock: SHMX_OK, SHMX_EOWNERDEAD (taken too), or a failure. */
 static inline int queue_lock(shmx_queue *queue, struct queue_side *side, struct queue_wait *wait)
 {
-    uint32_t token = queue_token(queue);
-    /* Relaxed: checked by the exchange. */
-    uint32_t seen = atomic_load_explicit(&side->lock, memory_order_relaxed);
-    /* Acquire: what the last owner did is seen. Relaxed on failure: the slow way looks again. */
-    if ((seen & SHMX_OWNER_MASK) == 0 && token != 0 &&
-        atomic_compare_exchange_strong_explicit(&side->lock, &seen, seen | token,
-                                                memory_order_acquire, memory_order_relaxed))
+    if (shmx_word_try(&side->lock, shmx_token_known(queue->shm)))
         return SHMX_OK;
     return shmx_queue_lock_slowly(queue, side, wait);
 }
 
-/* Take it if it is free. False also if its owner is dead. */
-static inline bool queue_trylock(shmx_queue *queue, struct queue_side *side)
+/* Give a side's lock back; there is nothing new for the other side. */
+static inline void queue_unlock(shmx_queue *queue, struct queue_side *side)
 {
-    uint32_t token = queue_token(queue);
-    uint32_t seen = atomic_load_explicit(&side->lock, memory_order_relaxed);
-    return (seen & SHMX_OWNER_MASK) == 0 && token != 0 &&
-           atomic_compare_exchange_strong_explicit(&side->lock, &seen, seen | token,
-                                                   memory_order_acquire, memory_order_relaxed);
+    STEP();
+    shmx_word_release(queue->shm, &side->lock);
+    STEP();
 }
 
-void shmx_queue_wake(shmx_queue *queue, struct queue_side *side, uint32_t flags);
+/* A message is for one consumer; room may be for one producer and too little for another. */
+static inline int queue_sleepers(const shmx_queue *queue, const struct queue_side *side)
+{
+    return side == &queue->header->producers ? 1 : SHMX_WAKE_ALL;
+}
 
-/* Give the lock back and wake those of the other side who sleep: for when there is something for
- * them. One exchange does both, so that telling costs nothing when nobody sleeps: a sleeper sets
- * its bit and then looks; either its bit comes before this exchange, and is seen here, or after,
- * and then it sees what was done before. */
+/* Wake those of the other side that sleep, after a full fence. A failing wake delays the sleeper by
+ * a slice; what it sleeps for is done in any case. */
+static inline void queue_notify(shmx_queue *queue, struct queue_side *side)
+{
+    shmx_event_notify(queue->shm, &side->event, queue_sleepers(queue, side));
+}
+
+/* The lock was given back with this value, and somebody is to be woken. */
+void shmx_queue_wake(shmx_queue *queue, struct queue_side *side, uint32_t value);
+
+/* Give the lock back when there is something for the other side. */
 static inline void queue_unlock_tell(shmx_queue *queue, struct queue_side *side)
 {
     STEP();
-    uint32_t flags = atomic_exchange_explicit(&side->lock, 0, memory_order_acq_rel);
+    /* Release: the next owner sees what this one did. */
+    uint32_t value = atomic_exchange_explicit(&side->lock, 0, memory_order_release);
+    shmx_fence_behind();
     STEP();
-    if (flags >= QUEUE_SLEEPERS)
-        shmx_queue_wake(queue, side, flags);
+    /* Relaxed: the fence does the ordering. One branch for both. */
+    uint32_t event = atomic_load_explicit(&side->event, memory_order_relaxed);
+    if (((value / LOCK_WAITERS) | (event & EVENT_ARMED)) != 0)
+        shmx_queue_wake(queue, side, value);
 }
 
-/* Give the lock back; there is nothing new for the other side. */
-void shmx_queue_unlock(shmx_queue *queue, struct queue_side *side);
+/* The same without holding the lock, after a store. */
+static inline void queue_tell(shmx_queue *queue, struct queue_side *side)
+{
+    STEP();
+    atomic_thread_fence(memory_order_seq_cst);
+    queue_notify(queue, side);
+}
 
-/* Wake those of the other side who sleep, without holding the lock. */
-void shmx_queue_tell(shmx_queue *queue, struct queue_side *side);
+/* ---- waiting (waiting.c) ---- */
 
 /* Begin, once, to count the time. */
 void shmx_queue_wait_begin(struct queue_wait *wait);
 
-/* Sleep until the other side tells, or for a slice. `changed` says whether sleeping is needless. */
-int shmx_queue_sleep(shmx_queue *queue, struct queue_side *other, struct queue_wait *wait,
-                     bool (*changed)(const shmx_queue *queue));
+/* Field by field: what need not be written is not, in a call that takes a few nanoseconds. */
+static inline void queue_begin(struct queue_job *job, shmx_queue *queue, bool producer, size_t size,
+                               int timeout_ms)
+{
+    queue->pace[producer].begun++;
+    job->size = size;
+    job->wait.timeout_ms = timeout_ms;
+    job->wait.begun = false;
+    job->wait.slept = false;
+}
 
-/* *dead: the owner in a RESERVED or TAKEN state has ended. */
-int shmx_queue_owner_dead(shmx_queue *queue, uint32_t state, bool *dead);
+/* Go on after a first attempt that did not succeed; what it returned is `status`. */
+int shmx_queue_persist(shmx_queue *queue, struct queue_job *job,
+                       const struct queue_direction *direction, int status);
 
-/* ---- order among the records (ring.c); all but the first need the consumers' lock ---- */
+/* Up to here a message is copied while the lock of its side is held, which is cheaper than to mark
+ * the record as one's own, copy, and mark it again. */
+#define QUEUE_COPY_LOCKED 1024
+
+/* Messages are short more often than not, and a call costs more than to copy one. */
+static inline void queue_copy(void *to, const void *from, size_t size)
+{
+    unsigned char *target = to;
+    const unsigned char *source = from;
+    if (size < 8 || size > 64) {
+        if (size != 0)
+            memcpy(target, source, size);
+        return;
+    }
+    /* Eight at a time, and the last eight again. */
+    for (size_t done = 0; done + 8 < size; done += 8)
+        memcpy(target + done, source + done, 8);
+    memcpy(target + size - 8, source + size - 8, 8);
+}
+
+/* ---- records that are a handle's own (handle.c) ---- */
+
+/* In the child of a fork the parent's records are not the handle's any more. */
+bool shmx_queue_owned(const shmx_queue *queue, const struct queue_own *own);
+
+/* Is the record still what this handle made of it? */
+bool shmx_queue_intact(const shmx_queue *queue, const struct queue_own *own);
+
+/* Give a record its new state, if it is intact, and forget it. SHMX_EPROTO: it was not. */
+int shmx_queue_own_end(shmx_queue *queue, struct queue_own *own, uint32_t state);
+
+/* ---- order among the records (ring.c); the last three need the consumers' lock ---- */
+
+/* Write the place behind the record at `place` whose state is this. False: damaged. */
+bool shmx_queue_end(const shmx_queue *queue, uint32_t place, uint32_t state, uint32_t *end);
 
 /* Find and make room for `units` units, under the producers' lock. */
 int shmx_queue_room(shmx_queue *queue, uint32_t units, uint32_t *place);

@@ -180,7 +180,7 @@ static int pass_over(shmx_queue *queue, uint32_t place, uint32_t state)
 static int handle_reserved(shmx_queue *queue, bool ask, uint32_t place, uint32_t state)
 {
     bool dead = false;
-    int status = ask ? shmx_queue_owner_dead(queue, state, &dead) : SHMX_OK;
+    int status = ask ? shmx_owner_dead(queue->shm, state, &dead) : SHMX_OK;
     if (status != SHMX_OK)
         return status;
     if (!dead)
@@ -242,7 +242,7 @@ static int find_returned(shmx_queue *queue, bool ask, struct queue_own *found)
         bool dead = false;
         int status = SHMX_OK;
         if (ask && (state & STATE_KIND) == STATE_TAKEN)
-            status = shmx_queue_owner_dead(queue, state, &dead);
+            status = shmx_owner_dead(queue->shm, state, &dead);
         if (status != SHMX_OK)
             return status;
         if (dead)

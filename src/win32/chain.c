@@ -3,16 +3,16 @@
  * Who has which name.
  *
  * A section cannot lose its name while anybody has it open, but shmx_unlink must free a name at
- * once. And the system does not tell NAME from name, but we do. So several sections share a name,
- * in the sense of the system: the first is called NAME, so that programs without shmx find it, and
- * is generation 0; the others are called NAME#1, NAME#2 ... The label in the control block tells
- * which name a section has exactly, the state word whether it still has it.
+ * once, and an event or whatever else of another program's can have any name. So several sections
+ * share a name: the first is called NAME, so that programs without shmx find it, and is generation
+ * 0; the others are called NAME#1, NAME#2 ... The state word says whether a section still has the
+ * name.
  *
  *   1. Who makes a section holds the mutex NAME#lock. It exists only while it is in use, and is
  *      free again when its holder dies. To take a name away needs no lock: the state word goes from
  *      live to unlinked once.
  *   2. A section is made under the lowest generation that is free, after its maker has seen under
- *      the lock that none of the others has the exact name and is live. So at most one section of
+ *      the lock that none of the others is live. So at most one section of
  *      ours is live under a name. (A program without shmx can make a plain NAME at any time; a live
  *      segment of ours goes before it.)
  *   3. The section NAME# is the index. It holds a number that no generation in use exceeds, and is
@@ -30,15 +30,19 @@
  */
 #include "chain.h"
 
+#include <string.h>
+
+#include "persist.h"
+
 /* The lock is held for microseconds, unless its holder is stopped. */
 #define PATIENCE_MS 5000
-#define PATIENCE_NOWAIT_MS 20
+#define HURRY_MS 20
 
 /* The system needs far less to close a killed process's handles. */
-#define SETTLE_MS 1000
+#define SETTLE ((int64_t)1000 * 1000 * 1000)
+#define SETTLE_STEP ((int64_t)1000 * 1000)
 
 #define INDEX_SIZE 4096
-#define INDEX_RIGHTS (SECTION_QUERY | SECTION_MAP_READ)
 
 /* ---- the index ---- */
 
@@ -58,34 +62,30 @@ static int index_use(HANDLE index, uint32_t least, uint32_t *highest)
     return SHMX_OK;
 }
 
-static int index_open(const struct shmx_win32_chain *chain, HANDLE *index)
+/* SHMX_ENOENT: there is none, so that there are no generations above 0. */
+static int index_open(const struct shmx_win32_chain *chain, void **index)
 {
     char name[SHMX_WIN32_NAME_MAX];
     shmx_win32_side_name(name, chain->name, chain->wide, "");
-    *index = OpenFileMappingA(INDEX_RIGHTS, FALSE, name);
-    if (*index != NULL || GetLastError() == ERROR_FILE_NOT_FOUND)
-        return SHMX_OK;
-    return shmx_win32_error(GetLastError());
+    return shmx_win32_section_open(name, SHMX_WIN32_LOOK_RIGHTS, index);
 }
 
 static int index_read(struct shmx_win32_chain *chain)
 {
+    chain->highest = 0;
     int status = index_open(chain, &chain->index);
-    if (status != SHMX_OK || chain->index == NULL)
-        return status;
-    return index_use(chain->index, 0, &chain->highest);
+    if (status == SHMX_OK)
+        status = index_use(chain->index, 0, &chain->highest);
+    return status == SHMX_ENOENT ? SHMX_OK : status;
 }
 
-bool shmx_win32_chain_indexed(const char *name, bool wide)
+static bool indexed(const struct shmx_win32_chain *chain)
 {
-    struct shmx_win32_chain chain = {name, wide, NULL, NULL, 0};
-    HANDLE index;
-    if (index_open(&chain, &index) != SHMX_OK)
-        return true;
-    if (index == NULL)
-        return false;
-    CloseHandle(index);
-    return true;
+    void *index;
+    int status = index_open(chain, &index);
+    if (status == SHMX_OK)
+        CloseHandle(index);
+    return status != SHMX_ENOENT;
 }
 
 /* Open or make the index, with a number of at least `generation`. Everybody may read it: there is
@@ -93,28 +93,18 @@ bool shmx_win32_chain_indexed(const char *name, bool wide)
 static int index_raise(struct shmx_win32_chain *chain, uint32_t generation, void **index)
 {
     char name[SHMX_WIN32_NAME_MAX];
-    struct shmx_win32_security security;
-    int status = shmx_win32_security(&security, INDEX_RIGHTS);
-    if (status != SHMX_OK)
-        return status;
+    const struct shmx_win32_making making = {
+        .length = INDEX_SIZE, .flags = SHMX_OTHERS_READ, .join = true};
     shmx_win32_side_name(name, chain->name, chain->wide, "");
-    *index = CreateFileMappingA(INVALID_HANDLE_VALUE, &security.attributes, PAGE_READWRITE, 0,
-                                INDEX_SIZE, name);
-    if (*index == NULL)
-        return shmx_win32_error(GetLastError());
-    status = index_use(*index, generation, &chain->highest);
+    int status = shmx_win32_section_make(name, &making, index);
     if (status != SHMX_OK)
+        return status == SHMX_EEXIST ? SHMX_EPROTO : status;
+    status = index_use(*index, generation, &chain->highest);
+    if (status != SHMX_OK) {
         CloseHandle(*index);
+        *index = NULL;
+    }
     return status;
-}
-
-void shmx_win32_chain_hold(struct shmx_win32_chain *chain, uint32_t generation, void **index)
-{
-    *index = NULL;
-    if (generation == 0)
-        return;
-    *index = chain->index;
-    chain->index = NULL;
 }
 
 /* ---- the lock ---- */
@@ -132,30 +122,26 @@ static int lock_take(HANDLE lock, DWORD patience)
     }
 }
 
-int shmx_win32_chain_lock(struct shmx_win32_chain *chain, const char *name, bool wide,
-                          unsigned flags)
+int shmx_win32_chain_lock(struct shmx_win32_chain *chain)
 {
-    char lock_name[SHMX_WIN32_NAME_MAX];
+    char name[SHMX_WIN32_NAME_MAX];
     struct shmx_win32_security security;
     const DWORD rights = SYNCHRONIZE | MUTEX_MODIFY_STATE;
     int status = shmx_win32_security(&security, rights);
     if (status != SHMX_OK)
         return status;
-    shmx_win32_side_name(lock_name, name, wide, "lock");
-    SetLastError(ERROR_SUCCESS);
+    shmx_win32_side_name(name, chain->name, chain->wide, "lock");
     /* Who makes it has it. */
-    HANDLE lock =
-        CreateMutexExA(&security.attributes, lock_name, CREATE_MUTEX_INITIAL_OWNER, rights);
+    chain->lock = CreateMutexExA(&security.attributes, name, CREATE_MUTEX_INITIAL_OWNER, rights);
     DWORD error = GetLastError();
-    if (lock == NULL)
+    if (chain->lock == NULL)
         return shmx_win32_error(error);
     if (error == ERROR_ALREADY_EXISTS)
-        status = lock_take(lock, (flags & SHMX_OS_NOWAIT) != 0 ? PATIENCE_NOWAIT_MS : PATIENCE_MS);
+        status = lock_take(chain->lock, chain->hurry ? HURRY_MS : PATIENCE_MS);
     if (status != SHMX_OK) {
-        CloseHandle(lock);
+        CloseHandle(chain->lock);
         return status;
     }
-    *chain = (struct shmx_win32_chain){name, wide, lock, NULL, 0};
     status = index_read(chain);
     if (status != SHMX_OK)
         shmx_win32_chain_unlock(chain);
@@ -168,108 +154,29 @@ void shmx_win32_chain_unlock(struct shmx_win32_chain *chain)
         CloseHandle(chain->index);
     ReleaseMutex(chain->lock);
     CloseHandle(chain->lock);
-    chain->lock = NULL;
+    chain->lock = chain->index = NULL;
 }
 
-/* ---- sections ---- */
+/* ---- one generation ---- */
 
-int shmx_win32_chain_open(const struct shmx_win32_chain *chain, uint32_t generation, DWORD rights,
-                          HANDLE *section)
+static int generation_open(const struct shmx_win32_chain *chain, uint32_t generation, DWORD rights,
+                           void **section)
 {
     char name[SHMX_WIN32_NAME_MAX];
     shmx_win32_section_name(name, chain->name, chain->wide, generation);
-    *section = OpenFileMappingA(rights, FALSE, name);
-    if (*section != NULL)
-        return SHMX_OK;
-    DWORD error = GetLastError();
-    int status = shmx_win32_error(error);
-    return error == ERROR_INVALID_HANDLE ? SHMX_EPROTO : status; /* a mutex or the like */
-}
-
-int shmx_win32_size_error(DWORD error)
-{
-    int status = shmx_win32_error(error);
-    switch (error) {
-    case ERROR_NOT_ENOUGH_MEMORY:
-    case ERROR_INVALID_PARAMETER:
-    case ERROR_FILE_INVALID:
-    case ERROR_DISK_FULL:
-    case ERROR_COMMITMENT_LIMIT:
-    case ERROR_NO_SYSTEM_RESOURCES:
-        return SHMX_ENOSPC;
-    default:
-        return status;
-    }
-}
-
-/* SHMX_EEXIST: something has that name already. `name` NULL: none. */
-static int make(const char *name, HANDLE file, uint64_t length, unsigned flags, void **section)
-{
-    struct shmx_win32_security security;
-    bool sealed = (flags & SHMX_WIN32_SEALED) != 0;
-    int status = sealed ? shmx_win32_security_sealed(&security)
-                        : shmx_win32_security(&security, shmx_win32_section_rights(flags));
-    if (status != SHMX_OK)
-        return status;
-    if (file == NULL)
-        file = INVALID_HANDLE_VALUE;
-    else
-        length = 0;
-    SetLastError(ERROR_SUCCESS);
-    *section = CreateFileMappingA(file, &security.attributes, PAGE_READWRITE, (DWORD)(length >> 32),
-                                  (DWORD)length, name);
-    DWORD error = GetLastError();
-    if (*section == NULL)
-        return error == ERROR_INVALID_HANDLE && name != NULL ? SHMX_EEXIST
-                                                             : shmx_win32_size_error(error);
-    if (error != ERROR_ALREADY_EXISTS)
-        return SHMX_OK;
-    CloseHandle(*section);
-    return shmx_win32_error(ERROR_ALREADY_EXISTS);
-}
-
-int shmx_win32_unseal(HANDLE section, unsigned flags)
-{
-    struct shmx_win32_security security;
-    int status = shmx_win32_security(&security, shmx_win32_section_rights(flags));
-    if (status == SHMX_OK &&
-        !SetKernelObjectSecurity(section, DACL_SECURITY_INFORMATION, &security.descriptor))
-        status = shmx_win32_error(GetLastError());
-    return status;
-}
-
-int shmx_win32_section_make(uint64_t length, unsigned flags, void **section)
-{
-    return make(NULL, NULL, length, flags, section);
-}
-
-static int add_at(struct shmx_win32_chain *chain, uint32_t generation, HANDLE file, uint64_t length,
-                  unsigned flags, struct shmx_os_private *os)
-{
-    char name[SHMX_WIN32_NAME_MAX];
-    os->index = NULL;
-    int status = SHMX_OK;
-    if (generation > 0)
-        status = index_raise(chain, generation, &os->index);
-    if (status != SHMX_OK)
-        return status;
-    shmx_win32_section_name(name, chain->name, chain->wide, generation);
-    status = make(name, file, length, flags, &os->section);
-    if (status != SHMX_OK && os->index != NULL)
-        CloseHandle(os->index);
-    return status;
+    return shmx_win32_section_open(name, rights, section);
 }
 
 static int probe(const struct shmx_win32_chain *chain, uint32_t generation, DWORD rights)
 {
-    HANDLE section;
-    int status = shmx_win32_chain_open(chain, generation, rights, &section);
+    void *section;
+    int status = generation_open(chain, generation, rights, &section);
     if (status == SHMX_OK)
         CloseHandle(section);
     return status;
 }
 
-/* True if something is there: another user's, or one that we may look at only. */
+/* True if there is a section: another user's, or one that we may look at only. */
 static bool taken(const struct shmx_win32_chain *chain, uint32_t generation)
 {
     return probe(chain, generation, SECTION_MAP_READ) != SHMX_ENOENT;
@@ -278,52 +185,146 @@ static bool taken(const struct shmx_win32_chain *chain, uint32_t generation)
 static bool is_sealed(const struct shmx_win32_chain *chain, uint32_t generation)
 {
     return probe(chain, generation, SHMX_WIN32_SEALED_RIGHTS) == SHMX_OK &&
-           probe(chain, generation, SECTION_QUERY | SECTION_MAP_READ) == SHMX_EACCES;
+           probe(chain, generation, SHMX_WIN32_LOOK_RIGHTS) == SHMX_EACCES;
 }
 
-/* Wait for what the system is clearing away. `there` tells whether it still is. */
-static int settle(const struct shmx_win32_chain *chain, uint32_t generation, unsigned flags,
+/* Wait for what the system is clearing away. `there` says whether it still is. */
+static int settle(const struct shmx_win32_chain *chain, uint32_t generation,
                   bool (*there)(const struct shmx_win32_chain *chain, uint32_t generation))
 {
-    int patience = (flags & SHMX_OS_NOWAIT) != 0 ? 0 : SETTLE_MS;
-    for (; there(chain, generation); patience--) {
-        if (patience <= 0)
+    int64_t deadline = shmx_os_now() + (chain->hurry ? 0 : SETTLE);
+    for (; there(chain, generation); shmx_os_sleep(SETTLE_STEP))
+        if (shmx_os_now() >= deadline)
             return SHMX_EAGAIN;
-        Sleep(1);
-    }
     return SHMX_OK;
 }
 
-int shmx_win32_chain_settle(const struct shmx_win32_chain *chain, uint32_t generation,
-                            unsigned flags)
-{
-    return settle(chain, generation, flags, is_sealed);
-}
+/* ---- add ---- */
 
-/* SHMX_EEXIST: something is there, whoever may open it. */
-static int try_add(struct shmx_win32_chain *chain, uint32_t generation, HANDLE file,
-                   uint64_t length, unsigned flags, struct shmx_os_private *os)
+static int add_at(struct shmx_win32_chain *chain, uint32_t generation,
+                  const struct shmx_win32_making *making, struct shmx_win32_hold *hold)
 {
-    int status = add_at(chain, generation, file, length, flags, os);
+    char name[SHMX_WIN32_NAME_MAX];
+    *hold = (struct shmx_win32_hold){NULL, NULL};
+    int status = generation > 0 ? index_raise(chain, generation, &hold->index) : SHMX_OK;
+    if (status != SHMX_OK)
+        return status;
+    shmx_win32_section_name(name, chain->name, chain->wide, generation);
+    status = shmx_win32_section_make(name, making, &hold->section);
+    if (status != SHMX_OK)
+        shmx_win32_let_go(hold);
+    /* Something is there that we may not open. */
     return status == SHMX_EACCES && taken(chain, generation) ? SHMX_EEXIST : status;
 }
 
-int shmx_win32_chain_add(struct shmx_win32_chain *chain, uint32_t most, HANDLE file,
-                         uint64_t length, unsigned flags, struct shmx_os_private *os)
+int shmx_win32_chain_add(struct shmx_win32_chain *chain, uint32_t most,
+                         const struct shmx_win32_making *making, struct shmx_win32_hold *hold)
 {
     uint32_t known = chain->highest;
     bool patient = true;
-    os->wide = chain->wide;
     for (uint32_t generation = 0; generation <= most; generation++) {
-        int status = try_add(chain, generation, file, length, flags, os);
+        int status = add_at(chain, generation, making, hold);
         if (status == SHMX_EEXIST && generation > known && patient) {
             /* Beyond the index: its user was killed, and the index was closed first. The new index
              * must not make it findable again. */
-            patient = settle(chain, generation, flags, taken) == SHMX_OK;
-            status = try_add(chain, generation, file, length, flags, os);
+            patient = settle(chain, generation, taken) == SHMX_OK;
+            status = add_at(chain, generation, making, hold);
         }
         if (status != SHMX_EEXIST)
             return status;
     }
     return SHMX_EEXIST;
+}
+
+/* ---- find ---- */
+
+/* Open it, if need be for a look only. Who made a sealed one, which is found under the lock, is
+ * dead: rule 4. */
+static int open_some(const struct shmx_win32_chain *chain, uint32_t generation, DWORD rights,
+                     struct shmx_win32_found *found)
+{
+    int status = generation_open(chain, generation, rights, &found->hold.section);
+    found->denied = status == SHMX_EACCES;
+    if (status == SHMX_EACCES && chain->lock != NULL)
+        status = settle(chain, generation, is_sealed);
+    if (found->denied && status == SHMX_OK)
+        status = generation_open(chain, generation, SHMX_WIN32_LOOK_RIGHTS, &found->hold.section);
+    return status;
+}
+
+/* SHMX_ENOENT: nothing is there that has the name. */
+static int look_at(const struct shmx_win32_chain *chain, uint32_t generation, DWORD rights,
+                   struct shmx_win32_found *found)
+{
+    memset(found, 0, sizeof *found);
+    int status = open_some(chain, generation, rights, found);
+    if (status != SHMX_OK) {
+        found->hold.section = NULL;
+        return status;
+    }
+    status = shmx_win32_section_look(found->hold.section, chain->name, &found->view);
+    if (status != SHMX_OK)
+        shmx_win32_let_go(&found->hold);
+    return status;
+}
+
+int shmx_win32_chain_find(struct shmx_win32_chain *chain, DWORD rights,
+                          struct shmx_win32_found *found)
+{
+    struct shmx_win32_found one;
+    int best = SHMX_ENOENT;
+    uint32_t at = 0;
+    for (uint32_t generation = 0; generation <= chain->highest; generation++) {
+        int status = look_at(chain, generation, rights, &one);
+        if (status == SHMX_OK && (best != SHMX_OK || one.view.kind < found->view.kind)) {
+            if (best == SHMX_OK)
+                shmx_win32_let_go(&found->hold);
+            *found = one;
+            best = SHMX_OK;
+            at = generation;
+        } else if (status == SHMX_OK) {
+            shmx_win32_let_go(&one.hold);
+        } else if (best == SHMX_ENOENT) {
+            best = status;
+        }
+        if (best == SHMX_OK && found->view.kind == SHMX_OS_LIVE)
+            break;
+    }
+    if (best == SHMX_OK && at > 0) {
+        found->hold.index = chain->index; /* its user's now */
+        chain->index = NULL;
+    }
+    return best;
+}
+
+static int find_locked(struct shmx_win32_chain *chain, DWORD rights,
+                       int (*otherwise)(struct shmx_win32_chain *chain,
+                                        struct shmx_win32_found *found),
+                       struct shmx_win32_found *found)
+{
+    int status = shmx_win32_chain_lock(chain);
+    if (status != SHMX_OK)
+        return status;
+    status = shmx_win32_chain_find(chain, rights, found);
+    if (status == SHMX_ENOENT && !chain->wide)
+        status = otherwise(chain, found);
+    shmx_win32_chain_unlock(chain);
+    return status;
+}
+
+/* Without the lock what is usual can be seen: a live segment at generation 0, or nothing at all. */
+int shmx_win32_find(struct shmx_win32_chain *chain, DWORD rights,
+                    int (*otherwise)(struct shmx_win32_chain *chain,
+                                     struct shmx_win32_found *found),
+                    struct shmx_win32_found *found)
+{
+    int status = look_at(chain, 0, rights, found);
+    if (status == SHMX_OK && found->view.kind == SHMX_OS_LIVE)
+        return SHMX_OK;
+    if (status == SHMX_OK)
+        shmx_win32_let_go(&found->hold);
+    if (status == SHMX_ENOENT && !indexed(chain) &&
+        (chain->wide || !shmx_win32_persist_maybe(chain->name)))
+        return SHMX_ENOENT;
+    return find_locked(chain, rights, otherwise, found);
 }

@@ -36,6 +36,11 @@ int64_t shmx_os_now(void)
     return count.QuadPart / per_second * SECOND + count.QuadPart % per_second * SECOND / per_second;
 }
 
+int64_t shmx_os_tick(void)
+{
+    return (int64_t)GetTickCount64() * 1000000;
+}
+
 int64_t shmx_os_wall(void)
 {
     FILETIME now;

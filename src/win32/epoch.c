@@ -74,38 +74,43 @@ static int directory_make(const wchar_t *path)
     return shmx_win32_error(GetLastError());
 }
 
-/* Call `each` with the path of everything in the directory. */
-static void walk(const wchar_t *directory, void (*each)(const wchar_t *path, const wchar_t *name))
+int shmx_win32_walk(const wchar_t *directory, wchar_t first, shmx_win32_each *each, void *context)
 {
     wchar_t path[SHMX_WIN32_PATH_MAX];
+    const wchar_t pattern[] = {L'\\', first != 0 ? first : L'*', L'*', L'\0'};
     size_t used = wcslen(directory);
     if (used + 2 + MAX_PATH > SHMX_WIN32_PATH_MAX)
-        return;
+        return shmx_win32_error(ERROR_FILENAME_EXCED_RANGE);
     wcscpy(path, directory);
-    wcscpy(path + used, L"\\*");
+    wcscpy(path + used, pattern);
     WIN32_FIND_DATAW entry;
     HANDLE find = FindFirstFileW(path, &entry);
     if (find == INVALID_HANDLE_VALUE)
-        return;
+        return SHMX_OK;
+    int status;
     do {
         wcscpy(path + used + 1, entry.cFileName);
-        each(path, entry.cFileName);
-    } while (FindNextFileW(find, &entry));
+        status = each(path, entry.cFileName, context);
+    } while (status == SHMX_OK && FindNextFileW(find, &entry));
     FindClose(find);
+    return status;
 }
 
-static void delete_file(const wchar_t *path, const wchar_t *name)
+int shmx_win32_delete(const wchar_t *path, const wchar_t *name, void *context)
 {
+    (void)context;
     if (name[0] != L'.')
-        DeleteFileW(path);
+        DeleteFileW(path); /* not what is in use: the system refuses */
+    return SHMX_OK;
 }
 
-static void delete_epoch(const wchar_t *path, const wchar_t *name)
+static int delete_epoch(const wchar_t *path, const wchar_t *name, void *context)
 {
     if (wcsspn(name, L"0123456789abcdef") != EPOCH_DIGITS || name[EPOCH_DIGITS] != L'\0')
-        return;
-    walk(path, delete_file);
+        return SHMX_OK;
+    shmx_win32_walk(path, 0, shmx_win32_delete, context);
     RemoveDirectoryW(path);
+    return SHMX_OK;
 }
 
 /* ---- the epoch ---- */
@@ -120,7 +125,7 @@ static int begin(wchar_t path[SHMX_WIN32_PATH_MAX])
         status = shmx_os_random(&chance, sizeof chance);
     if (status != SHMX_OK)
         return status;
-    walk(path, delete_epoch);
+    shmx_win32_walk(path, 0, delete_epoch, NULL);
     wchar_t *end = path + wcslen(path);
     *end++ = L'\\';
     for (int i = 0; i < EPOCH_DIGITS; i++, chance >>= 4)

@@ -11,4 +11,10 @@
 /* Write the directory's path. If there is none, make it (`make`), or return SHMX_ENOENT. */
 int shmx_win32_epoch(wchar_t path[SHMX_WIN32_PATH_MAX], bool make);
 
+/* Call `each` with what is in a directory and begins with `first` (0: everything), until it returns
+ * other than 0. */
+typedef int shmx_win32_each(const wchar_t *path, const wchar_t *name, void *context);
+int shmx_win32_walk(const wchar_t *directory, wchar_t first, shmx_win32_each *each, void *context);
+shmx_win32_each shmx_win32_delete;
+
 #endif

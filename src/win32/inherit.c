@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/control.h"
-#include "win32.h"
+#include "section.h"
 
 /* ---- share ---- */
 
@@ -16,18 +15,20 @@ static int pass(HANDLE handle)
     return shmx_win32_error(GetLastError());
 }
 
-/* "shmx-SECTION-INDEX-PROCESS-ID". The process tells who was given the handles from whom they are
- * the attachment's own. */
+/* "shmx-SECTION-INDEX-PROCESS-ID". The process tells those who were given the handles from
+ * the one whose attachment's own they are. */
 int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)
 {
-    int status = pass(attachment->os.section);
-    if (status == SHMX_OK && attachment->os.index != NULL)
-        status = pass(attachment->os.index);
+    const struct shmx_win32_hold *hold = &attachment->os.hold;
+    if (hold->section == NULL) /* a guest has nothing to hand on */
+        return shmx_win32_error(ERROR_NOT_SUPPORTED);
+    int status = pass(hold->section);
+    if (status == SHMX_OK && hold->index != NULL)
+        status = pass(hold->index);
     if (status == SHMX_OK)
         snprintf(token, token_size, "shmx-%" PRIx32 "-%" PRIx32 "-%lx-%016" PRIx64,
-                 (uint32_t)(uintptr_t)attachment->os.section,
-                 (uint32_t)(uintptr_t)attachment->os.index, (unsigned long)GetCurrentProcessId(),
-                 attachment->label.id);
+                 (uint32_t)(uintptr_t)hold->section, (uint32_t)(uintptr_t)hold->index,
+                 (unsigned long)GetCurrentProcessId(), attachment->label.id);
     return status;
 }
 
@@ -61,22 +62,10 @@ static int copy_handle(uint32_t number, void **copy)
 /* Map it, if it is what the token was made for. */
 static int map_copy(struct shmx_attachment *attachment, const struct token *token, unsigned flags)
 {
-    int status = shmx_win32_look_inside(attachment, attachment->os.section, NULL, flags);
+    int status = shmx_win32_enter(attachment, NULL, flags);
     if (status == SHMX_EPROTO && shmx_os_last_error() == ERROR_INVALID_HANDLE)
         return SHMX_ENOENT; /* a handle, but of something else */
-    if (status == SHMX_OK && attachment->label.id != token->id) {
-        UnmapViewOfFile(attachment->data);
-        return SHMX_ENOENT;
-    }
-    return status;
-}
-
-static void close_both(void *section, void *index)
-{
-    if (section != NULL)
-        CloseHandle(section);
-    if (index != NULL)
-        CloseHandle(index);
+    return status == SHMX_OK && attachment->label.id != token->id ? SHMX_ENOENT : status;
 }
 
 int shmx_os_adopt(struct shmx_attachment *attachment, const char *text, unsigned flags)
@@ -85,19 +74,21 @@ int shmx_os_adopt(struct shmx_attachment *attachment, const char *text, unsigned
     int status = token_read(text, &token);
     if (status != SHMX_OK)
         return status;
-    attachment->os.section = attachment->os.index = NULL;
-    status = copy_handle(token.section, &attachment->os.section);
+    attachment->data = NULL;
+    attachment->os.hold = (struct shmx_win32_hold){NULL, NULL};
+    status = copy_handle(token.section, &attachment->os.hold.section);
     if (status == SHMX_OK)
-        status = copy_handle(token.index, &attachment->os.index);
+        status = copy_handle(token.index, &attachment->os.hold.index);
     if (status == SHMX_OK)
         status = map_copy(attachment, &token, flags);
     if (status != SHMX_OK) {
-        close_both(attachment->os.section, attachment->os.index);
+        shmx_win32_give_up(attachment);
         return status;
     }
     shmx_win32_begin(attachment, flags);
-    /* A token is good for one adoption. */
+    struct shmx_win32_hold given = {(HANDLE)(uintptr_t)token.section,
+                                    (HANDLE)(uintptr_t)token.index};
     if (token.process != GetCurrentProcessId())
-        close_both((HANDLE)(uintptr_t)token.section, (HANDLE)(uintptr_t)token.index);
+        shmx_win32_let_go(&given); /* a token is good for one adoption */
     return SHMX_OK;
 }

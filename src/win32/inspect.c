@@ -1,33 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /* Looking around: the directories of the kernel in which named things are, and the files of
- * persist.c. */
+ * persist.c. What has no users is gone, so nothing is ever found dead. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/name.h"
 #include "base/listing.h"
+#include "base/name.h"
 #include "nt.h"
 #include "persist.h"
 
-/* ---- one object ---- */
+/* Bytes for the names of a directory at first, and in the end. */
+#define ENTRIES_ROOM 65536u
+#define ENTRIES_ROOM_MOST (1u << 28)
 
-int shmx_win32_handles(HANDLE handle)
-{
-    struct nt_object_basic basic;
-    ULONG used;
-    LONG result = NtQueryObject(handle, NT_OBJECT_BASIC, &basic, sizeof basic, &used);
-    return result >= 0 ? (int)basic.handles : -1;
-}
+/* ---- inspect ---- */
 
-int shmx_os_usage(struct shmx_attachment *attachment, uint64_t *footprint, int *users)
+static int inspect_in(struct shmx_win32_chain *chain, struct shmx_os_view *view)
 {
-    *footprint = attachment->length; /* all of it was reserved when it was made */
-    *users = shmx_win32_handles(attachment->os.section);
+    struct shmx_win32_found found;
+    int status = shmx_win32_find(chain, SHMX_WIN32_LOOK_RIGHTS, shmx_win32_persist_look, &found);
+    if (status != SHMX_OK)
+        return status;
+    *view = found.view;
+    if (found.hold.section != NULL) {
+        int handles = shmx_win32_section_handles(found.hold.section);
+        view->users = handles > 0 ? handles - 1 : -1; /* one is this call's */
+    }
+    shmx_win32_let_go(&found.hold);
     return SHMX_OK;
 }
 
-/* ---- all names ---- */
+int shmx_os_inspect(const char *name, struct shmx_os_view *view)
+{
+    struct shmx_win32_chain session = {.name = name, .hurry = true};
+    struct shmx_win32_chain machine = {.name = name, .wide = true, .hurry = true};
+    int status = inspect_in(&session, view);
+    return status == SHMX_ENOENT ? inspect_in(&machine, view) : status;
+}
+
+/* ---- list ---- */
 
 /* Who is told of each name. */
 struct told {
@@ -66,27 +78,65 @@ static bool base_name(char name[SHMX_NAME_MAX + 1], const struct nt_string *sect
     return used == length || (digits == length && digits > used + 1);
 }
 
-static int visit_entries(HANDLE directory, const struct told *told)
+static int visit_one(const struct nt_directory_entry *entry, void *context)
+{
+    const struct told *told = context;
+    char name[SHMX_NAME_MAX + 1];
+    bool ours = is_text(&entry->type, "Section") && base_name(name, &entry->name);
+    return ours ? told->visit(name, told->context) : SHMX_OK;
+}
+
+/* Entry by entry, where the system can do no better (Wine): what comes and goes meanwhile lets it
+ * pass over others. */
+static int visit_singly(HANDLE directory, shmx_win32_entry_visit *visit, void *context)
 {
     union {
         struct nt_directory_entry entry;
         char room[4096];
     } out;
-    ULONG context = 0, used;
-    char name[SHMX_NAME_MAX + 1];
+    ULONG place = 0, used;
     int status = SHMX_OK;
     for (bool restart = true; status == SHMX_OK; restart = false) {
-        /* One by one: an entry that comes or goes meanwhile then spoils no others. */
-        if (NtQueryDirectoryObject(directory, &out, sizeof out, TRUE, restart, &context, &used) !=
-            0)
+        if (NtQueryDirectoryObject(directory, &out, sizeof out, TRUE, restart, &place, &used) != 0)
             break;
-        if (is_text(&out.entry.type, "Section") && base_name(name, &out.entry.name))
-            status = told->visit(name, told->context);
+        status = visit(&out.entry, context);
     }
     return status;
 }
 
-static int visit_directory(const char *path, const struct told *told)
+/* All entries in one call, in which nothing comes and goes: with room for them all. */
+static LONG read_whole(HANDLE directory, struct nt_directory_entry **entries)
+{
+    LONG result = NT_MORE_ENTRIES;
+    *entries = NULL;
+    for (ULONG room = ENTRIES_ROOM; result == NT_MORE_ENTRIES; room *= 4) {
+        ULONG context = 0, used;
+        free(*entries);
+        *entries = room <= ENTRIES_ROOM_MOST ? malloc(room) : NULL;
+        if (*entries == NULL)
+            return NT_NO_MEMORY;
+        result = NtQueryDirectoryObject(directory, *entries, room, FALSE, TRUE, &context, &used);
+    }
+    return result;
+}
+
+static int visit_entries(HANDLE directory, shmx_win32_entry_visit *visit, void *context)
+{
+    struct nt_directory_entry *entries;
+    LONG result = read_whole(directory, &entries);
+    int status = SHMX_OK;
+    if (result == NT_NOT_IMPLEMENTED)
+        status = visit_singly(directory, visit, context);
+    else if (result < 0 && result != NT_NO_MORE_ENTRIES)
+        status = shmx_win32_error(shmx_win32_number(result));
+    else if (result >= 0 && result != NT_NO_MORE_ENTRIES)
+        for (size_t i = 0; status == SHMX_OK && entries[i].name.text != NULL; i++)
+            status = visit(&entries[i], context);
+    free(entries);
+    return status;
+}
+
+int shmx_win32_each_object(const char *path, shmx_win32_entry_visit *visit, void *context)
 {
     WCHAR text[64];
     USHORT length = 0;
@@ -99,27 +149,28 @@ static int visit_directory(const char *path, const struct told *told)
     LONG result = NtOpenDirectoryObject(&directory, NT_DIRECTORY_QUERY, &place);
     if (result < 0)
         return shmx_win32_error(shmx_win32_number(result));
-    int status = visit_entries(directory, told);
+    int status = visit_entries(directory, visit, context);
     CloseHandle(directory);
     return status;
 }
 
 /* Where Local\ and Global\ lead. */
-static int visit_sections(const struct told *told)
+static int visit_sections(struct told *told)
 {
     DWORD session = 0;
     char path[64];
     if (!ProcessIdToSessionId(GetCurrentProcessId(), &session))
         return shmx_win32_error(GetLastError());
     snprintf(path, sizeof path, "\\Sessions\\%lu\\BaseNamedObjects", (unsigned long)session);
-    int status = session != 0 ? visit_directory(path, told) : SHMX_OK;
-    return status == SHMX_OK ? visit_directory("\\BaseNamedObjects", told) : status;
+    int status = session != 0 ? shmx_win32_each_object(path, visit_one, told) : SHMX_OK;
+    return status == SHMX_OK ? shmx_win32_each_object("\\BaseNamedObjects", visit_one, told)
+                             : status;
 }
 
 /* A name can be there several times: in both spaces, in several generations, and as a file. */
 static int read_names(shmx_listing_visit *visit, void *context)
 {
-    const struct told told = {visit, context};
+    struct told told = {visit, context};
     int status = visit_sections(&told);
     return status == SHMX_OK ? shmx_win32_persist_list(visit, context) : status;
 }
@@ -127,4 +178,23 @@ static int read_names(shmx_listing_visit *visit, void *context)
 int shmx_os_list(int (*visit)(const char *name, void *context), void *context)
 {
     return shmx_listing_each(read_names, visit, context);
+}
+
+/* ---- remove ---- */
+
+int shmx_os_remove_dead(const char *name, bool *removed)
+{
+    (void)name;
+    *removed = false; /* what nobody uses the system has removed already */
+    return SHMX_OK;
+}
+
+void shmx_os_sweep(void)
+{
+    /* likewise */
+}
+
+int shmx_os_remove_leftovers(void)
+{
+    return shmx_win32_persist_clear();
 }

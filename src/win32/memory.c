@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include <string.h>
-
 #include "win32.h"
 
-int shmx_win32_map(struct shmx_attachment *attachment, HANDLE section, unsigned flags)
+/* Not every header of Windows 10 has it. */
+WINBASEAPI BOOL WINAPI PrefetchVirtualMemory(HANDLE process, ULONG_PTR count,
+                                             PWIN32_MEMORY_RANGE_ENTRY ranges, ULONG flags);
+
+int shmx_win32_map(struct shmx_attachment *attachment, unsigned flags)
 {
     bool read_only = (flags & SHMX_READ_ONLY) != 0;
     DWORD access = read_only ? FILE_MAP_READ : FILE_MAP_READ | FILE_MAP_WRITE;
-    void *data = MapViewOfFile(section, access, 0, 0, 0);
+    attachment->data = NULL;
+    void *data = MapViewOfFile(attachment->os.hold.section, access, 0, 0, 0);
     if (data == NULL)
         return shmx_win32_error(GetLastError());
     /* Not what the section says of itself: of another program's (SEC_RESERVE) a part may have no
@@ -29,30 +32,13 @@ int shmx_win32_map(struct shmx_attachment *attachment, HANDLE section, unsigned 
     return SHMX_OK;
 }
 
-/* What WIN32_MEMORY_RANGE_ENTRY is, which older headers do not have. */
-struct range {
-    void *start;
-    size_t bytes;
-};
-
-/* Read ahead what lies in a file. PrefetchVirtualMemory came with Windows 8. */
-static void fetch(const struct shmx_attachment *attachment)
-{
-    BOOL(WINAPI * prefetch)(HANDLE, ULONG_PTR, struct range *, ULONG);
-    FARPROC found = GetProcAddress(GetModuleHandleA("kernel32.dll"), "PrefetchVirtualMemory");
-    struct range range = {attachment->data, attachment->length};
-    if (found == NULL)
-        return;
-    memcpy(&prefetch, &found, sizeof prefetch);
-    prefetch(GetCurrentProcess(), 1, &range, 0);
-}
-
 /* To touch is to make present. A page that is to be written is touched by a write that changes
  * nothing, whatever others write there at the same time. */
 void shmx_win32_prefault(const struct shmx_attachment *attachment)
 {
     size_t page = shmx_os_facts()->page_size;
-    fetch(attachment);
+    WIN32_MEMORY_RANGE_ENTRY range = {attachment->data, attachment->length};
+    PrefetchVirtualMemory(GetCurrentProcess(), 1, &range, 0); /* read ahead what lies in a file */
     for (size_t at = 0; at < attachment->length; at += page) {
         unsigned char *byte = attachment->data + at;
         if (attachment->read_only)

@@ -39,6 +39,12 @@ struct nt_directory_entry { /* OBJECT_DIRECTORY_INFORMATION */
     struct nt_string type;
 };
 
+struct nt_section_basic { /* SECTION_BASIC_INFORMATION */
+    void *base;
+    ULONG attributes;
+    LARGE_INTEGER size;
+};
+
 struct nt_rename { /* FILE_RENAME_INFORMATION */
     BOOLEAN replace;
     HANDLE root;
@@ -47,16 +53,27 @@ struct nt_rename { /* FILE_RENAME_INFORMATION */
 };
 
 #define NT_OBJECT_BASIC 0
-#define NT_OBJECT_NAME 1
+#define NT_SECTION_BASIC 0
 #define NT_FILE_RENAME 10
 #define NT_FILE_DISPOSITION 13
 #define NT_CASE_INSENSITIVE 0x40u
 #define NT_DIRECTORY_QUERY 0x1u
 
-LONG NTAPI NtQueryObject(HANDLE attachment, ULONG kind, void *out, ULONG size, ULONG *used);
+#define NT_MORE_ENTRIES ((LONG)0x00000105)
+#define NT_NO_MORE_ENTRIES ((LONG)0x8000001a)
+#define NT_NOT_IMPLEMENTED ((LONG)0xc0000002)
+#define NT_NO_MEMORY ((LONG)0xc0000017)
+
+LONG NTAPI NtQueryObject(HANDLE object, ULONG kind, void *out, ULONG size, ULONG *used);
+LONG NTAPI NtQuerySection(HANDLE section, ULONG kind, void *out, SIZE_T size, SIZE_T *used);
 LONG NTAPI NtOpenDirectoryObject(HANDLE *directory, ACCESS_MASK access, struct nt_place *place);
 LONG NTAPI NtQueryDirectoryObject(HANDLE directory, void *out, ULONG size, BOOLEAN single,
                                   BOOLEAN restart, ULONG *context, ULONG *used);
 LONG NTAPI NtSetInformationFile(HANDLE file, struct nt_io *io, void *in, ULONG size, ULONG kind);
+
+/* Call visit with each entry of a directory of the kernel, until it returns other than 0, and
+ * return that (inspect.c). */
+typedef int shmx_win32_entry_visit(const struct nt_directory_entry *entry, void *context);
+int shmx_win32_each_object(const char *path, shmx_win32_entry_visit *visit, void *context);
 
 #endif

@@ -10,33 +10,7 @@
 #define TRIES_COUNTED 64
 #define TRIES_MOST 256
 
-/* Guards the list, and the making of tokens. */
-static SRWLOCK list_lock = SRWLOCK_INIT;
-static struct shmx_attachment *list;
-
-void shmx_win32_owner_begin(struct shmx_attachment *attachment)
-{
-    attachment->os.owner = NULL;
-    AcquireSRWLockExclusive(&list_lock);
-    attachment->os.next = list;
-    attachment->os.link = &list;
-    if (list != NULL)
-        list->os.link = &attachment->os.next;
-    list = attachment;
-    ReleaseSRWLockExclusive(&list_lock);
-}
-
-void shmx_win32_owner_end(struct shmx_attachment *attachment)
-{
-    AcquireSRWLockExclusive(&list_lock);
-    *attachment->os.link = attachment->os.next;
-    if (attachment->os.next != NULL)
-        attachment->os.next->os.link = attachment->os.link;
-    ReleaseSRWLockExclusive(&list_lock);
-    if (attachment->os.owner != NULL)
-        CloseHandle(attachment->os.owner);
-    attachment->os.owner = NULL;
-}
+static SRWLOCK claim_lock = SRWLOCK_INIT; /* guards the making of tokens */
 
 static int token_next(struct shmx_attachment *attachment, int tries, uint32_t *token)
 {
@@ -49,7 +23,7 @@ static int token_next(struct shmx_attachment *attachment, int tries, uint32_t *t
                 return status;
         }
         *token &= SHMX_OWNER_MASK;
-    } while (*token == 0);
+    } while (*token == 0 || *token == SHMX_OWNER_MASK);
     return SHMX_OK;
 }
 
@@ -63,7 +37,7 @@ static int event_make(const struct shmx_attachment *attachment, uint32_t token, 
     int status = shmx_win32_security(&security, everyone);
     if (status != SHMX_OK)
         return status;
-    shmx_win32_name(name, attachment, "o", token);
+    shmx_win32_event_name(name, attachment, "o", token);
     *event = CreateEventExA(&security.attributes, name, CREATE_EVENT_MANUAL_RESET, SYNCHRONIZE);
     DWORD error = GetLastError();
     if (*event != NULL && error != ERROR_ALREADY_EXISTS)
@@ -74,7 +48,7 @@ static int event_make(const struct shmx_attachment *attachment, uint32_t token, 
     return taken ? SHMX_EEXIST : shmx_win32_error(error);
 }
 
-/* The list is locked. */
+/* claim_lock is held. */
 static int claim(struct shmx_attachment *attachment, uint32_t *token)
 {
     HANDLE event = NULL;
@@ -100,11 +74,11 @@ int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
     if (*token != 0)
         return SHMX_OK;
     int status = SHMX_OK;
-    AcquireSRWLockExclusive(&list_lock);
+    AcquireSRWLockExclusive(&claim_lock);
     *token = atomic_load(&attachment->owner);
     if (*token == 0)
         status = claim(attachment, token);
-    ReleaseSRWLockExclusive(&list_lock);
+    ReleaseSRWLockExclusive(&claim_lock);
     return status;
 }
 
@@ -115,7 +89,7 @@ int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool
     if (token == atomic_load_explicit(&attachment->owner, memory_order_relaxed))
         return SHMX_OK;
     char name[SHMX_WIN32_NAME_MAX];
-    shmx_win32_name(name, attachment, "o", token);
+    shmx_win32_event_name(name, attachment, "o", token);
     HANDLE event = OpenEventA(SYNCHRONIZE, FALSE, name);
     if (event != NULL) {
         CloseHandle(event);
@@ -129,12 +103,71 @@ int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool
     return *alive ? shmx_win32_error(error) : SHMX_OK;
 }
 
-bool shmx_os_owner_here(struct shmx_attachment *attachment, uint32_t token)
+/* ---- attachments of this process ---- */
+
+static SRWLOCK list_lock = SRWLOCK_INIT;
+static struct shmx_attachment *list;
+
+void shmx_win32_owner_begin(struct shmx_attachment *attachment)
 {
-    bool here = false;
+    atomic_init(&attachment->owner, 0);
+    attachment->os.owner = NULL;
+    AcquireSRWLockExclusive(&list_lock);
+    attachment->os.next = list;
+    attachment->os.link = &list;
+    if (list != NULL)
+        list->os.link = &attachment->os.next;
+    list = attachment;
+    ReleaseSRWLockExclusive(&list_lock);
+}
+
+void shmx_win32_owner_end(struct shmx_attachment *attachment)
+{
+    AcquireSRWLockExclusive(&list_lock);
+    *attachment->os.link = attachment->os.next;
+    if (attachment->os.next != NULL)
+        attachment->os.next->os.link = attachment->os.link;
+    ReleaseSRWLockExclusive(&list_lock);
+    if (attachment->os.owner != NULL)
+        CloseHandle(attachment->os.owner);
+}
+
+bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *context), void *context)
+{
+    bool found = false;
     AcquireSRWLockShared(&list_lock);
-    for (struct shmx_attachment *other = list; other != NULL && !here; other = other->os.next)
-        here = atomic_load(&other->owner) == token && other->label.id == attachment->label.id;
+    for (struct shmx_attachment *one = list; one != NULL && !found; one = one->os.next)
+        found = visit(one, context);
     ReleaseSRWLockShared(&list_lock);
-    return here;
+    return found;
+}
+
+/* ---- threads that end ---- */
+
+static _Thread_local void *watched;
+
+/* The loader calls this in each thread that ends, by return or ExitThread, while thread-local data
+ * is still there, and no more once this module is unloaded (winnt.h, PIMAGE_TLS_CALLBACK). A fiber
+ * that ends is no thread that ends, which is what FlsAlloc would see. */
+static void NTAPI thread_event(void *module, DWORD reason, void *reserved)
+{
+    (void)module;
+    (void)reserved;
+    if (reason == DLL_THREAD_DETACH && watched != NULL)
+        shmx_thread_ended(watched);
+}
+
+/* Where the loader looks; the C library's own clean-up, in XLD, comes after. */
+#ifdef _MSC_VER
+#pragma section(".CRT$XLB", long, read)
+__declspec(allocate(".CRT$XLB"))
+#else
+__attribute__((section(".CRT$XLB"), used))
+#endif
+    const PIMAGE_TLS_CALLBACK shmx_win32_thread_event = thread_event;
+
+int shmx_os_thread_watch(void *state)
+{
+    watched = state;
+    return SHMX_OK;
 }

@@ -112,6 +112,8 @@ static void name_leftover(wchar_t out[FILE_MAX], wchar_t letter, uint64_t number
 /* ---- what is in a file ---- */
 
 struct content {
+    enum shmx_control_kind kind;
+    uint64_t length;
     struct shmx_label label;
     uint32_t state;
 };
@@ -125,17 +127,37 @@ static bool read_at(HANDLE file, uint64_t offset, void *out, DWORD size)
     return ReadFile(file, out, size, &got, &at) && got == size;
 }
 
-static enum shmx_control_kind content_read(HANDLE file, struct content *content)
+static void content_read(HANDLE file, const char *name, struct content *content)
 {
     LARGE_INTEGER length;
+    memset(content, 0, sizeof *content);
+    content->kind = SHMX_CONTROL_DAMAGED;
     if (!GetFileSizeEx(file, &length) || length.QuadPart <= (LONGLONG)SHMX_CONTROL_SIZE)
-        return SHMX_CONTROL_DAMAGED;
-    uint64_t at = (uint64_t)length.QuadPart - SHMX_CONTROL_SIZE;
-    if (!read_at(file, at, &content->label, sizeof content->label) ||
-        !read_at(file, at + offsetof(struct shmx_control, state), &content->state,
-                 sizeof content->state))
-        return SHMX_CONTROL_DAMAGED;
-    return shmx_label_check(&content->label, (uint64_t)length.QuadPart, NULL);
+        return;
+    content->length = (uint64_t)length.QuadPart;
+    uint64_t at = content->length - SHMX_CONTROL_SIZE;
+    if (read_at(file, at, &content->label, sizeof content->label) &&
+        read_at(file, at + offsetof(struct shmx_control, state), &content->state,
+                sizeof content->state) &&
+        shmx_label_check(&content->label, content->length, name) == SHMX_CONTROL_GOOD)
+        content->kind = SHMX_CONTROL_GOOD;
+}
+
+/* ---- patience ---- */
+
+/* For whom a moment counts, and for whom the file does. */
+#define HURRY ((int64_t)20 * 1000 * 1000)
+#define PATIENCE ((int64_t)2000 * 1000 * 1000)
+#define PATIENCE_STEP ((int64_t)1000 * 1000)
+
+/* What looks into every new file (against viruses, for an index) opens it for a moment without
+ * sharing it. True if the call that failed so is worth repeating. */
+static bool once_more(DWORD error, int64_t deadline)
+{
+    if (error != ERROR_SHARING_VIOLATION || shmx_os_now() >= deadline)
+        return false;
+    shmx_os_sleep(PATIENCE_STEP);
+    return true;
 }
 
 /* ---- renaming and deleting ---- */
@@ -148,7 +170,11 @@ static int rename_to(HANDLE file, const wchar_t *path)
     wcscpy(rename.name, path);
     rename.name[1] = L'?'; /* the kernel's form of a path: \??\ for \\?\ */
     rename.length = (ULONG)(wcslen(path) * sizeof(WCHAR));
-    LONG result = NtSetInformationFile(file, &io, &rename, sizeof rename, NT_FILE_RENAME);
+    int64_t deadline = shmx_os_now() + PATIENCE;
+    LONG result;
+    do
+        result = NtSetInformationFile(file, &io, &rename, sizeof rename, NT_FILE_RENAME);
+    while (result < 0 && once_more(shmx_win32_number(result), deadline));
     return result >= 0 ? SHMX_OK : shmx_win32_error(shmx_win32_number(result));
 }
 
@@ -172,19 +198,22 @@ static void move_away(HANDLE file, uint64_t id)
 
 /* ---- the life of a file ---- */
 
-static int open_path(const wchar_t *path, HANDLE *file)
-{
-    *file =
-        CreateFileW(path, FILE_RIGHTS, SHARE_ALL, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
-    return *file != INVALID_HANDLE_VALUE ? SHMX_OK : shmx_win32_error(GetLastError());
-}
-
-static int open_name(const char *name, HANDLE *file)
+static int open_name(const char *name, DWORD rights, HANDLE *file, struct content *content)
 {
     wchar_t file_name[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
     encode(file_name, name);
     int status = path_of(path, file_name, false);
-    return status == SHMX_OK ? open_path(path, file) : status;
+    if (status != SHMX_OK)
+        return status;
+    int64_t deadline = shmx_os_now() + (rights == GENERIC_READ ? HURRY : PATIENCE);
+    do
+        *file =
+            CreateFileW(path, rights, SHARE_ALL, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    while (*file == INVALID_HANDLE_VALUE && once_more(GetLastError(), deadline));
+    if (*file == INVALID_HANDLE_VALUE)
+        return shmx_win32_error(GetLastError());
+    content_read(*file, name, content);
+    return SHMX_OK;
 }
 
 bool shmx_win32_persist_maybe(const char *name)
@@ -194,7 +223,8 @@ bool shmx_win32_persist_maybe(const char *name)
     int status = path_of(path, file_name, false);
     if (status != SHMX_OK)
         return status != SHMX_ENOENT;
-    return GetFileAttributesW(path) != INVALID_FILE_ATTRIBUTES;
+    return GetFileAttributesW(path) != INVALID_FILE_ATTRIBUTES ||
+           GetLastError() != ERROR_FILE_NOT_FOUND;
 }
 
 /* A full disk is to be found now. */
@@ -257,11 +287,10 @@ int shmx_win32_persist_publish(HANDLE file, const char *name)
 int shmx_win32_persist_open(const char *name, HANDLE *file)
 {
     struct content content;
-    int status = open_name(name, file);
+    int status = open_name(name, FILE_RIGHTS, file, &content);
     if (status != SHMX_OK)
         return status;
-    if (content_read(*file, &content) != SHMX_CONTROL_GOOD ||
-        strcmp(content.label.name, name) != 0) {
+    if (content.kind != SHMX_CONTROL_GOOD) {
         status = SHMX_EPROTO;
     } else if (content.state == SHMX_STATE_UNLINKED) {
         move_away(*file, content.label.id);
@@ -272,13 +301,28 @@ int shmx_win32_persist_open(const char *name, HANDLE *file)
     return status;
 }
 
+int shmx_win32_persist_look(struct shmx_win32_chain *chain, struct shmx_win32_found *found)
+{
+    HANDLE file;
+    struct content content;
+    memset(found, 0, sizeof *found);
+    int status = open_name(chain->name, GENERIC_READ, &file, &content);
+    if (status != SHMX_OK)
+        return status;
+    CloseHandle(file);
+    found->view.kind = content.kind == SHMX_CONTROL_GOOD ? SHMX_OS_LIVE : SHMX_OS_DAMAGED;
+    found->view.label = content.label;
+    found->view.length = found->view.footprint = content.length;
+    return content.state == SHMX_STATE_UNLINKED ? SHMX_ENOENT : SHMX_OK;
+}
+
 void shmx_win32_persist_unname(const char *name, uint64_t id)
 {
     HANDLE file;
     struct content content;
-    if (open_name(name, &file) != SHMX_OK)
+    if (open_name(name, FILE_RIGHTS, &file, &content) != SHMX_OK)
         return;
-    if (content_read(file, &content) == SHMX_CONTROL_GOOD && content.label.id == id)
+    if (content.kind == SHMX_CONTROL_GOOD && content.label.id == id)
         move_away(file, id);
     CloseHandle(file);
 }
@@ -293,23 +337,13 @@ void shmx_win32_persist_remove(uint64_t id)
 
 /* ---- all files ---- */
 
-/* Call `each` with the names that begin with `first`, until it returns other than 0. */
-static int walk(wchar_t first, int (*each)(const wchar_t *file, void *context), void *context)
+static int walk(wchar_t first, shmx_win32_each *each, void *context)
 {
     wchar_t path[SHMX_WIN32_PATH_MAX];
-    const wchar_t pattern[] = {first, L'*', L'\0'};
-    int status = path_of(path, pattern, false);
+    int status = shmx_win32_epoch(path, false);
     if (status != SHMX_OK)
         return status == SHMX_ENOENT ? SHMX_OK : status;
-    WIN32_FIND_DATAW entry;
-    HANDLE find = FindFirstFileW(path, &entry);
-    if (find == INVALID_HANDLE_VALUE)
-        return SHMX_OK;
-    do
-        status = each(entry.cFileName, context);
-    while (status == SHMX_OK && FindNextFileW(find, &entry));
-    FindClose(find);
-    return status;
+    return shmx_win32_walk(path, first, each, context);
 }
 
 struct listing {
@@ -317,8 +351,9 @@ struct listing {
     void *context;
 };
 
-static int list_file(const wchar_t *file, void *context)
+static int list_file(const wchar_t *path, const wchar_t *file, void *context)
 {
+    (void)path;
     const struct listing *listing = context;
     char name[SHMX_NAME_MAX + 1];
     return decode(name, file) ? listing->visit(name, listing->context) : SHMX_OK;
@@ -330,16 +365,7 @@ int shmx_win32_persist_list(int (*visit)(const char *name, void *context), void 
     return walk(L'=', list_file, &listing);
 }
 
-static int clear_file(const wchar_t *file, void *context)
-{
-    wchar_t path[SHMX_WIN32_PATH_MAX];
-    (void)context;
-    if (path_of(path, file, false) == SHMX_OK)
-        DeleteFileW(path); /* not what is in use: the system refuses */
-    return SHMX_OK;
-}
-
 int shmx_win32_persist_clear(void)
 {
-    return walk(L'~', clear_file, NULL);
+    return walk(L'~', shmx_win32_delete, NULL);
 }

@@ -20,6 +20,9 @@ void shmx_win32_persist_discard(HANDLE file);
  * SHMX_EPROTO. What was unlinked but for the file's name is cleared away. */
 int shmx_win32_persist_open(const char *name, HANDLE *file);
 
+/* Describe it, and change nothing. As the last resort of shmx_win32_find. */
+int shmx_win32_persist_look(struct shmx_win32_chain *chain, struct shmx_win32_found *found);
+
 /* Take the file of an unlinked segment's name away; users keep it. Never a successor's, which has
  * another id. */
 void shmx_win32_persist_unname(const char *name, uint64_t id);

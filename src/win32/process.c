@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "win32.h"
 
-/* After windows.h; SystemFunction036 is RtlGenRandom. */
-#include <ntsecapi.h>
+/* RtlGenRandom, which some headers declare without its calling convention. */
+BOOLEAN NTAPI SystemFunction036(void *bytes, ULONG count);
 
 static struct shmx_os_facts facts;
 static INIT_ONCE facts_once = INIT_ONCE_STATIC_INIT;
@@ -53,7 +53,7 @@ void shmx_os_relax(void)
 int shmx_os_random(void *bytes, size_t count)
 {
     assert(count <= MAXDWORD);
-    if (!RtlGenRandom(bytes, (ULONG)count))
+    if (!SystemFunction036(bytes, (ULONG)count))
         return shmx_win32_error(ERROR_GEN_FAILURE); /* it does not say why */
     return SHMX_OK;
 }

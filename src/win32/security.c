@@ -7,12 +7,16 @@
 /* Of any kind of object. Not GENERIC_ALL, which is made into rights at creation only. */
 #define ALL_RIGHTS (STANDARD_RIGHTS_ALL | SPECIFIC_RIGHTS_ALL)
 
-/* A SID is at most 68 bytes long; TOKEN_USER is a pointer to one and a word. */
+/* A SID is at most 68 bytes long; both structs of the system are a pointer to one and a word. */
 struct user {
     union {
         TOKEN_USER user;
         DWORD room[32];
     } token;
+    union {
+        TOKEN_MANDATORY_LABEL label;
+        DWORD room[32];
+    } integrity;
 };
 
 static int user_read(struct user *user)
@@ -22,7 +26,9 @@ static int user_read(struct user *user)
     if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
         return shmx_win32_error(GetLastError());
     int status = SHMX_OK;
-    if (!GetTokenInformation(token, TokenUser, &user->token, sizeof user->token, &used))
+    if (!GetTokenInformation(token, TokenUser, &user->token, sizeof user->token, &used) ||
+        !GetTokenInformation(token, TokenIntegrityLevel, &user->integrity, sizeof user->integrity,
+                             &used))
         status = shmx_win32_error(GetLastError());
     CloseHandle(token);
     return status;
@@ -41,19 +47,40 @@ static const struct user *user_of_process(int *status)
     return &user;
 }
 
-static int build(struct shmx_win32_security *security, const struct user *user, DWORD everyone)
+/* A process can be elevated, and then has a higher integrity level than the user's others, who may
+ * not write to what it makes unless that has their level, medium, and says so (Microsoft, Mandatory
+ * Integrity Control). What a process below medium makes has its own level. */
+static bool add_label(struct shmx_win32_security *security, const struct user *user)
+{
+    SID medium = {
+        SID_REVISION, 1, {SECURITY_MANDATORY_LABEL_AUTHORITY}, {SECURITY_MANDATORY_MEDIUM_RID}};
+    ACL *list = (ACL *)security->label;
+    PSID level = user->integrity.label.Label.Sid;
+    if (*GetSidSubAuthority(level, 0) < SECURITY_MANDATORY_MEDIUM_RID)
+        return true;
+    return InitializeAcl(list, sizeof security->label, ACL_REVISION) &&
+           AddMandatoryAce(list, ACL_REVISION, 0, SYSTEM_MANDATORY_LABEL_NO_WRITE_UP, &medium) &&
+           SetSecurityDescriptorSacl(&security->descriptor, TRUE, list, FALSE);
+}
+
+/* `sealed`: nobody may do anything, not even the user, but what everyone may. */
+static int build(struct shmx_win32_security *security, bool sealed, DWORD everyone)
 {
     SID world = {SID_REVISION, 1, {SECURITY_WORLD_SID_AUTHORITY}, {SECURITY_WORLD_RID}};
     ACL *list = (ACL *)security->list;
     SECURITY_DESCRIPTOR *descriptor = &security->descriptor;
+    int status;
+    const struct user *user = user_of_process(&status);
+    if (status != SHMX_OK)
+        return status;
     bool good = InitializeAcl(list, sizeof security->list, ACL_REVISION);
-    if (good && user != NULL)
+    if (good && !sealed)
         good = AddAccessAllowedAce(list, ACL_REVISION, ALL_RIGHTS, user->token.user.User.Sid);
     if (good && everyone != 0)
         good = AddAccessAllowedAce(list, ACL_REVISION, everyone, &world);
     good = good && InitializeSecurityDescriptor(descriptor, SECURITY_DESCRIPTOR_REVISION) &&
            SetSecurityDescriptorControl(descriptor, SE_DACL_PROTECTED, SE_DACL_PROTECTED) &&
-           SetSecurityDescriptorDacl(descriptor, TRUE, list, FALSE);
+           SetSecurityDescriptorDacl(descriptor, TRUE, list, FALSE) && add_label(security, user);
     if (!good)
         return shmx_win32_error(GetLastError());
     security->attributes.nLength = sizeof security->attributes;
@@ -64,14 +91,12 @@ static int build(struct shmx_win32_security *security, const struct user *user, 
 
 int shmx_win32_security(struct shmx_win32_security *security, DWORD everyone)
 {
-    int status;
-    const struct user *user = user_of_process(&status);
-    return status == SHMX_OK ? build(security, user, everyone) : status;
+    return build(security, false, everyone);
 }
 
 int shmx_win32_security_sealed(struct shmx_win32_security *security)
 {
-    return build(security, NULL, SHMX_WIN32_SEALED_RIGHTS);
+    return build(security, true, SHMX_WIN32_SEALED_RIGHTS);
 }
 
 DWORD shmx_win32_section_rights(unsigned flags)

@@ -4,18 +4,22 @@
  *
  * Each sleeper takes one of the slots in the control block, writes there where its word lies, and
  * sleeps on the named event of that slot. A waker goes through the slots, and signals the events
- * of just those whose word it is. A slot's state is one number, changed by compare-and-exchange:
+ * of those whose word it is, the one that came first before the others. A slot's state is one
+ * number, changed by compare-and-exchange:
  *
  *     bits 0, 1    FREE -> TAKEN -> WAITING -> WOKEN -> FREE, or WAITING -> FREE
  *     bits 2-31    owner token of the sleeper's attachment
- *     bits 32-63   turn: counted up each time the slot is taken, so that a state seen twice is the
- *                  same sleeper in the same sleep, and the offset read in between is its word's
+ *     bits 32-63   turn: counted up in the segment with each sleep. A state seen twice is the same
+ *                  sleeper in the same sleep, and the offset read in between is its word's; of
+ *                  two sleepers the one with the lower turn came first
  *
  * No wake is lost. The sleeper stands in the slot as WAITING and then looks at the word; the waker
  * changes the word and then looks at the slots; with a full fence between the steps on both sides
  * one sees the other. A wake is the step from WAITING to WOKEN; the event only tells to look, so
  * that one left signalled by an earlier sleep does no harm. A sleeper that finds its word changed
- * before it slept, and was woken for it, gives the wake to the next one.
+ * before it slept, and was woken for it, gives the wake to the next one. No wake goes to a late
+ * comer while an earlier one sleeps on: who is not in a slot when the waker goes by, looks at the
+ * word after the waker changed it.
  *
  * Killed sleepers stay in their slots. Whether one lives is asked only when it matters: if a wake
  * has been given and another sleeper of the word would go on sleeping for it; and if all slots
@@ -26,8 +30,6 @@
  *
  * models/slots.pml is this file's model.
  */
-#include <stdlib.h>
-
 #include "win32.h"
 
 enum { FREE, TAKEN, WAITING, WOKEN, KINDS };
@@ -46,45 +48,21 @@ enum { FREE, TAKEN, WAITING, WOKEN, KINDS };
 /* How often one sleep may be disturbed for nothing before it is given up. */
 #define FALSE_ALARMS 8
 
-struct shmx_win32_waiting {
-    _Atomic(HANDLE) events[SHMX_SLOTS]; /* opened when first needed */
-    _Atomic uint32_t hint;              /* the slot to try first: its event is open */
-    _Atomic uint32_t cursor;    /* where the next waker starts, so that all have their turn */
-    _Atomic int64_t reclaim_at; /* not before */
-};
+/* ---- events ---- */
 
-/* ---- what an attachment needs ---- */
-
-static int waiting_make(struct shmx_attachment *attachment, struct shmx_win32_waiting **waiting)
+void shmx_win32_wait_begin(struct shmx_attachment *attachment)
 {
-    struct shmx_win32_waiting *made = calloc(1, sizeof *made);
-    struct shmx_win32_waiting *known = NULL;
-    if (made == NULL)
-        return shmx_win32_error(ERROR_NOT_ENOUGH_MEMORY);
-    *waiting = made;
-    if (!atomic_compare_exchange_strong(&attachment->os.waiting, &known, made)) {
-        free(made);
-        *waiting = known;
-    }
-    return SHMX_OK;
-}
-
-static int waiting_of(struct shmx_attachment *attachment, struct shmx_win32_waiting **waiting)
-{
-    *waiting = atomic_load(&attachment->os.waiting);
-    return *waiting != NULL ? SHMX_OK : waiting_make(attachment, waiting);
+    for (unsigned i = 0; i < SHMX_SLOTS; i++)
+        atomic_init(&attachment->os.events[i], NULL);
+    atomic_init(&attachment->os.hint, 0);
+    atomic_init(&attachment->os.reclaim_at, 0);
 }
 
 void shmx_win32_wait_end(struct shmx_attachment *attachment)
 {
-    struct shmx_win32_waiting *waiting = atomic_load(&attachment->os.waiting);
-    for (unsigned i = 0; waiting != NULL && i < SHMX_SLOTS; i++) {
-        HANDLE event = atomic_load(&waiting->events[i]);
-        if (event != NULL)
-            CloseHandle(event);
-    }
-    free(waiting);
-    atomic_store(&attachment->os.waiting, NULL);
+    for (unsigned i = 0; i < SHMX_SLOTS; i++)
+        if (atomic_load(&attachment->os.events[i]) != NULL)
+            CloseHandle(atomic_load(&attachment->os.events[i]));
 }
 
 static int event_make(struct shmx_attachment *attachment, unsigned slot, HANDLE *event)
@@ -95,23 +73,22 @@ static int event_make(struct shmx_attachment *attachment, unsigned slot, HANDLE 
     int status = shmx_win32_security(&security, shmx_win32_event_rights(attachment->label.flags));
     if (status != SHMX_OK)
         return status;
-    shmx_win32_name(name, attachment, "w", slot);
+    shmx_win32_event_name(name, attachment, "w", slot);
     *event = CreateEventExA(&security.attributes, name, 0, access);
     return *event != NULL ? SHMX_OK : shmx_win32_error(GetLastError());
 }
 
 /* The event of a slot. Who is first makes it, the others open it. */
-static int event_of(struct shmx_attachment *attachment, struct shmx_win32_waiting *waiting,
-                    unsigned slot, HANDLE *event)
+static int event_of(struct shmx_attachment *attachment, unsigned slot, HANDLE *event)
 {
     HANDLE known = NULL;
-    *event = atomic_load(&waiting->events[slot]);
+    *event = atomic_load(&attachment->os.events[slot]);
     if (*event != NULL)
         return SHMX_OK;
     int status = event_make(attachment, slot, event);
     if (status != SHMX_OK)
         return status;
-    if (!atomic_compare_exchange_strong(&waiting->events[slot], &known, *event)) {
+    if (!atomic_compare_exchange_strong(&attachment->os.events[slot], &known, *event)) {
         CloseHandle(*event);
         *event = known;
     }
@@ -146,10 +123,10 @@ static bool step(struct shmx_slot *slot, uint64_t from, unsigned kind)
 /* One sleep. */
 struct sleep {
     struct shmx_attachment *attachment;
-    struct shmx_win32_waiting *waiting;
     _Atomic uint32_t *word;
     uint32_t expected;
     uint32_t token;
+    uint32_t turn;
     int64_t deadline;
     struct shmx_slot *slot;
     uint64_t state; /* of the slot, while nobody has woken the sleeper */
@@ -164,8 +141,7 @@ static bool slot_try(struct sleep *sleep, unsigned index)
 {
     struct shmx_slot *slot = &sleep->attachment->control->slots[index];
     uint64_t seen = atomic_load(&slot->state);
-    uint64_t turn = (seen >> 32) + 1;
-    uint64_t taken = turn << 32 | (uint64_t)sleep->token * KINDS | TAKEN;
+    uint64_t taken = (uint64_t)sleep->turn << 32 | (uint64_t)sleep->token * KINDS | TAKEN;
     if (kind_of(seen) != FREE || !atomic_compare_exchange_strong(&slot->state, &seen, taken))
         return false;
     atomic_store(&slot->offset, offset_of(sleep->attachment, sleep->word));
@@ -177,12 +153,12 @@ static bool slot_try(struct sleep *sleep, unsigned index)
 /* Find a free slot and take it. Relaxed hint: any number is right, modulo the slots. */
 static bool slot_take(struct sleep *sleep, unsigned *index)
 {
-    uint32_t hint = atomic_load_explicit(&sleep->waiting->hint, memory_order_relaxed);
+    uint32_t hint = atomic_load_explicit(&sleep->attachment->os.hint, memory_order_relaxed);
     for (unsigned i = 0; i < SHMX_SLOTS; i++) {
         *index = (hint + i) % SHMX_SLOTS;
         if (slot_try(sleep, *index)) {
             if (i != 0)
-                atomic_store_explicit(&sleep->waiting->hint, *index, memory_order_relaxed);
+                atomic_store_explicit(&sleep->attachment->os.hint, *index, memory_order_relaxed);
             return true;
         }
     }
@@ -193,9 +169,9 @@ static bool slot_take(struct sleep *sleep, unsigned *index)
 static void slots_reclaim(struct sleep *sleep)
 {
     int64_t now = shmx_os_now();
-    int64_t after = atomic_load(&sleep->waiting->reclaim_at);
-    if (now < after ||
-        !atomic_compare_exchange_strong(&sleep->waiting->reclaim_at, &after, now + RECLAIM_EVERY))
+    int64_t after = atomic_load(&sleep->attachment->os.reclaim_at);
+    if (now < after || !atomic_compare_exchange_strong(&sleep->attachment->os.reclaim_at, &after,
+                                                       now + RECLAIM_EVERY))
         return;
     uint32_t known = sleep->token; /* of those in a row that are one's, only the first is asked */
     for (unsigned i = 0; i < SHMX_SLOTS; i++) {
@@ -270,7 +246,10 @@ static int sleep_with_event(struct sleep *sleep, HANDLE event)
     int status = slept ? sleep_in_slot(sleep, event) : SHMX_OK;
     if (!slot_leave(sleep))
         return status;
-    return slept ? SHMX_OK : shmx_os_wake(sleep->attachment, sleep->word, 1);
+    if (slept)
+        return SHMX_OK;
+    status = shmx_os_wake(sleep->attachment, sleep->word, 1);
+    return status < 0 ? status : SHMX_OK;
 }
 
 int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
@@ -281,13 +260,12 @@ int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uin
     unsigned index;
     sleep.deadline = deadline;
     int status = shmx_os_owner_claim(attachment, &sleep.token);
-    if (status == SHMX_OK)
-        status = waiting_of(attachment, &sleep.waiting);
     if (status != SHMX_OK)
         return status;
+    sleep.turn = atomic_fetch_add(&attachment->control->last_turn, 1) + 1;
     if (!slot_await(&sleep, &index, &status))
         return status;
-    status = event_of(attachment, sleep.waiting, index, &event);
+    status = event_of(attachment, index, &event);
     if (status == SHMX_OK)
         return sleep_with_event(&sleep, event);
     step(sleep.slot, as(sleep.state, TAKEN), FREE);
@@ -296,71 +274,68 @@ int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uin
 
 /* ---- wakers ---- */
 
+/* A sleeper of the word, as seen. */
+struct seen {
+    uint64_t state;
+    unsigned index; /* of its slot */
+};
+
 /* One call of wake. */
 struct alarm {
     struct shmx_attachment *attachment;
-    struct shmx_win32_waiting *waiting;
     uint64_t offset;
-    int left;                    /* wakes still to be given */
-    unsigned given;              /* given to sleepers that may be dead */
-    unsigned slots[SHMX_SLOTS];  /* ... these */
-    uint64_t states[SHMX_SLOTS]; /* ... as they were before */
+    int left;                      /* wakes still to be given */
+    unsigned count;                /* of sleepers seen */
+    struct seen seen[SHMX_SLOTS];  /* in the order in which they came */
+    unsigned given;                /* of wakes given to sleepers that may be dead */
+    struct seen woken[SHMX_SLOTS]; /* ... these, as they were before */
 };
 
-/* Is there a sleeper of the word in the slot? */
-static bool slot_matches(const struct alarm *alarm, unsigned index, uint64_t *state)
+static bool came_before(uint64_t one, uint64_t other)
+{
+    return (int32_t)((uint32_t)(one >> 32) - (uint32_t)(other >> 32)) < 0; /* turns wrap */
+}
+
+/* Note down the sleeper of the word that is in the slot, if there is one. */
+static void slot_look(struct alarm *alarm, unsigned index)
 {
     struct shmx_slot *slot = &alarm->attachment->control->slots[index];
-    *state = atomic_load(&slot->state);
-    return kind_of(*state) == WAITING && atomic_load(&slot->offset) == alarm->offset;
+    uint64_t state = atomic_load(&slot->state);
+    if (kind_of(state) != WAITING || atomic_load(&slot->offset) != alarm->offset)
+        return;
+    unsigned at = alarm->count++;
+    for (; at > 0 && came_before(state, alarm->seen[at - 1].state); at--)
+        alarm->seen[at] = alarm->seen[at - 1];
+    alarm->seen[at] = (struct seen){state, index};
 }
 
 /* Take back the wakes given to dead sleepers, because a living one wants them. */
 static void take_back(struct alarm *alarm)
 {
     for (unsigned i = 0; i < alarm->given; i++) {
-        uint64_t state = alarm->states[i];
+        const struct seen *one = &alarm->woken[i];
         bool alive = true;
-        if (shmx_os_owner_alive(alarm->attachment, token_of(state), &alive) == SHMX_OK && !alive) {
-            step(&alarm->attachment->control->slots[alarm->slots[i]], as(state, WOKEN), FREE);
+        if (shmx_os_owner_alive(alarm->attachment, token_of(one->state), &alive) == SHMX_OK &&
+            !alive) {
+            step(&alarm->attachment->control->slots[one->index], as(one->state, WOKEN), FREE);
             alarm->left++;
         }
     }
     alarm->given = 0;
 }
 
-static int wake_slot(struct alarm *alarm, unsigned index, uint64_t state)
+static int wake_one(struct alarm *alarm, const struct seen *one)
 {
     HANDLE event;
-    /* First the event: who has been made WOKEN must be told. */
-    int status = event_of(alarm->attachment, alarm->waiting, index, &event);
+    /* First the event: who has been made WOKEN must learn of it. */
+    int status = event_of(alarm->attachment, one->index, &event);
     if (status != SHMX_OK)
         return status;
-    if (!step(&alarm->attachment->control->slots[index], state, WOKEN))
+    if (!step(&alarm->attachment->control->slots[one->index], one->state, WOKEN))
         return SHMX_OK;
-    alarm->slots[alarm->given] = index;
-    alarm->states[alarm->given++] = state;
+    alarm->woken[alarm->given++] = *one;
     alarm->left--;
     return SetEvent(event) ? SHMX_OK : shmx_win32_error(GetLastError());
-}
-
-static int wake_all_of_word(struct alarm *alarm, uint32_t first)
-{
-    int status = SHMX_OK;
-    for (uint32_t i = 0; status == SHMX_OK && i < SHMX_SLOTS; i++) {
-        unsigned index = (first + i) % SHMX_SLOTS;
-        uint64_t state;
-        if (!slot_matches(alarm, index, &state))
-            continue;
-        if (alarm->left == 0)
-            take_back(alarm);
-        if (alarm->left == 0)
-            break;
-        /* Relaxed: any number is right, modulo the slots. */
-        atomic_store_explicit(&alarm->waiting->cursor, index + 1, memory_order_relaxed);
-        status = wake_slot(alarm, index, state);
-    }
-    return status;
 }
 
 int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int count)
@@ -369,12 +344,18 @@ int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int
     alarm.attachment = attachment;
     alarm.offset = offset_of(attachment, word);
     alarm.left = count;
-    alarm.given = 0;
-    int status = waiting_of(attachment, &alarm.waiting);
-    if (status != SHMX_OK)
-        return status;
+    alarm.count = alarm.given = 0;
+    int status = SHMX_OK;
     /* The caller's change of the word before, the look at the slots after. */
     atomic_thread_fence(memory_order_seq_cst);
-    uint32_t first = atomic_load_explicit(&alarm.waiting->cursor, memory_order_relaxed);
-    return wake_all_of_word(&alarm, first);
+    for (unsigned i = 0; i < SHMX_SLOTS; i++)
+        slot_look(&alarm, i);
+    for (unsigned i = 0; status == SHMX_OK && i < alarm.count; i++) {
+        if (alarm.left == 0)
+            take_back(&alarm);
+        if (alarm.left == 0)
+            break;
+        status = wake_one(&alarm, &alarm.seen[i]);
+    }
+    return status == SHMX_OK ? count - alarm.left : status;
 }

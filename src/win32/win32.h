@@ -18,22 +18,25 @@ int shmx_win32_error(DWORD number);
 /* The number of GetLastError behind a status of the kernel's own calls. */
 DWORD shmx_win32_number(LONG ntstatus);
 
-/* ---- what comes and goes with an attachment (owner.c, wait.c) ---- */
+/* ---- what comes and goes with an attachment (owner.c, wait.c, marks.c) ---- */
 
 /* The object has been attached, or is about to be closed (its mapping is still there). */
 void shmx_win32_owner_begin(struct shmx_attachment *attachment);
 void shmx_win32_owner_end(struct shmx_attachment *attachment);
+void shmx_win32_wait_begin(struct shmx_attachment *attachment);
 void shmx_win32_wait_end(struct shmx_attachment *attachment);
+void shmx_win32_marks_end(struct shmx_attachment *attachment);
 
 /* ---- names (names.c) ---- */
 
 /* Any name of an object of the system, with its final zero. */
 #define SHMX_WIN32_NAME_MAX 192
 
-/* Write the name of something that belongs to this segment and no other: "Local\shmx#", the
- * segment's id, '#', kind, number. */
-void shmx_win32_name(char out[SHMX_WIN32_NAME_MAX], const struct shmx_attachment *attachment,
-                     const char *kind, uint32_t number);
+/* Write the name of an event that belongs to this segment and no other: "Global\shmx#", the
+ * segment's id, '#', kind, number. It is found from every session, also where the segment was
+ * inherited or is a file; to make an event in Global\ takes no privilege. */
+void shmx_win32_event_name(char out[SHMX_WIN32_NAME_MAX], const struct shmx_attachment *attachment,
+                           const char *kind, uint32_t number);
 
 /* Write what the system calls the segment: "Local\NAME" for generation 0, "Local\NAME#3" for 3. */
 void shmx_win32_section_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool wide,
@@ -43,13 +46,6 @@ void shmx_win32_section_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bo
 void shmx_win32_side_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool wide,
                           const char *side);
 
-/* Compare as the system does: without regard to case. */
-bool shmx_win32_name_same(const char *one, const char *other);
-
-/* True if that is what the section was called by its maker, case included, or if the system does
- * not tell. */
-bool shmx_win32_called(HANDLE section, const char *name);
-
 /* ---- who may do what (security.c) ---- */
 
 /* Everything for the creating user, `everyone` (rights of the kind of object; 0: nothing) for all
@@ -57,7 +53,8 @@ bool shmx_win32_called(HANDLE section, const char *name);
 struct shmx_win32_security {
     SECURITY_ATTRIBUTES attributes; /* give this to the system */
     SECURITY_DESCRIPTOR descriptor;
-    DWORD list[64]; /* an ACL */
+    DWORD list[64];  /* an ACL */
+    DWORD label[16]; /* another */
 };
 
 int shmx_win32_security(struct shmx_win32_security *security, DWORD everyone);
@@ -77,23 +74,23 @@ DWORD shmx_win32_event_rights(unsigned flags);
 
 /* ---- memory (memory.c) ---- */
 
-/* Map the whole section; flags: SHMX_READ_ONLY. Fills data, length and read_only. */
-int shmx_win32_map(struct shmx_attachment *attachment, HANDLE section, unsigned flags);
+/* Map the whole of the section held; flags: SHMX_READ_ONLY. Fills data, length and read_only. */
+int shmx_win32_map(struct shmx_attachment *attachment, unsigned flags);
 
 /* Make every page present in the mapping. */
 void shmx_win32_prefault(const struct shmx_attachment *attachment);
 
 /* ---- objects (object.c) ---- */
 
-/* Map the section and find out what it is; it stays the caller's. `name` NULL: any; else one
- * whose label has another name altogether is SHMX_EPROTO. Fills all but `os` and `owner`. */
-int shmx_win32_look_inside(struct shmx_attachment *attachment, HANDLE section, const char *name,
-                           unsigned flags);
+/* Map the section held and find out what it is: fills all but `os` and `owner`. `name` NULL: any;
+ * else a segment of another name is SHMX_EPROTO. flags: SHMX_READ_ONLY, SHMX_RAW. On failure the
+ * caller gives up. */
+int shmx_win32_enter(struct shmx_attachment *attachment, const char *name, unsigned flags);
 
-/* The end of every way to an attachment that is mapped; flags: SHMX_RAW, SHMX_PREFAULT. */
+/* Unmap and close. */
+void shmx_win32_give_up(struct shmx_attachment *attachment);
+
+/* The end of every way to an attachment; flags: SHMX_PREFAULT. */
 void shmx_win32_begin(struct shmx_attachment *attachment, unsigned flags);
-
-/* Number of handles of the same thing, in all processes. -1: cannot be told. */
-int shmx_win32_handles(HANDLE handle);
 
 #endif

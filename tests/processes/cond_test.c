@@ -2,6 +2,7 @@
 /* The condition with the robust mutex: no signal is lost, whoever is killed. */
 #include "support.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,8 +94,7 @@ PART(signaller)
 
 static void wait_for_waiters(shmx *shm, uint32_t count)
 {
-    volatile uint32_t *waiters = &layout_of(shm)->cond.waiters;
-    test_until(*waiters == count);
+    test_until(test_sleepers(shm, &layout_of(shm)->cond.event) == count);
 }
 
 static void put(shmx *shm, uint32_t count)
@@ -258,6 +258,86 @@ static void no_signal_is_lost(void **state)
     shmx_close(&shm);
 }
 
+/* Who repairs after an owner's death may zero the condition as well. The sleeper is woken by the
+ * next signal, and not only when it looks for itself. */
+static void a_zeroed_condition_still_wakes(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 5, SOON = 40 };
+    const char *name = test_name();
+    shmx *shm = create(name);
+    struct layout *layout = layout_of(shm);
+    int soon = 0;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct test_child *taker = child_start("taker", name, "1");
+        child_expect(taker, "ready");
+        wait_for_waiters(shm, 1);
+        assert_ok(lock(shm));
+        memset(&layout->cond, 0, sizeof layout->cond);
+        assert_ok(unlock(shm));
+        put(shm, 1);
+        int64_t start = test_now_ms();
+        assert_ok(shmx_cond_signal(shm, &layout->cond));
+        child_expect(taker, "took");
+        soon += test_now_ms() - start < SOON;
+        assert_int_equal(child_wait(taker), 0);
+    }
+    assert_true(soon >= ROUNDS - 1);
+    shmx_close(&shm);
+}
+
+struct waiter {
+    shmx *shm;
+    _Atomic int ended;
+};
+
+static void waits_once(void *context)
+{
+    struct waiter *waiter = context;
+    must(lock(waiter->shm) == SHMX_OK);
+    must(cond_wait(waiter->shm, SHMX_FOREVER) == SHMX_OK);
+    must(unlock(waiter->shm) == SHMX_OK);
+    atomic_store(&waiter->ended, 1);
+}
+
+/* Whichever sleepers the system wakes, those that waited before a signal get it: after as many
+ * signals as there were waiters, all of them have ended, though newcomers came in between. */
+static void a_newcomer_takes_no_signal(void **state)
+{
+    (void)state;
+    enum { OLD = 3, ROUNDS = 20 };
+    shmx *shm = create(test_name());
+    for (int round = 0; round < ROUNDS; round++) {
+        struct waiter old[OLD], young[OLD];
+        struct test_thread *threads[2 * OLD];
+        for (int i = 0; i < OLD; i++) {
+            old[i] = (struct waiter){shm, 0};
+            threads[i] = thread_start(waits_once, &old[i]);
+        }
+        wait_for_waiters(shm, OLD);
+        for (int i = 0; i < OLD; i++) {
+            young[i] = (struct waiter){shm, 0};
+            threads[OLD + i] = thread_start(waits_once, &young[i]);
+            assert_ok(shmx_cond_signal(shm, &layout_of(shm)->cond));
+        }
+        for (int i = 0; i < OLD; i++) {
+            int64_t start = test_now_ms();
+            while (!atomic_load(&old[i].ended) && test_now_ms() - start < 20)
+                test_sleep_ms(1);
+        }
+        int ended = 0;
+        for (int i = 0; i < OLD; i++)
+            ended += atomic_load(&old[i].ended) + atomic_load(&young[i].ended);
+        assert_true(ended >= OLD);
+        for (int i = 0; i < OLD; i++)
+            while (!atomic_load(&old[i].ended) || !atomic_load(&young[i].ended))
+                assert_ok(shmx_cond_broadcast(shm, &layout_of(shm)->cond));
+        for (int i = 0; i < 2 * OLD; i++)
+            thread_join(threads[i]);
+    }
+    shmx_close(&shm);
+}
+
 static void garbage_never_hangs(void **state)
 {
     (void)state;
@@ -286,6 +366,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_owners_death_comes_through),
     cmocka_unit_test(killed_waiters_take_no_signal_along),
     cmocka_unit_test(no_signal_is_lost),
+    cmocka_unit_test(a_zeroed_condition_still_wakes),
+    cmocka_unit_test(a_newcomer_takes_no_signal),
     cmocka_unit_test(garbage_never_hangs),
 };
 

@@ -119,6 +119,9 @@ struct thread_context {
     shmx *shm;
     int locked;
     int unlocked;
+    int limit;
+    int64_t done_at;
+    _Atomic int stage;
 };
 
 static void tries_in_a_thread(void *context)
@@ -155,13 +158,140 @@ static void locks_and_goes(void *context)
     must(shmx_mutex_lock(shm, &layout_of(shm)->mutex, 0) == SHMX_OK);
 }
 
-static void a_thread_that_ends_keeps_it(void **state)
+static void a_thread_that_ends_is_a_dead_owner(void **state)
 {
     (void)state;
     shmx *shm = create(test_name());
-    thread_join(thread_start(locks_and_goes, shm));
-    assert_status(shmx_mutex_lock(shm, &layout_of(shm)->mutex, 120), SHMX_ETIMEDOUT);
-    assert_status(shmx_mutex_unlock(shm, &layout_of(shm)->mutex), SHMX_EPERM);
+    shmx_mutex *mutex = &layout_of(shm)->mutex;
+    for (int i = 0; i < 3; i++) {
+        thread_join(thread_start(locks_and_goes, shm));
+        assert_status(shmx_mutex_unlock(shm, mutex), SHMX_EPERM);
+        assert_status(shmx_mutex_lock(shm, mutex, 0), SHMX_EOWNERDEAD);
+        assert_ok(shmx_mutex_unlock(shm, mutex));
+        assert_ok(shmx_mutex_lock(shm, mutex, 0));
+        assert_ok(shmx_mutex_unlock(shm, mutex));
+    }
+    shmx_close(&shm);
+}
+
+enum { MANY_LOCKS = 40 };
+
+static void locks_many_and_goes(void *context)
+{
+    shmx *shm = context;
+    shmx_mutex *mutexes = shmx_data(shm);
+    for (int i = 0; i < MANY_LOCKS; i++)
+        must(shmx_mutex_lock(shm, &mutexes[i], 0) == SHMX_OK);
+    for (int i = 0; i < MANY_LOCKS; i += 2) /* not in the order of locking */
+        must(shmx_mutex_unlock(shm, &mutexes[i]) == SHMX_OK);
+}
+
+static void all_locks_of_a_thread_end_with_it(void **state)
+{
+    (void)state;
+    shmx *shm;
+    assert_ok(shmx_create(&shm, test_name(), MANY_LOCKS * sizeof(shmx_mutex), 0));
+    thread_join(thread_start(locks_many_and_goes, shm));
+    shmx_mutex *mutexes = shmx_data(shm);
+    for (int i = 0; i < MANY_LOCKS; i++)
+        assert_status(shmx_mutex_lock(shm, &mutexes[i], 0), i % 2 == 0 ? SHMX_OK : SHMX_EOWNERDEAD);
+    shmx_close(&shm);
+}
+
+static void locks_in_a_closed_one_and_goes(void *context)
+{
+    shmx *shm;
+    must(shmx_open(&shm, context, 0) == SHMX_OK);
+    must(shmx_mutex_lock(shm, &layout_of(shm)->mutex, 0) == SHMX_OK);
+    shmx_close(&shm);
+}
+
+static void a_thread_ends_after_its_attachment(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create(name);
+    thread_join(thread_start(locks_in_a_closed_one_and_goes, (void *)name));
+    assert_status(shmx_mutex_lock(shm, &layout_of(shm)->mutex, 0), SHMX_EOWNERDEAD);
+    shmx_close(&shm);
+}
+
+static void locks_waits_and_goes(void *context)
+{
+    struct thread_context *thread = context;
+    must(shmx_mutex_lock(thread->shm, &layout_of(thread->shm)->mutex, 0) == SHMX_OK);
+    atomic_store(&thread->stage, 1);
+    test_until(atomic_load(&thread->stage) == 2);
+}
+
+/* Somebody sleeps on the mutex. */
+static void wait_for_a_waiter(shmx *shm)
+{
+    const _Atomic uint32_t *word = (const _Atomic uint32_t *)&layout_of(shm)->mutex.word;
+    test_until((atomic_load(word) & 0x80000000u) != 0);
+}
+
+static void a_waiter_learns_of_a_thread_that_ends(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    struct thread_context thread = {.shm = create(name)};
+    struct test_thread *owner = thread_start(locks_waits_and_goes, &thread);
+    test_until(atomic_load(&thread.stage) == 1);
+    struct test_child *waiter = child_start("owner", name, "-1");
+    wait_for_a_waiter(thread.shm);
+    atomic_store(&thread.stage, 2);
+    thread_join(owner);
+    child_expect(waiter, "SHMX_EOWNERDEAD");
+    child_send(waiter, "unlock");
+    child_expect(waiter, "SHMX_OK");
+    assert_int_equal(child_wait(waiter), 0);
+    shmx_close(&thread.shm);
+}
+
+static void locks_in_time_and_unlocks(void *context)
+{
+    struct thread_context *thread = context;
+    shmx_mutex *mutex = &layout_of(thread->shm)->mutex;
+    atomic_store(&thread->stage, 1);
+    thread->locked = shmx_mutex_lock(thread->shm, mutex, thread->limit);
+    thread->done_at = test_now_ms();
+    if (thread->locked == SHMX_OK)
+        must(shmx_mutex_unlock(thread->shm, mutex) == SHMX_OK);
+}
+
+/* The wake of an unlock goes to a waiter whose time runs out at that moment, and a newcomer takes
+ * the lock: its unlock wakes the other waiter. Many rounds, as the moment cannot be made. */
+static void a_time_out_takes_no_wake_with_it(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 30, LIMIT = 20, LATE = 15 };
+    shmx *shm = create(test_name());
+    shmx_mutex *mutex = &layout_of(shm)->mutex;
+    int late = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct thread_context brief = {.shm = shm, .limit = LIMIT};
+        struct thread_context patient = {.shm = shm, .limit = SHMX_FOREVER};
+        assert_ok(shmx_mutex_lock(shm, mutex, 0));
+        struct test_thread *one = thread_start(locks_in_time_and_unlocks, &brief);
+        test_until(atomic_load(&brief.stage) == 1);
+        int64_t end = test_now_ms() + LIMIT;
+        struct test_thread *other = thread_start(locks_in_time_and_unlocks, &patient);
+        wait_for_a_waiter(shm);
+        while (test_now_ms() < end)
+            ;
+        assert_ok(shmx_mutex_unlock(shm, mutex));
+        assert_ok(shmx_mutex_lock(shm, mutex, SHMX_FOREVER));
+        thread_join(one);
+        int64_t freed = test_now_ms();
+        assert_ok(shmx_mutex_unlock(shm, mutex));
+        thread_join(other);
+        assert_ok(patient.locked);
+        assert_true(brief.locked == SHMX_OK || brief.locked == SHMX_ETIMEDOUT);
+        late += patient.done_at - freed > LATE;
+    }
+    print_message("late in %d of %d rounds\n", late, ROUNDS);
+    assert_true(late <= ROUNDS / 10); /* a busy machine is late by itself now and then */
     shmx_close(&shm);
 }
 
@@ -538,7 +668,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_zeroed_one_is_ready),
     cmocka_unit_test(locking_twice_is_told),
     cmocka_unit_test(only_the_owner_unlocks),
-    cmocka_unit_test(a_thread_that_ends_keeps_it),
+    cmocka_unit_test(a_thread_that_ends_is_a_dead_owner),
+    cmocka_unit_test(all_locks_of_a_thread_end_with_it),
+    cmocka_unit_test(a_thread_ends_after_its_attachment),
+    cmocka_unit_test(a_waiter_learns_of_a_thread_that_ends),
+    cmocka_unit_test(a_time_out_takes_no_wake_with_it),
     cmocka_unit_test(time_limits_are_kept),
     cmocka_unit_test(places_that_are_wrong),
     cmocka_unit_test(a_newcomer_is_told_at_once),

@@ -149,8 +149,7 @@ static void killed_waiters_take_nothing_along(void **state)
         killed[i] = child_start("taker", name, "-1");
         child_expect(killed[i], "ready");
     }
-    volatile uint32_t *waiters = &sem_of(shm)->waiters;
-    test_until(*waiters == KILLED + 1);
+    test_until(test_sleepers(shm, &sem_of(shm)->event) == KILLED + 1);
     for (int i = 0; i < KILLED; i++)
         child_kill(killed[i]);
     for (int i = 0; i < KILLED; i++)

@@ -2,6 +2,8 @@
 /* shmx_wait and shmx_wake between threads and processes: no wake is lost. */
 #include "support.h"
 
+#include "segment.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +83,22 @@ PART(answers)
     return 0;
 }
 
+/* Wait for five changes through a read-only attachment. */
+PART(reader)
+{
+    shmx *shm;
+    must(argc == 2 && shmx_open(&shm, argv[1], SHMX_READ_ONLY) == SHMX_OK);
+    uint32_t *word = &layout_of(shm)->word;
+    say("waits");
+    for (uint32_t seen = 0; seen < 5; seen++) {
+        while (atomic_load(shared(word)) == seen)
+            must(shmx_wait(shm, word, seen, SHMX_FOREVER) == SHMX_OK);
+        say("saw");
+    }
+    shmx_close(&shm);
+    return 0;
+}
+
 static void another_value_returns_at_once(void **state)
 {
     (void)state;
@@ -110,6 +128,61 @@ static void time_limits_are_kept(void **state)
     shmx_close(&shm);
 }
 
+static void wakes_when_asleep(void *context)
+{
+    shmx *raw = context;
+    test_until(atomic_load(&raw->attachment.control->sleepers[0]) != 0);
+    atomic_store(shared(&layout_of(raw)->word), 1);
+    must(shmx_wake(raw, &layout_of(raw)->word, 1) == SHMX_OK);
+}
+
+/* Two attachments of one segment, one of them as the plain object that it is. */
+static void raw_and_not_are_one_segment(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create(name), *raw;
+    assert_ok(shmx_open(&raw, name, SHMX_RAW));
+    assert_true(shmx_size(raw) > shmx_size(shm));
+    shmx *pair[] = {shm, raw};
+    for (int i = 0; i < 2; i++) {
+        shmx *sleeper = pair[i], *waker = pair[1 - i];
+        atomic_store(shared(&layout_of(shm)->word), 0);
+        struct test_thread *thread = thread_start(wakes_when_asleep, waker);
+        int64_t start = test_now_ms();
+        while (atomic_load(shared(&layout_of(shm)->word)) == 0)
+            assert_ok(shmx_wait(sleeper, &layout_of(sleeper)->word, 0, 5000));
+        assert_true(test_now_ms() - start < 4000);
+        thread_join(thread);
+        shmx_mutex *here = (shmx_mutex *)layout_of(sleeper)->other;
+        shmx_mutex *there = (shmx_mutex *)layout_of(waker)->other;
+        assert_ok(shmx_mutex_lock(sleeper, here, 0));
+        assert_status(shmx_mutex_lock(waker, there, 0), SHMX_EDEADLK);
+        assert_status(shmx_mutex_unlock(waker, there), SHMX_EPERM);
+        assert_ok(shmx_mutex_unlock(sleeper, here));
+    }
+    shmx_close(&raw);
+    shmx_close(&shm);
+}
+
+static void a_reader_waits_too(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create(name);
+    struct test_child *reader = child_start("reader", name);
+    child_expect(reader, "waits");
+    for (int i = 0; i < 5; i++) {
+        int64_t start = test_now_ms();
+        atomic_fetch_add(shared(&layout_of(shm)->word), 1);
+        assert_ok(shmx_wake(shm, &layout_of(shm)->word, 1));
+        child_expect(reader, "saw");
+        assert_true(test_now_ms() - start < 500); /* 10 ms, on a machine that may be busy */
+    }
+    assert_int_equal(child_wait(reader), 0);
+    shmx_close(&shm);
+}
+
 static void places_that_are_wrong(void **state)
 {
     (void)state;
@@ -134,7 +207,9 @@ static void places_that_are_wrong(void **state)
     assert_status(shmx_wake(shm, (uint32_t *)(void *)bytes, -1), SHMX_EINVAL);
     assert_ok(shmx_wake(shm, (uint32_t *)(void *)(bytes + SIZE - 4), SHMX_WAKE_ALL));
     assert_ok(shmx_open(&reader, name, SHMX_READ_ONLY));
-    assert_status(shmx_wait(reader, shmx_data(reader), 0, 0), SHMX_EACCES);
+    assert_status(shmx_wait(reader, shmx_data(reader), 0, 0), SHMX_ETIMEDOUT);
+    assert_status(shmx_wait(reader, (uint32_t *)(void *)((char *)shmx_data(reader) + 1), 0, 0),
+                  SHMX_EINVAL);
     assert_status(shmx_wake(reader, shmx_data(reader), 1), SHMX_EACCES);
     shmx_close(&reader);
     shmx_close(&shm);
@@ -265,11 +340,13 @@ static void a_foreign_segment_works_or_refuses(void **state)
 }
 
 static const struct test_part parts[] = {
-    {"sleepers", part_sleepers}, {"answers", part_answers}, {NULL, NULL}};
+    {"sleepers", part_sleepers}, {"answers", part_answers}, {"reader", part_reader}, {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(another_value_returns_at_once),
     cmocka_unit_test(time_limits_are_kept),
+    cmocka_unit_test(raw_and_not_are_one_segment),
+    cmocka_unit_test(a_reader_waits_too),
     cmocka_unit_test(places_that_are_wrong),
     cmocka_unit_test(a_process_wakes_another),
     cmocka_unit_test(no_wake_is_lost),

@@ -298,10 +298,15 @@ static void open_or_create_takes_every_create_flag(void **state)
     (void)state;
     static const unsigned flags[] = {SHMX_PERSISTENT, SHMX_OTHERS_READ, SHMX_OTHERS_WRITE,
                                      SHMX_MACHINE_WIDE, SHMX_PREFAULT};
+    const unsigned others = SHMX_OTHERS_READ | SHMX_OTHERS_WRITE;
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         shmx *one, *other;
         int created;
         const char *name = test_name();
+        if ((flags[i] & others) != 0 && !test_others_allowed()) {
+            assert_status(shmx_open_or_create(&one, name, 100, flags[i], &created), SHMX_ENOTSUP);
+            continue;
+        }
         assert_ok(shmx_open_or_create(&one, name, 100, flags[i], &created));
         assert_int_equal(created, 1);
         assert_ok(shmx_open_or_create(&other, name, 100, flags[i], &created));
@@ -511,7 +516,58 @@ static void no_mapping_is_left(void **state)
 static const struct test_part parts[] = {{"write_through_read_only", part_write_through_read_only},
                                          {NULL, NULL}};
 
+struct late_maker {
+    const char *name;
+    int64_t made_at;
+    shmx *shm;
+};
+
+static void makes_it_late(void *context)
+{
+    struct late_maker *maker = context;
+    test_sleep_ms(60); /* so that the other has waited for a while; right without */
+    must(shmx_create(&maker->shm, maker->name, 100, 0) == SHMX_OK);
+    maker->made_at = test_now_ms();
+}
+
+static void open_wait_waits_until_it_is_there(void **state)
+{
+    (void)state;
+    enum { TRIES = 5, SOON = 40 };
+    int soon = 0;
+    for (int i = 0; i < TRIES; i++) {
+        struct late_maker maker = {test_name(), 0, NULL};
+        struct test_thread *thread = thread_start(makes_it_late, &maker);
+        shmx *shm;
+        assert_ok(shmx_open_wait(&shm, maker.name, 0, SHMX_FOREVER));
+        int64_t opened_at = test_now_ms();
+        thread_join(thread);
+        soon += opened_at - maker.made_at < SOON;
+        shmx_close(&shm);
+        shmx_close(&maker.shm);
+    }
+    assert_true(soon > 0); /* 20 ms, on a machine that may be busy */
+}
+
+static void open_wait_ends_in_time(void **state)
+{
+    (void)state;
+    shmx *shm = (shmx *)&shm;
+    const char *name = test_name();
+    int64_t start = test_now_ms();
+    assert_status(shmx_open_wait(&shm, name, 0, 50), SHMX_ETIMEDOUT);
+    assert_true(test_now_ms() - start >= 50 - 16); /* the test's clock may tick by 16 */
+    assert_null(shm);
+    assert_status(shmx_open_wait(&shm, name, 0, 0), SHMX_ETIMEDOUT);
+    assert_status(shmx_open_wait(&shm, name, 0, -2), SHMX_EINVAL);
+    assert_status(shmx_open_wait(&shm, "a/b", 0, 0), SHMX_EINVAL);
+    assert_status(shmx_open_wait(&shm, name, SHMX_PERSISTENT, 0), SHMX_EINVAL);
+    assert_status(shmx_open_wait(NULL, name, 0, 0), SHMX_EINVAL);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(open_wait_waits_until_it_is_there),
+    cmocka_unit_test(open_wait_ends_in_time),
     cmocka_unit_test(create_gives_zeros_of_exactly_the_size),
     cmocka_unit_test(data_is_page_aligned),
     cmocka_unit_test(every_byte_can_be_written),

@@ -9,23 +9,45 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "posix.h"
-
-#define START LOCKFILE_DIRECTORY "/" LOCKFILE_PREFIX
-
 void shmx_lockfile_path_name(char path[LOCKFILE_PATH_MAX], const char *name)
 {
-    snprintf(path, LOCKFILE_PATH_MAX, START "n-%s", name);
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX], folded[SHMX_NAME_FOLDED_MAX + 1];
+    shmx_system.lock_directory(directory);
+    shmx_name_fold(folded, name);
+    snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "n-%s", directory, folded);
 }
 
 void shmx_lockfile_path_users(char path[LOCKFILE_PATH_MAX], uint64_t id)
 {
-    snprintf(path, LOCKFILE_PATH_MAX, START "u-%016" PRIx64, id);
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
+    shmx_system.lock_directory(directory);
+    snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "u-%016" PRIx64, directory, id);
 }
 
 void shmx_lockfile_path_owner(char path[LOCKFILE_PATH_MAX], uint64_t id, uint32_t token)
 {
-    snprintf(path, LOCKFILE_PATH_MAX, START "o-%016" PRIx64 "-%08" PRIx32, id, token);
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
+    shmx_system.lock_directory(directory);
+    snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "o-%016" PRIx64 "-%08" PRIx32,
+             directory, id, token);
+}
+
+int shmx_lockfile_list(const char *start, int (*visit)(const char *rest, void *context),
+                       void *context)
+{
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
+    shmx_system.lock_directory(directory);
+    return shmx_posix_list(directory, start, visit, context);
+}
+
+void shmx_lockfile_path_mark(char path[LOCKFILE_PATH_MAX], uint64_t id,
+                             const struct shmx_posix_mark *mark)
+{
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
+    shmx_system.lock_directory(directory);
+    snprintf(path, LOCKFILE_PATH_MAX,
+             "%s/" LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-%08" PRIx32 "-%08" PRIx32, directory, id,
+             (int)mark->space, mark->key, mark->number);
 }
 
 int shmx_lockfile_set(int fd, int operation)
@@ -52,12 +74,10 @@ int shmx_lockfile_make(const char *path, unsigned flags, const char *text, int *
 {
     bool others = (flags & (SHMX_OTHERS_READ | SHMX_OTHERS_WRITE)) != 0;
     mode_t mode = others ? 0644 : 0600;
-    *fd = shmx_posix_clear_of_streams(
-        open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+    *fd = shmx_posix_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
     if (*fd < 0)
         return shmx_posix_error(errno);
-    /* The umask may have taken bits away that others, or we ourselves, need. */
-    int status = fchmod(*fd, mode) == 0 ? SHMX_OK : shmx_posix_error(errno);
+    int status = shmx_posix_mode_set(*fd, mode);
     if (status == SHMX_OK && text[0] != '\0')
         status = write_text(*fd, text);
     if (status != SHMX_OK) {
@@ -70,9 +90,9 @@ int shmx_lockfile_make(const char *path, unsigned flags, const char *text, int *
 int shmx_lockfile_open(const char *path, int *fd, struct stat *facts)
 {
     /* Not blocking: it might be a FIFO. To lock, reading is enough. */
-    *fd = shmx_posix_clear_of_streams(open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    *fd = shmx_posix_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
     if (*fd < 0)
-        return errno == EMLINK ? shmx_posix_error(ELOOP) : shmx_posix_error(errno);
+        return shmx_posix_error(errno);
     int status = fstat(*fd, facts) == 0 ? SHMX_OK : shmx_posix_error(errno);
     if (status == SHMX_OK && !S_ISREG(facts->st_mode))
         status = shmx_posix_error(ENXIO);

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "lockfile.h"
-#include "posix.h"
 
 /* ---- fork ---- */
 

@@ -1,60 +1,131 @@
 /* SPDX-License-Identifier: MIT */
-/* Looking around where lock files tell what there is. */
-#include <dirent.h>
-#include <errno.h>
+/* What there is, as lock files tell. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "lockfile.h"
-#include "base/name.h"
 #include "base/listing.h"
-#include "posix.h"
+#include "lockfile.h"
 
-#define NAME_START LOCKFILE_PREFIX "n-"
+/* ---- one object ---- */
 
-/* Call visit with what follows `start` in the names of lock files. */
-static int visit_files(const char *start, int (*visit)(const char *rest, void *context),
-                       void *context)
+static void describe(const struct shmx_lockfile_found *found, enum shmx_os_kind kind,
+                     struct shmx_os_view *view)
 {
-    DIR *directory = opendir(LOCKFILE_DIRECTORY);
-    if (directory == NULL)
-        return errno == ENOENT ? SHMX_OK : shmx_posix_error(errno);
-    int status = SHMX_OK;
-    size_t length = strlen(start);
-    for (const struct dirent *entry; status == SHMX_OK && (entry = readdir(directory)) != NULL;)
-        if (strncmp(entry->d_name, start, length) == 0)
-            status = visit(entry->d_name + length, context);
-    closedir(directory);
+    view->kind = kind;
+    view->label = found->label;
+    view->length = found->length;
+    view->footprint = found->footprint;
+    view->users = -1; /* a lock has holders, or not; the system does not count them */
+}
+
+static int inspect_listed(struct shmx_lockfile_name *file, const char *name,
+                          struct shmx_lockfile_judged *judged, struct shmx_os_view *view)
+{
+    describe(&judged->found, judged->kind, view);
+    if (judged->kind == SHMX_OS_LIVE)
+        shmx_lockfile_leave_judged(file, name, &judged->user_fd);
+    shmx_lockfile_dismiss(judged);
+    return SHMX_OK;
+}
+
+/* No name file tells of it. `sure`: nobody is making a segment of that name. `orphan`: id of a
+ * segment that was seen last; such a one came or went at that moment, or its file is lost. */
+static int inspect_unlisted(const char *name, bool sure, uint64_t *orphan,
+                            struct shmx_os_view *view)
+{
+    struct shmx_lockfile_judged judged;
+    struct shmx_lockfile_found *found = &judged.found;
+    int status = shmx_lockfile_find_unlisted(found, name, SHMX_READ_ONLY);
+    if (status != SHMX_OK)
+        return status;
+    judged.user_fd = -1;
+    judged.kind = found->kind == SHMX_CONTROL_NONE ? SHMX_OS_FOREIGN : SHMX_OS_DAMAGED;
+    if (shmx_lockfile_called(found, name)) {
+        status = *orphan == found->label.id ? shmx_lockfile_judge_users(&judged) : SHMX_EAGAIN;
+        if (*orphan == found->label.id && status != SHMX_OK)
+            return status;
+        *orphan = found->label.id;
+    } else if (found->length == 0 || (!sure && shmx_lockfile_name_there(name))) {
+        status = SHMX_EAGAIN;
+    }
+    if (status == SHMX_OK)
+        describe(found, judged.kind, view);
+    shmx_lockfile_dismiss(&judged);
     return status;
 }
 
-struct listing {
-    int (*visit)(const char *name, void *context);
+static int inspect_once(const char *name, uint64_t *orphan, struct shmx_os_view *view)
+{
+    struct shmx_lockfile_name file;
+    struct shmx_lockfile_judged judged;
+    int status = shmx_lockfile_name_lock(&file, name);
+    bool neighbours = status == SHMX_EACCES || status == SHMX_EPROTO;
+    if (status == SHMX_ENOENT || neighbours)
+        return inspect_unlisted(name, neighbours, orphan, view);
+    if (status != SHMX_OK)
+        return status;
+    status = shmx_lockfile_judge(&file, name, SHMX_READ_ONLY, &judged);
+    if (status == SHMX_OK)
+        status = judged.kind == SHMX_OS_FOREIGN ? inspect_unlisted(name, true, orphan, view)
+                                                : inspect_listed(&file, name, &judged, view);
+    shmx_lockfile_name_unlock(&file);
+    return status;
+}
+
+/* Others that look are waited for, but no maker. */
+int shmx_os_inspect(const char *name, struct shmx_os_view *view)
+{
+    uint64_t orphan = 0;
+    int round = 0;
+    int status;
+    do {
+        shmx_posix_gate_enter();
+        status = inspect_once(name, &orphan, view);
+        shmx_posix_gate_leave();
+    } while (status == SHMX_EAGAIN && shmx_lockfile_is_short(round) &&
+             shmx_lockfile_patience(&round));
+    return status;
+}
+
+/* ---- all of them ---- */
+
+struct reading {
+    shmx_listing_visit *visit;
     void *context;
 };
 
-static int list_named(const char *name, void *context)
+static int list_folded(const char *folded, void *context)
 {
-    const struct listing *listing = context;
-    return shmx_name_check(name) == SHMX_OK ? listing->visit(name, listing->context) : SHMX_OK;
+    const struct reading *reading = context;
+    char name[SHMX_NAME_MAX + 1], plain[SHMX_NAME_FOLDED_MAX + 1];
+    size_t length = strcspn(folded, "@"); /* a user's may follow */
+    if (length > SHMX_NAME_FOLDED_MAX)
+        return SHMX_OK;
+    memcpy(plain, folded, length);
+    plain[length] = '\0';
+    return shmx_name_unfold(name, plain) ? reading->visit(name, reading->context) : SHMX_OK;
 }
 
 /* One that the system tells of: if it has a name file it was visited before. */
 static int list_other(const char *name, void *context)
 {
-    char path[LOCKFILE_PATH_MAX];
-    shmx_lockfile_path_name(path, name);
-    return access(path, F_OK) == 0 ? SHMX_OK : list_named(name, context);
+    const struct reading *reading = context;
+    if (shmx_name_check(name) != SHMX_OK || shmx_lockfile_name_there(name))
+        return SHMX_OK;
+    return reading->visit(name, reading->context);
 }
 
 static int read_names(shmx_listing_visit *visit, void *context)
 {
-    struct listing listing = {visit, context};
-    int status = visit_files(NAME_START, list_named, &listing);
-    return status == SHMX_OK ? shmx_lockfile_names(list_other, &listing) : status;
+    struct reading reading = {visit, context};
+    shmx_posix_gate_enter();
+    int status = shmx_lockfile_list(LOCKFILE_PREFIX "n-", list_folded, &reading);
+    if (status == SHMX_OK && shmx_system.list != NULL)
+        status = shmx_system.list(list_other, &reading);
+    shmx_posix_gate_leave();
+    return status;
 }
 
 int shmx_os_list(int (*visit)(const char *name, void *context), void *context)
@@ -62,20 +133,59 @@ int shmx_os_list(int (*visit)(const char *name, void *context), void *context)
     return shmx_listing_each(read_names, visit, context);
 }
 
-int shmx_os_usage(struct shmx_attachment *attachment, uint64_t *footprint, int *users)
+/* ---- the dead ---- */
+
+static int remove_listed(struct shmx_lockfile_name *file, const char *name, bool *removed)
 {
-    struct stat facts;
-    if (fstat(attachment->os.fd, &facts) != 0)
-        return shmx_posix_error(errno);
-    /* Not every system says how much memory an object uses. */
-    *footprint = facts.st_blocks > 0 ? (uint64_t)facts.st_blocks * 512 : attachment->length;
-    *users = -1; /* a lock has holders, or not; the system does not count them */
-    return SHMX_OK;
+    struct shmx_lockfile_judged judged;
+    int status = shmx_lockfile_judge(file, name, SHMX_READ_ONLY, &judged);
+    if (status == SHMX_EAGAIN)
+        return SHMX_OK; /* whoever holds all locks on the users file removes the segment */
+    if (status == SHMX_ENOENT) {
+        /* Of one that was whole nothing is left to be freed: the machine has been restarted. */
+        bool half = file->record.state != LOCKFILE_LIVE;
+        status = shmx_lockfile_clean(file, name);
+        *removed = half && status == SHMX_OK;
+        return status;
+    }
+    if (status != SHMX_OK)
+        return status;
+    if (judged.kind == SHMX_OS_FOREIGN)
+        return shmx_lockfile_clean(file, name);
+    if (judged.kind == SHMX_OS_DEAD) {
+        status = shmx_lockfile_remove_dead(file, name);
+        *removed = status == SHMX_OK;
+    } else {
+        *removed = shmx_lockfile_leave_judged(file, name, &judged.user_fd);
+    }
+    shmx_lockfile_dismiss(&judged);
+    return status;
+}
+
+/* SHMX_EAGAIN: another holds the name file. */
+static int remove_dead(const char *name, bool *removed)
+{
+    struct shmx_lockfile_name file;
+    *removed = false;
+    int status = shmx_lockfile_name_lock(&file, name);
+    if (status == SHMX_OK) {
+        status = remove_listed(&file, name, removed);
+        shmx_lockfile_name_unlock(&file);
+    }
+    return status == SHMX_ENOENT ? SHMX_OK : status;
+}
+
+int shmx_os_remove_dead(const char *name, bool *removed)
+{
+    shmx_posix_gate_enter();
+    int status = remove_dead(name, removed);
+    shmx_posix_gate_leave();
+    return status;
 }
 
 /* ---- leftovers of killed processes ---- */
 
-static int reap_owner(const char *rest, void *context)
+static int leftover_owner(const char *rest, void *context)
 {
     (void)context;
     char path[LOCKFILE_PATH_MAX];
@@ -85,6 +195,17 @@ static int reap_owner(const char *rest, void *context)
         shmx_lockfile_path_owner(path, id, token);
         shmx_lockfile_sweep(path);
     }
+    return SHMX_OK;
+}
+
+static int leftover_mark(const char *rest, void *context)
+{
+    (void)context;
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX], path[LOCKFILE_PATH_MAX];
+    shmx_system.lock_directory(directory);
+    int length = snprintf(path, sizeof path, "%s/" LOCKFILE_PREFIX "m-%s", directory, rest);
+    if (length < (int)sizeof path)
+        shmx_lockfile_sweep(path);
     return SHMX_OK;
 }
 
@@ -108,11 +229,11 @@ static bool nameless(const char *name, uint64_t id)
     return !leads;
 }
 
-static void reap_patiently(const char *name)
+static void remove_patiently(const char *name)
 {
     bool removed, more;
     int round = 0;
-    while (shmx_lockfile_remove_dead(name, &removed) == SHMX_EAGAIN) {
+    while (remove_dead(name, &removed) == SHMX_EAGAIN) {
         shmx_posix_gate_leave();
         more = shmx_lockfile_patience(&round);
         shmx_posix_gate_enter();
@@ -123,7 +244,7 @@ static void reap_patiently(const char *name)
 
 /* A users file without users belongs to a dead segment, which is removed by its name and takes the
  * file along, unless no name file leads to it. */
-static int reap_users(const char *rest, void *context)
+static int leftover_users(const char *rest, void *context)
 {
     (void)context;
     char path[LOCKFILE_PATH_MAX], name[SHMX_NAME_MAX + 1];
@@ -142,21 +263,50 @@ static int reap_users(const char *rest, void *context)
     close(fd);
     /* Who left while we held the lock has seen it, and has left the rest to us. */
     if (named)
-        reap_patiently(name);
+        remove_patiently(name);
     return SHMX_OK;
 }
 
-static int reap_rest(void)
+/* ---- the sweep ---- */
+
+/* Segments looked at, after as many as chance says have been passed over. */
+#define SWEEP_NAMES 8
+#define SWEEP_PASSED 16
+
+struct sweep {
+    unsigned pass, left;
+};
+
+static int sweep_one(const char *rest, void *context)
 {
-    int status = visit_files(LOCKFILE_PREFIX "o-", reap_owner, NULL);
-    return status == SHMX_OK ? visit_files(LOCKFILE_PREFIX "u-", reap_users, NULL) : status;
+    struct sweep *sweep = context;
+    if (sweep->pass > 0) {
+        sweep->pass--;
+        return SHMX_OK;
+    }
+    leftover_users(rest, NULL);
+    return --sweep->left == 0 ? 1 : SHMX_OK;
 }
 
-int shmx_os_remove_dead(const char *name, bool *removed)
+void shmx_os_sweep(void)
 {
-    *removed = false;
+    uint32_t chance;
+    if (shmx_os_random(&chance, sizeof chance) != SHMX_OK)
+        return;
+    struct sweep first = {0, SWEEP_NAMES}, others = {chance % SWEEP_PASSED, SWEEP_NAMES};
     shmx_posix_gate_enter();
-    int status = name != NULL ? shmx_lockfile_remove_dead(name, removed) : reap_rest();
+    shmx_lockfile_list(LOCKFILE_PREFIX "u-", sweep_one, chance % 2 == 0 ? &first : &others);
+    shmx_posix_gate_leave();
+}
+
+int shmx_os_remove_leftovers(void)
+{
+    shmx_posix_gate_enter();
+    int status = shmx_lockfile_list(LOCKFILE_PREFIX "o-", leftover_owner, NULL);
+    if (status == SHMX_OK)
+        status = shmx_lockfile_list(LOCKFILE_PREFIX "m-", leftover_mark, NULL);
+    if (status == SHMX_OK)
+        status = shmx_lockfile_list(LOCKFILE_PREFIX "u-", leftover_users, NULL);
     shmx_posix_gate_leave();
     return status;
 }

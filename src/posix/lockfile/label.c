@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <string.h>
-
 #include "lockfile.h"
 
 /* Beside the flags of label->flags. */
@@ -15,7 +13,8 @@ void shmx_lockfile_label_write(struct shmx_attachment *attachment, const struct 
     attachment->label = *label;
 }
 
-enum shmx_control_kind shmx_lockfile_label_check(struct shmx_label *label, uint64_t length)
+/* Take the mark off a label that was read, and check it. */
+static enum shmx_control_kind check(struct shmx_label *label, uint64_t length)
 {
     bool marked = (label->flags & MARK) != 0;
     bool whole = label->check == shmx_label_sum(label);
@@ -24,4 +23,13 @@ enum shmx_control_kind shmx_lockfile_label_check(struct shmx_label *label, uint6
         label->check = shmx_label_sum(label);
     enum shmx_control_kind kind = shmx_label_check(label, length, NULL);
     return kind == SHMX_CONTROL_GOOD && !marked ? SHMX_CONTROL_DAMAGED : kind;
+}
+
+enum shmx_control_kind shmx_lockfile_label(int fd, uint64_t length, struct shmx_label *label)
+{
+    if (length <= SHMX_CONTROL_SIZE || length % 8 != 0)
+        return SHMX_CONTROL_NONE;
+    /* What cannot be told is not for us to touch. */
+    int status = shmx_system.label(fd, length, label);
+    return status == SHMX_OK ? check(label, length) : SHMX_CONTROL_DAMAGED;
 }

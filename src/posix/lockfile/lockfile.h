@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The lifetime variant for systems that refuse locks on shared memory: files in a directory of the
- * machine carry them instead (flock(2)). docs/lockfile.md has the protocol and the proof.
+ * Lifetimes on systems that refuse locks on shared memory: files in a directory of the machine
+ * carry them instead (flock(2)). docs/lockfile.md has the protocol and the proof.
  *
  *   name file   one per segment with a name. Who holds its lock, and has seen that the file still
  *               has its place, may create, join, judge and remove what has the name. It is made
@@ -19,21 +19,24 @@
 #include <sys/types.h>
 
 #include "base/control.h"
-#include "os.h"
+#include "base/name.h"
+#include "system/system.h"
 
-/* Not emptied when the machine starts or by the clock, as /tmp is on some systems. Sticky, so that
- * nobody removes another user's files. */
-#define LOCKFILE_DIRECTORY "/var/tmp"
+/* ---- any lock file (file.c) ---- */
+
 #define LOCKFILE_PREFIX ".shmx-"
-#define LOCKFILE_PATH_MAX (sizeof LOCKFILE_DIRECTORY + sizeof LOCKFILE_PREFIX + SHMX_NAME_MAX + 8)
+#define LOCKFILE_PATH_MAX 320
 
-/* ---- names of files (lockfile.c) ---- */
-
+/* The name is folded, as the file system may fold case. */
 void shmx_lockfile_path_name(char path[LOCKFILE_PATH_MAX], const char *name);
 void shmx_lockfile_path_users(char path[LOCKFILE_PATH_MAX], uint64_t id);
 void shmx_lockfile_path_owner(char path[LOCKFILE_PATH_MAX], uint64_t id, uint32_t token);
+void shmx_lockfile_path_mark(char path[LOCKFILE_PATH_MAX], uint64_t id,
+                             const struct shmx_posix_mark *mark);
 
-/* ---- any lock file (lockfile.c) ---- */
+/* Visit what follows `start` in their names. */
+int shmx_lockfile_list(const char *start, int (*visit)(const char *rest, void *context),
+                       void *context);
 
 /* Lock without waiting; 0, or errno. */
 int shmx_lockfile_set(int fd, int operation);
@@ -58,7 +61,7 @@ bool shmx_lockfile_patience(int *round);
 /* True while nothing slower is to be expected than another's look. */
 bool shmx_lockfile_is_short(int round);
 
-/* ---- the name file (name_lockfile.c) ---- */
+/* ---- the name file (namefile.c) ---- */
 
 enum shmx_lockfile_state {
     LOCKFILE_TRYING = 1, /* the object may have been made; then it has no length */
@@ -92,6 +95,12 @@ int shmx_lockfile_name_make(struct shmx_lockfile_name *file, const char *name, u
  * it; SHMX_EACCES, SHMX_EPROTO: what is there is not for us. */
 int shmx_lockfile_name_lock(struct shmx_lockfile_name *file, const char *name);
 
+/* True if there is one. */
+bool shmx_lockfile_name_there(const char *name);
+
+/* True if it tells of a segment, whole or not. */
+bool shmx_lockfile_name_tells(const struct shmx_lockfile_name *file);
+
 /* Write down how far the maker has come. */
 int shmx_lockfile_name_mark(struct shmx_lockfile_name *file, enum shmx_lockfile_state state,
                             int probe);
@@ -104,7 +113,7 @@ int shmx_lockfile_name_remove(struct shmx_lockfile_name *file);
 
 void shmx_lockfile_name_unlock(struct shmx_lockfile_name *file);
 
-/* ---- the users file (users_lockfile.c); the lock of the name file is held ---- */
+/* ---- the users file (users.c); the lock of the name file is held ---- */
 
 /* Make it and be its first user. */
 int shmx_lockfile_users_make(uint64_t id, const char *name, unsigned flags, int *fd);
@@ -124,7 +133,7 @@ int shmx_lockfile_users_again(uint64_t id, int own, int *fd);
  * before, holds the exclusive lock. `shared`: another process holds the same description. */
 bool shmx_lockfile_users_leave(uint64_t id, bool shared, int *fd);
 
-/* ---- owner files (owner_lockfile.c) ---- */
+/* ---- owner files (owner.c) ---- */
 
 /* Give up this process's token. */
 void shmx_lockfile_owner_drop(struct shmx_attachment *attachment);
@@ -132,39 +141,90 @@ void shmx_lockfile_owner_drop(struct shmx_attachment *attachment);
 /* Take away the files of owners that died before their segment did; `given`: tokens handed out. */
 void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given);
 
-/* ---- objects (object_lockfile.c) ---- */
+/* ---- labels (label.c) ---- */
+
+/* Write the control block of a new object. Its label says that lock files keep the object's users,
+ * so that a library on the same machine that was built for another system, and sees no user, does
+ * not take it for dead but for damaged. */
+void shmx_lockfile_label_write(struct shmx_attachment *attachment, const struct shmx_label *label);
+
+/* Read and check the label of an object of that length. Any name will do. */
+enum shmx_control_kind shmx_lockfile_label(int fd, uint64_t length, struct shmx_label *label);
+
+/* ---- what has a name (judge.c) ---- */
+
+/* Names that an object called so may have in the system: probes for shmx_name_condense. */
+int shmx_lockfile_probes_of(const char *name);
+void shmx_lockfile_object_path(char path[SHMX_POSIX_OBJECT_MAX], const char *name, int probe);
+
+/* An open object, and what it is. */
+struct shmx_lockfile_found {
+    int fd;
+    int probe;
+    uid_t owner;
+    uint64_t length;
+    uint64_t footprint;
+    enum shmx_control_kind kind;
+    struct shmx_label label; /* if GOOD; its name may be any */
+};
+
+/* Open what has the name of that probe. flags: SHMX_READ_ONLY. */
+int shmx_lockfile_find(struct shmx_lockfile_found *found, const char *name, int probe,
+                       unsigned flags);
+
+/* ... of any probe, where no name file says which: the first that is called so, or is foreign. If
+ * there is but one it is found whatever its label says. */
+int shmx_lockfile_find_unlisted(struct shmx_lockfile_found *found, const char *name,
+                                unsigned flags);
+
+/* True if its label has that name. */
+bool shmx_lockfile_called(const struct shmx_lockfile_found *found, const char *name);
+
+/* True if what has the name was left half-made by the maker of the name file. */
+bool shmx_lockfile_half_made(const struct shmx_lockfile_name *file,
+                             const struct shmx_lockfile_found *found);
+
+/* What a name file leads to. */
+struct shmx_lockfile_judged {
+    enum shmx_os_kind kind; /* FOREIGN: to nothing; what has the name is not the file's business */
+    struct shmx_lockfile_found found; /* open, but if FOREIGN */
+    int user_fd; /* LIVE: a user's, or -1: has none, or nobody can say. DEAD: has the exclusive lock
+                  */
+};
+
+/* Find out what a name file that we have locked leads to. flags: SHMX_READ_ONLY. SHMX_ENOENT: to an
+ * object that is gone, or half-made. SHMX_EAGAIN: its last user is about to remove it. */
+int shmx_lockfile_judge(const struct shmx_lockfile_name *file, const char *name, unsigned flags,
+                        struct shmx_lockfile_judged *judged);
+
+/* The end of that: is `found`, one of ours, LIVE or DEAD? On failure it is closed. */
+int shmx_lockfile_judge_users(struct shmx_lockfile_judged *judged);
+
+/* Close what it has open. */
+void shmx_lockfile_dismiss(struct shmx_lockfile_judged *judged);
+
+/* ---- taking away, under the lock of the name file (remove.c) ---- */
+
+int shmx_lockfile_unlink_object(const char *name, int probe);
+
+/* Take away a segment that is LIVE or DEAD with its files; its object has been looked at. */
+int shmx_lockfile_remove_segment(struct shmx_lockfile_name *file, const char *name);
+
+/* ... one whose users were all killed, and the files of those that were owners. */
+int shmx_lockfile_remove_dead(struct shmx_lockfile_name *file, const char *name);
+
+/* Take away a name file that leads to no segment, and what a dead maker left half-made. */
+int shmx_lockfile_clean(struct shmx_lockfile_name *file, const char *name);
+
+/* Stop being the user that judging a LIVE one made of us. The last of the others may have left
+ * meanwhile and have seen us: then it is for us to do what it left undone. True if so. */
+bool shmx_lockfile_leave_judged(struct shmx_lockfile_name *file, const char *name, int *user_fd);
+
+/* ---- attaching (object.c) ---- */
 
 /* Attach to fd's object, which then is the attachment's; on failure it is closed. `label` NULL:
  * without a control block. */
 int shmx_lockfile_attach(struct shmx_attachment *attachment, int fd, uint64_t length,
                          const struct shmx_label *label, unsigned flags);
-
-/* Set the fields of an attachment. */
-void shmx_lockfile_start(struct shmx_attachment *attachment, int fd);
-
-/* Remove what a name file leads to if all its users were killed, or if it was left half-made. */
-int shmx_lockfile_remove_dead(const char *name, bool *removed);
-
-/* ---- labels (label_lockfile.c) ---- */
-
-/* Write the control block of a new object. Its label says that lock files keep the object's users,
- * so that a library on the same machine that was built with another lifetime variant, and sees no
- * user, does not take it for dead but for damaged. */
-void shmx_lockfile_label_write(struct shmx_attachment *attachment, const struct shmx_label *label);
-
-/* Take the mark off a label that was read, and check it. Any name will do. */
-enum shmx_control_kind shmx_lockfile_label_check(struct shmx_label *label, uint64_t length);
-
-/* ---- what systems do differently, chosen by Meson ---- */
-
-/* Read and check the label of an object of that length (label_*.c). Any name will do. */
-enum shmx_control_kind shmx_lockfile_label(int fd, uint64_t length, struct shmx_label *label);
-
-/* Make an object of length 0 that only those whom the flags name may attach to, whatever the umask
- * (mode_*.c). SHMX_EEXIST: there is one. */
-int shmx_lockfile_object_make(const char *path, unsigned flags, int *fd);
-
-/* Visit objects that have no name file (names_*.c), as far as the system tells them. */
-int shmx_lockfile_names(int (*visit)(const char *name, void *context), void *context);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Owner tokens: each has a file, whose lock the owner holds until it ends or executes another
- * program. */
-#include <dirent.h>
+/* Owner tokens and marks: each has a file, whose lock its owner holds until it ends or executes
+ * another program. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,7 +9,6 @@
 #include <unistd.h>
 
 #include "lockfile.h"
-#include "posix.h"
 
 /* A foreign object's neighbours cannot be told from its label: everybody may look. */
 static unsigned openness(const struct shmx_attachment *attachment)
@@ -104,34 +102,99 @@ void shmx_lockfile_owner_drop(struct shmx_attachment *attachment)
 /* More tokens than this are looked for in the directory. */
 #define TOKENS_FEW 64
 
-static void sweep_listed(uint64_t id)
+static int sweep_token(const char *rest, void *context)
 {
-    char start[48];
     char path[LOCKFILE_PATH_MAX];
-    snprintf(start, sizeof start, LOCKFILE_PREFIX "o-%016" PRIx64 "-", id);
-    DIR *directory = opendir(LOCKFILE_DIRECTORY);
-    if (directory == NULL)
-        return;
-    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        uint32_t token;
-        if (strncmp(entry->d_name, start, strlen(start)) != 0 ||
-            sscanf(entry->d_name + strlen(start), "%8" SCNx32, &token) != 1)
-            continue;
-        shmx_lockfile_path_owner(path, id, token);
+    uint32_t token;
+    if (sscanf(rest, "%8" SCNx32, &token) == 1) {
+        shmx_lockfile_path_owner(path, *(const uint64_t *)context, token);
         shmx_lockfile_sweep(path);
     }
-    closedir(directory);
+    return SHMX_OK;
 }
 
 void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given)
 {
     char path[LOCKFILE_PATH_MAX];
     if (given > TOKENS_FEW) {
-        sweep_listed(id);
+        snprintf(path, sizeof path, LOCKFILE_PREFIX "o-%016" PRIx64 "-", id);
+        shmx_lockfile_list(path, sweep_token, &id);
         return;
     }
     for (uint32_t token = 1; token <= given; token++) {
         shmx_lockfile_path_owner(path, id, token);
         shmx_lockfile_sweep(path);
     }
+}
+
+/* ---- marks ---- */
+
+int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_mark *mark)
+{
+    char path[LOCKFILE_PATH_MAX];
+    shmx_lockfile_path_mark(path, attachment->label.id, mark);
+    int status = shmx_lockfile_make(path, openness(attachment) & ~SHMX_PERSISTENT, "", &mark->fd);
+    if (status != SHMX_OK)
+        return status == SHMX_EEXIST ? SHMX_EIO : status;
+    int error = shmx_lockfile_set(mark->fd, LOCK_EX);
+    if (error == 0 && shmx_lockfile_in_place(mark->fd, path))
+        return SHMX_OK;
+    close(mark->fd); /* shmx_prune has found it before it was locked */
+    mark->fd = -1;
+    return error != 0 ? shmx_posix_error(error) : SHMX_EIO;
+}
+
+void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_mark *mark)
+{
+    char path[LOCKFILE_PATH_MAX];
+    shmx_lockfile_path_mark(path, attachment->label.id, mark);
+    unlink(path);
+    close(mark->fd);
+}
+
+/* A look for marks with a key. */
+struct look {
+    struct shmx_attachment *attachment;
+    struct shmx_posix_mark mark; /* its number: this attachment's own */
+    bool held;
+};
+
+/* A mark of those who may write is made by nobody else. */
+static bool may_write(const struct shmx_attachment *attachment, const struct stat *file)
+{
+    struct stat object;
+    if ((attachment->label.flags & SHMX_OTHERS_WRITE) != 0 || file->st_uid == 0)
+        return true;
+    return fstat(attachment->os.fd, &object) != 0 || object.st_uid == file->st_uid;
+}
+
+static int look_at(const char *rest, void *context)
+{
+    struct look *look = context;
+    struct shmx_posix_mark mark = look->mark;
+    char path[LOCKFILE_PATH_MAX];
+    struct stat facts;
+    bool alive;
+    int fd;
+    if (sscanf(rest, "%8" SCNx32, &mark.number) != 1 || mark.number == look->mark.number)
+        return SHMX_OK;
+    shmx_lockfile_path_mark(path, look->attachment->label.id, &mark);
+    if (shmx_lockfile_open(path, &fd, &facts) != SHMX_OK)
+        return SHMX_OK;
+    int status = ask(fd, path, &alive);
+    close(fd);
+    look->held |= alive && (mark.space == SHMX_OS_PRESENT || may_write(look->attachment, &facts));
+    return status;
+}
+
+int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
+                         uint32_t number, bool *held)
+{
+    char start[64];
+    struct look look = {attachment, {NULL, space, key, number, 0, -1}, false};
+    snprintf(start, sizeof start, LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-%08" PRIx32 "-",
+             attachment->label.id, (int)space, key);
+    int status = shmx_lockfile_list(start, look_at, &look);
+    *held = look.held;
+    return status;
 }

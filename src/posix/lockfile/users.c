@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "lockfile.h"
-#include "posix.h"
 
 int shmx_lockfile_users_make(uint64_t id, const char *name, unsigned flags, int *fd)
 {

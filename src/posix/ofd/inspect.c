@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Looking around on Linux: /dev/shm and /proc/locks. */
-#include <dirent.h>
+/* What there is, and who uses it: the kernel lists its locks in /proc/locks. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
-#include "base/name.h"
 #include "base/listing.h"
+#include "base/name.h"
 #include "ofd.h"
-#include "posix.h"
-
-#define DIRECTORY "/dev/shm"
+#include "system/linux_pages.h"
 
 /* ---- users, by the kernel's list of locks, proc_locks(5): each holds byte USER ---- */
 
@@ -92,12 +92,12 @@ static int users_count(const struct users *users, const struct user *wanted)
 }
 
 /* -1: it cannot be told. */
-static int count_users(const struct stat *facts, bool guest)
+static int count_users(const struct stat *facts)
 {
     const struct user wanted = {facts->st_dev, facts->st_ino};
     struct users now;
     if (listed != NULL)
-        return users_count(listed, &wanted) + !guest; /* the caller's attachment came later */
+        return users_count(listed, &wanted);
     if (!users_read(&now))
         return -1;
     int count = users_count(&now, &wanted);
@@ -105,28 +105,68 @@ static int count_users(const struct stat *facts, bool guest)
     return count;
 }
 
-/* ---- what there is ---- */
+/* ---- one object ---- */
+
+static int inspect(int fd, const char *name, struct shmx_os_view *view)
+{
+    struct stat facts;
+    enum shmx_control_kind kind;
+    int status = shmx_ofd_judge(fd, name, &view->kind);
+    if (status == SHMX_OK && fstat(fd, &facts) != 0)
+        status = shmx_posix_error(errno);
+    if (status == SHMX_OK && !S_ISREG(facts.st_mode))
+        status = shmx_posix_error(ENXIO);
+    if (status == SHMX_OK && (facts.st_nlink == 0 || facts.st_size == 0))
+        status = SHMX_EAGAIN; /* removed meanwhile; or a foreign creator is about to size it */
+    if (status == SHMX_OK)
+        status = shmx_ofd_label(fd, facts.st_size, &view->label, name, &kind);
+    if (status != SHMX_OK)
+        return status;
+    if (kind != SHMX_CONTROL_GOOD)
+        view->kind = kind == SHMX_CONTROL_NONE ? SHMX_OS_FOREIGN : SHMX_OS_DAMAGED;
+    else if (view->kind == SHMX_OS_FOREIGN || view->kind == SHMX_OS_DAMAGED)
+        return SHMX_EAGAIN; /* it became ours between two looks: replaced */
+    view->length = (uint64_t)facts.st_size;
+    view->footprint = shmx_system.footprint(&facts);
+    view->users = kind == SHMX_CONTROL_GOOD ? count_users(&facts) : -1;
+    bool lives = view->kind == SHMX_OS_LIVE && (view->label.flags & SHMX_PERSISTENT) == 0;
+    if (view->users == 0 && lives)
+        view->users = 1; /* it came after the locks were read */
+    return SHMX_OK;
+}
+
+int shmx_os_inspect(const char *name, struct shmx_os_view *view)
+{
+    int fd;
+    shmx_posix_gate_enter();
+    int status = shmx_ofd_open_name(name, SHMX_READ_ONLY, &fd);
+    if (status == SHMX_OK) {
+        status = inspect(fd, name, view);
+        close(fd);
+    }
+    shmx_posix_gate_leave();
+    return status;
+}
+
+/* ---- all of them ---- */
+
+struct reading {
+    shmx_listing_visit *visit;
+    void *context;
+};
+
+static int visit_named(const char *name, void *context)
+{
+    const struct reading *reading = context;
+    return shmx_name_check(name) == SHMX_OK ? reading->visit(name, reading->context) : SHMX_OK;
+}
 
 static int read_names(shmx_listing_visit *visit, void *context)
 {
-    DIR *directory;
-    do
-        directory = opendir(DIRECTORY);
-    while (directory == NULL && errno == EINTR);
-    if (directory == NULL)
-        return errno == ENOENT ? SHMX_OK : shmx_posix_error(errno);
-    int status = SHMX_OK;
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(directory);
-        if (entry == NULL && errno != 0)
-            status = shmx_posix_error(errno);
-        if (entry != NULL && shmx_name_check(entry->d_name) == SHMX_OK)
-            status = visit(entry->d_name, context);
-        if (entry == NULL || status != SHMX_OK)
-            break;
-    }
-    closedir(directory);
+    struct reading reading = {visit, context};
+    shmx_posix_gate_enter();
+    int status = shmx_system.list(visit_named, &reading);
+    shmx_posix_gate_leave();
     return status;
 }
 
@@ -134,21 +174,101 @@ int shmx_os_list(int (*visit)(const char *name, void *context), void *context)
 {
     struct users users;
     const struct users *outer = listed;
-    if (users_read(&users))
+    shmx_posix_gate_enter();
+    bool known = users_read(&users);
+    shmx_posix_gate_leave();
+    if (known)
         listed = &users;
     int status = shmx_listing_each(read_names, visit, context);
-    if (listed == &users)
+    if (known)
         free(users.all);
     listed = outer;
     return status;
 }
 
-int shmx_os_usage(struct shmx_attachment *attachment, uint64_t *footprint, int *users)
+/* ---- the dead ---- */
+
+int shmx_ofd_remove_if_dead(const char *name, bool *removed)
 {
-    struct stat facts;
-    if (fstat(attachment->os.fd, &facts) != 0)
-        return shmx_posix_error(errno);
-    *footprint = (uint64_t)facts.st_blocks * 512;
-    *users = attachment->control != NULL ? count_users(&facts, attachment->guest) : -1;
-    return SHMX_OK;
+    int fd;
+    enum shmx_os_kind kind;
+    *removed = false;
+    int status = shmx_ofd_open_name(name, SHMX_READ_ONLY, &fd);
+    if (status != SHMX_OK)
+        return status;
+    status = shmx_ofd_judge(fd, name, &kind);
+    if (status == SHMX_OK && kind == SHMX_OS_DEAD) {
+        status = shmx_ofd_remove_dead(fd, name);
+        *removed = status == SHMX_OK;
+    }
+    close(fd);
+    return status;
+}
+
+int shmx_os_remove_dead(const char *name, bool *removed)
+{
+    shmx_posix_gate_enter();
+    int status = shmx_ofd_remove_if_dead(name, removed);
+    shmx_posix_gate_leave();
+    return status == SHMX_ENOENT || status == SHMX_EAGAIN ? SHMX_OK : status;
+}
+
+/* ---- the sweep ---- */
+
+/* Names looked at in each of two places, and bytes read for them: the newest, and any others. */
+#define SWEEP_NAMES 8
+#define SWEEP_BYTES 1024
+
+/* What getdents64(2) writes. */
+struct entry {
+    uint64_t inode;
+    int64_t next; /* where lseek(2) leads behind it */
+    uint16_t length;
+    uint8_t type;
+    char name[];
+};
+
+static int64_t sweep_at(int directory, int64_t place)
+{
+    _Alignas(struct entry) char bytes[SWEEP_BYTES];
+    int64_t first = 0;
+    bool removed;
+    if (lseek(directory, (off_t)place, SEEK_SET) < 0)
+        return 0;
+    long got = syscall(SYS_getdents64, directory, bytes, sizeof bytes);
+    int looked = 0;
+    for (long at = 0; at < got && looked < SWEEP_NAMES;) {
+        const struct entry *entry = (const struct entry *)(const void *)(bytes + at);
+        at += entry->length;
+        if (shmx_name_check(entry->name) != SHMX_OK)
+            continue;
+        if (first == 0)
+            first = entry->next;
+        looked++;
+        shmx_ofd_remove_if_dead(entry->name, &removed);
+    }
+    return first;
+}
+
+/* The kernel lists the newest first, at the greatest place; a crash loop's leftovers are there. All
+ * others have their turn by chance. */
+void shmx_os_sweep(void)
+{
+    uint32_t chance;
+    if (shmx_os_random(&chance, sizeof chance) != SHMX_OK)
+        return;
+    shmx_posix_gate_enter();
+    int directory = shmx_posix_open(SHMX_LINUX_DIRECTORY, O_RDONLY | O_DIRECTORY, 0);
+    if (directory >= 0) {
+        int64_t greatest = sweep_at(directory, 0);
+        if (greatest > 0)
+            sweep_at(directory, (int64_t)((uint64_t)chance * (uint64_t)greatest >> 32));
+        close(directory);
+    }
+    shmx_posix_gate_leave();
+}
+
+int shmx_os_remove_leftovers(void)
+{
+    return SHMX_OK; /* nothing of ours is outside the objects */
 }

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "posix.h"
-
 int shmx_ofd_set(int fd, short type, off_t start, off_t count)
 {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = count};
@@ -19,7 +17,12 @@ int shmx_ofd_set(int fd, short type, off_t start, off_t count)
 
 int shmx_ofd_held(int fd, off_t byte)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+    return shmx_ofd_against(fd, F_WRLCK, byte, 1);
+}
+
+int shmx_ofd_against(int fd, short type, off_t start, off_t count)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = count};
     while (fcntl(fd, F_OFD_GETLK, &lock) != 0)
         if (errno != EINTR)
             return -1;

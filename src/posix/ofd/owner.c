@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Owner tokens on Linux: an attachment holds the write lock on the byte that its token names, and
- * the kernel drops it when the process ends or executes another program. */
+/* Owner tokens and marks on Linux: an attachment holds the lock on the byte that its token or mark
+ * names, and the kernel drops it when the process ends or executes another program. */
 #include <errno.h>
 #include <fcntl.h>
 
 #include "ofd.h"
-#include "posix.h"
+
+/* So many places are tried: somebody who may only read can hold read locks on all of them. */
+#define TRIES_MOST 256
 
 static int claim(struct shmx_attachment *attachment, uint32_t *token)
 {
-    for (;;) {
+    if (attachment->os.borrowed)
+        return shmx_posix_error(EMFILE); /* the kernel would keep it for the parent */
+    if (!shmx_ofd_intact(attachment))
+        return shmx_posix_error(EBADF);
+    for (int tries = 0; tries < TRIES_MOST; tries++) {
         int status = shmx_posix_token_next(attachment, token);
         if (status != SHMX_OK)
             return status;
@@ -19,6 +25,7 @@ static int claim(struct shmx_attachment *attachment, uint32_t *token)
         if (error != EAGAIN && error != EACCES)
             return shmx_posix_error(error);
     }
+    return shmx_posix_error(EACCES);
 }
 
 int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
@@ -33,9 +40,48 @@ int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool
     /* The kernel reports other descriptions' locks only. */
     if (token == atomic_load_explicit(&attachment->owner, memory_order_relaxed))
         return SHMX_OK;
-    int held = shmx_ofd_held(attachment->os.fd, LOCK_OWNERS + (off_t)token);
+    /* A read lock of somebody who may only read says nothing. */
+    int held = shmx_ofd_against(attachment->os.fd, F_RDLCK, LOCK_OWNERS + (off_t)token, 1);
     if (held < 0)
         return shmx_posix_error(errno);
     *alive = held != F_UNLCK;
+    return SHMX_OK;
+}
+
+/* Everybody who may open the object may hold a read lock, and only those who may write it a write
+ * lock; so a mark of the second kind cannot be pretended. */
+static off_t place_of(enum shmx_os_space space, uint32_t key)
+{
+    if (space == SHMX_OS_PRESENT)
+        return LOCK_PRESENT + (off_t)key;
+    return LOCK_JOINED + (off_t)(key % JOINED_KEYS) * JOINED_EACH;
+}
+
+int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_mark *mark)
+{
+    bool present = mark->space == SHMX_OS_PRESENT;
+    off_t place = place_of(mark->space, mark->key) + (present ? 0 : (off_t)mark->number);
+    int error = shmx_ofd_set(attachment->os.fd, present ? F_RDLCK : F_WRLCK, place, 1);
+    return error == 0 ? SHMX_OK : shmx_posix_error(error);
+}
+
+void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_mark *mark)
+{
+    bool present = mark->space == SHMX_OS_PRESENT;
+    off_t place = place_of(mark->space, mark->key) + (present ? 0 : (off_t)mark->number);
+    shmx_ofd_set(attachment->os.fd, F_UNLCK, place, 1);
+}
+
+int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
+                         uint32_t number, bool *held)
+{
+    (void)number; /* the kernel reports other descriptions' locks only */
+    off_t place = place_of(space, key);
+    int found = space == SHMX_OS_PRESENT
+                    ? shmx_ofd_held(attachment->os.fd, place)
+                    : shmx_ofd_against(attachment->os.fd, F_RDLCK, place, JOINED_EACH);
+    if (found < 0)
+        return shmx_posix_error(errno);
+    *held = found != F_UNLCK;
     return SHMX_OK;
 }

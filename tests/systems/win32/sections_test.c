@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "base/shared.h"
 
@@ -233,6 +234,52 @@ static void a_persistent_segment_in_use_can_be_replaced(void **state)
     expect(name, 0);
 }
 
+/* The file in which a persistent segment without upper case in its name lies. */
+static HANDLE file_open(const char *name, DWORD sharing)
+{
+    wchar_t path[600];
+    DWORD size = 400 * sizeof *path;
+    assert_int_equal(RegGetValueW(HKEY_CURRENT_USER, L"Software\\shmx", L"directory", RRF_RT_REG_SZ,
+                                  NULL, path, &size),
+                     ERROR_SUCCESS);
+    size_t used = wcslen(path);
+    path[used++] = L'\\';
+    path[used++] = L'=';
+    for (; *name != '\0'; name++)
+        path[used++] = (wchar_t)*name;
+    path[used] = L'\0';
+    return CreateFileW(path, GENERIC_READ, sharing, NULL, OPEN_EXISTING, 0, NULL);
+}
+
+static void closes_soon(void *file)
+{
+    Sleep(100);
+    CloseHandle(file);
+}
+
+/* As a scanner of viruses does it. */
+static void a_moment_without_sharing_is_waited_out(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create_marked(name, SHMX_PERSISTENT, 1);
+    shmx_close(&shm);
+    HANDLE file = file_open(name, 0);
+    assert_true(file != INVALID_HANDLE_VALUE);
+    struct test_thread *thread = thread_start(closes_soon, file);
+    assert_ok(shmx_open(&shm, name, 0));
+    thread_join(thread);
+    assert_int_equal(first_byte(shm), 1);
+    shmx_close(&shm);
+    file = file_open(name, 0);
+    assert_true(file != INVALID_HANDLE_VALUE);
+    assert_status(shmx_create(&shm, name, SIZE, 0), SHMX_EEXIST); /* never a second one */
+    thread = thread_start(closes_soon, file);
+    assert_ok(shmx_unlink(name));
+    thread_join(thread);
+    expect(name, 0);
+}
+
 PART(maker_of_persistent)
 {
     (void)argc;
@@ -425,18 +472,43 @@ static void a_section_without_memory_is_refused(void **state)
     expect(name, 0);
 }
 
-static void what_is_no_section_is_refused(void **state)
+/* All that a segment does, under a name that something else has. */
+static void use_name(const char *name)
+{
+    expect(name, 0);
+    assert_status(shmx_unlink(name), SHMX_ENOENT);
+    shmx *one = create_marked(name, 0, 1);
+    expect(name, 1);
+    struct count count = {name, 0, {{0}, 0, 0, 0, 0, 0, 0, 0}};
+    assert_ok(shmx_list(count_one, &count));
+    assert_int_equal(count.times, 1);
+    assert_ok(shmx_unlink(name));
+    expect(name, 0);
+    shmx *two = create_marked(name, SHMX_PERSISTENT, 2);
+    expect(name, 2);
+    shmx_close(&one);
+    shmx_close(&two);
+    expect(name, 2);
+    assert_ok(shmx_unlink(name));
+    expect(name, 0);
+}
+
+/* All kinds of object share one name space, and that of a session has links to others. */
+static void a_name_is_free_though_something_else_has_it(void **state)
 {
     (void)state;
     const char *name = test_name();
     HANDLE event = CreateEventA(NULL, TRUE, FALSE, local_name(name));
     assert_non_null(event);
-    shmx *shm;
-    assert_status(shmx_open(&shm, name, 0), SHMX_EPROTO);
-    assert_status(shmx_create(&shm, name, SIZE, 0), SHMX_EEXIST);
-    assert_status(shmx_unlink(name), SHMX_EPROTO);
-    CloseHandle(event);
-    expect(name, 0);
+    use_name(name);
+    assert_true(CloseHandle(event));
+    HANDLE mutex = CreateMutexA(NULL, FALSE, local_name(name));
+    assert_non_null(mutex);
+    use_name(name);
+    assert_true(CloseHandle(mutex));
+    use_name("Global");
+    use_name("Local");
+    use_name("Session");
 }
 
 static void a_lying_index_harms_nobody(void **state)
@@ -776,6 +848,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_persistent_segment_needs_no_users),
     cmocka_unit_test(a_persistent_segment_in_use_can_be_replaced),
     cmocka_unit_test(a_persistent_segment_survives_its_killed_maker),
+    cmocka_unit_test(a_moment_without_sharing_is_waited_out),
     cmocka_unit_test(persistent_is_the_users_own),
     cmocka_unit_test(the_session_goes_before_the_machine),
     cmocka_unit_test(a_name_is_listed_once),
@@ -783,7 +856,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(another_programs_section_in_another_case_is_not_meant),
     cmocka_unit_test(ours_goes_before_another_programs),
     cmocka_unit_test(a_section_without_memory_is_refused),
-    cmocka_unit_test(what_is_no_section_is_refused),
+    cmocka_unit_test(a_name_is_free_though_something_else_has_it),
     cmocka_unit_test(a_lying_index_harms_nobody),
     cmocka_unit_test(a_raw_segment_is_a_plain_section),
     cmocka_unit_test(another_program_finds_ours),

@@ -19,6 +19,8 @@ struct fake_memory {
 };
 
 static struct fake_memory *memories;
+static struct shmx_attachment *attached; /* linked by os.next */
+static void *watched_thread;
 static int attachments, heap, countdown, planned;
 static bool failed, heap_failed;
 static int last_error;
@@ -179,11 +181,22 @@ static void attach(struct shmx_attachment *attachment, struct fake_memory *memor
     attachment->length = memory->length;
     attachment->read_only = (flags & SHMX_READ_ONLY) != 0;
     attachment->control = NULL;
+    attachment->guest = (flags & SHMX_RAW) != 0;
     if (shmx_control_check(&attachment->label, memory->bytes, memory->length, NULL) ==
-            SHMX_CONTROL_GOOD &&
-        (flags & SHMX_RAW) == 0)
+        SHMX_CONTROL_GOOD)
         attachment->control = shmx_control_at(memory->bytes, memory->length);
     atomic_store(&attachment->owner, 0);
+    attachment->os.next = attached;
+    attached = attachment;
+}
+
+static void detach(struct shmx_attachment *attachment)
+{
+    struct shmx_attachment **link = &attached;
+    while (*link != attachment)
+        link = &(*link)->os.next;
+    *link = attachment->os.next;
+    attachments--;
 }
 
 int shmx_os_create(struct shmx_attachment *attachment, const char *name, size_t length,
@@ -218,7 +231,7 @@ int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned 
 void shmx_os_close(struct shmx_attachment *attachment)
 {
     struct fake_memory *memory = attachment->os.memory;
-    attachments--;
+    detach(attachment);
     if (--memory->users == 0 && memory->ours && !memory->persistent)
         memory->name[0] = '\0';
     memory_drop(memory);
@@ -250,17 +263,41 @@ int shmx_os_list(int (*visit)(const char *name, void *context), void *context)
 int shmx_os_remove_dead(const char *name, bool *removed)
 {
     (void)name;
-    *removed = false;
     int status = step();
-    *removed = status == SHMX_OK && name != NULL;
+    *removed = status == SHMX_OK;
     return status;
 }
 
-int shmx_os_usage(struct shmx_attachment *attachment, uint64_t *footprint, int *users)
+void shmx_os_sweep(void)
 {
-    *footprint = attachment->length;
-    *users = attachment->os.memory->users;
+}
+
+int shmx_os_remove_leftovers(void)
+{
     return step();
+}
+
+int shmx_os_inspect(const char *name, struct shmx_os_view *view)
+{
+    int status = step();
+    if (status != SHMX_OK)
+        return status;
+    const struct fake_memory *memory = memory_named(name);
+    if (memory == NULL)
+        return answer(SHMX_ENOENT, 2);
+    switch (shmx_control_check(&view->label, memory->bytes, memory->length, NULL)) {
+    case SHMX_CONTROL_GOOD:
+        view->kind = SHMX_OS_LIVE;
+        break;
+    case SHMX_CONTROL_NONE:
+        view->kind = SHMX_OS_FOREIGN;
+        break;
+    default:
+        view->kind = SHMX_OS_DAMAGED;
+    }
+    view->length = view->footprint = memory->length;
+    view->users = memory->users;
+    return SHMX_OK;
 }
 
 int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)
@@ -303,8 +340,8 @@ int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int
 {
     (void)attachment;
     (void)word;
-    (void)count;
-    return step();
+    int status = step();
+    return status == SHMX_OK ? count : status;
 }
 
 int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
@@ -325,9 +362,67 @@ int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool
     return step();
 }
 
-bool shmx_os_owner_here(struct shmx_attachment *attachment, uint32_t token)
+bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *context), void *context)
 {
-    return token == atomic_load(&attachment->owner);
+    struct shmx_attachment *attachment = attached;
+    while (attachment != NULL && !visit(attachment, context))
+        attachment = attachment->os.next;
+    return attachment != NULL;
+}
+
+int shmx_os_thread_watch(void *state)
+{
+    int status = step();
+    if (status == SHMX_OK)
+        watched_thread = state;
+    return status;
+}
+
+/* One mark is enough for these tests. */
+static enum shmx_os_space marked_space;
+static uint32_t marked_key;
+static int marked;
+
+int shmx_os_mark_set(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key)
+{
+    (void)attachment;
+    int status = step();
+    if (status != SHMX_OK)
+        return status;
+    marked_space = space;
+    marked_key = key;
+    marked++;
+    return SHMX_OK;
+}
+
+int shmx_os_mark_drop(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key)
+{
+    (void)attachment;
+    if (marked == 0 || space != marked_space || key != marked_key)
+        return SHMX_ENOENT;
+    marked--;
+    return SHMX_OK;
+}
+
+int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
+                      bool *held)
+{
+    (void)attachment;
+    int status = step();
+    *held = marked != 0 && space == SHMX_OS_JOINED && space == marked_space && key == marked_key;
+    return status;
+}
+
+int fake_marks(void)
+{
+    return marked;
+}
+
+void fake_thread_end(void)
+{
+    if (watched_thread != NULL)
+        shmx_thread_ended(watched_thread);
+    watched_thread = NULL;
 }
 
 /* ---- os.h: process, time and chance ---- */
@@ -340,6 +435,11 @@ int64_t shmx_os_pid(void)
 int64_t shmx_os_now(void)
 {
     return clock_ns++;
+}
+
+int64_t shmx_os_tick(void)
+{
+    return clock_ns;
 }
 
 int64_t shmx_os_wall(void)

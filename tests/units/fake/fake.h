@@ -25,6 +25,10 @@ bool fake_heap_failed(void);
 int fake_attachments(void);
 int fake_names(void);
 int fake_heap(void);
+int fake_marks(void);
+
+/* The thread that locks ends, as far as the portable code can see. */
+void fake_thread_end(void);
 
 /* Forget all names. */
 void fake_clear(void);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "system/system.h"
+
+int shmx_posix_clear_of_streams(int fd)
+{
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    int clear = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    int error = errno;
+    close(fd); /* locks of the description stay, as one of its descriptors does */
+    errno = error;
+    return clear;
+}
+
+int shmx_posix_open(const char *path, int how, mode_t mode)
+{
+    int fd;
+    do
+        fd = open(path, how | O_CLOEXEC, mode);
+    while (fd < 0 && errno == EINTR);
+    return shmx_posix_clear_of_streams(fd);
+}
+
+/* ---- objects ---- */
+
+void shmx_posix_object_path(char path[SHMX_POSIX_OBJECT_MAX], const char *name)
+{
+    path[0] = '/';
+    memcpy(path + 1, name, strlen(name) + 1);
+}
+
+static int object_open(const char *path, int how, mode_t mode, int *fd)
+{
+    do
+        *fd = shm_open(path, how, mode);
+    while (*fd < 0 && errno == EINTR);
+    *fd = shmx_posix_clear_of_streams(*fd);
+    if (*fd < 0 && errno == EINVAL)
+        errno = EISDIR; /* as which glibc reports a directory */
+    return *fd >= 0 ? SHMX_OK : shmx_posix_error(errno);
+}
+
+int shmx_posix_object_open(const char *path, unsigned flags, int *fd)
+{
+    int access = (flags & SHMX_READ_ONLY) != 0 ? O_RDONLY : O_RDWR;
+    return object_open(path, access | shmx_system.open_flags, 0, fd);
+}
+
+int shmx_posix_object_make(const char *path, mode_t mode, int *fd)
+{
+    return object_open(path, O_RDWR | O_CREAT | O_EXCL, mode, fd);
+}
+
+mode_t shmx_posix_mode(unsigned flags)
+{
+    mode_t mode = S_IRUSR | S_IWUSR;
+    if ((flags & (SHMX_OTHERS_READ | SHMX_OTHERS_WRITE)) != 0)
+        mode |= S_IRGRP | S_IROTH;
+    if ((flags & SHMX_OTHERS_WRITE) != 0)
+        mode |= S_IWGRP | S_IWOTH;
+    return mode;
+}
+
+int shmx_posix_mode_set(int fd, mode_t mode)
+{
+    struct stat facts; /* to look is cheaper than to set */
+    bool good = fstat(fd, &facts) == 0 && (facts.st_mode & 0777) == mode;
+    return good || fchmod(fd, mode) == 0 ? SHMX_OK : shmx_posix_error(errno);
+}
+
+int shmx_posix_make_exact(const char *path, unsigned flags, int *fd)
+{
+    mode_t mode = shmx_posix_mode(flags);
+    int status = shmx_posix_object_make(path, mode, fd);
+    if (status != SHMX_OK)
+        return status;
+    status = shmx_posix_mode_set(*fd, mode);
+    if (status != SHMX_OK) {
+        shm_unlink(path);
+        close(*fd);
+    }
+    return status;
+}
+
+/* ---- directories ---- */
+
+void shmx_posix_lock_directory(char path[SHMX_SYSTEM_DIRECTORY_MAX])
+{
+    snprintf(path, SHMX_SYSTEM_DIRECTORY_MAX, "/var/tmp");
+}
+
+static int visit_all(DIR *directory, const char *start,
+                     int (*visit)(const char *rest, void *context), void *context)
+{
+    size_t length = strlen(start);
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(directory);
+        if (entry == NULL)
+            return errno == 0 ? SHMX_OK : shmx_posix_error(errno);
+        if (strncmp(entry->d_name, start, length) != 0)
+            continue;
+        int status = visit(entry->d_name + length, context);
+        if (status != SHMX_OK)
+            return status;
+    }
+}
+
+int shmx_posix_list(const char *path, const char *start,
+                    int (*visit)(const char *rest, void *context), void *context)
+{
+    DIR *directory;
+    do
+        directory = opendir(path);
+    while (directory == NULL && errno == EINTR);
+    if (directory == NULL)
+        return errno == ENOENT ? SHMX_OK : shmx_posix_error(errno);
+    int status = visit_all(directory, start, visit, context);
+    closedir(directory);
+    return status;
+}

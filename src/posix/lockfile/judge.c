@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* What has a name, and who uses it. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lockfile.h"
+
+/* ---- objects of the system ---- */
+
+int shmx_lockfile_probes_of(const char *name)
+{
+    size_t limit = shmx_system.name_limit;
+    return limit != 0 && strlen(name) > limit ? SHMX_NAME_PROBES : 1;
+}
+
+void shmx_lockfile_object_path(char path[SHMX_POSIX_OBJECT_MAX], const char *name, int probe)
+{
+    char condensed[SHMX_NAME_MAX + 1];
+    shmx_name_condense(condensed, name, shmx_system.name_limit, probe);
+    shmx_posix_object_path(path, condensed);
+}
+
+static int look(struct shmx_lockfile_found *found)
+{
+    struct stat facts;
+    if (fstat(found->fd, &facts) != 0)
+        return shmx_posix_error(errno);
+    /* Some systems tell no type: nothing else can be there. */
+    if ((facts.st_mode & S_IFMT) != 0 && !S_ISREG(facts.st_mode))
+        return shmx_posix_error(ENXIO);
+    found->owner = facts.st_uid;
+    found->length = (uint64_t)facts.st_size;
+    found->footprint = shmx_system.footprint(&facts);
+    found->kind = shmx_lockfile_label(found->fd, found->length, &found->label);
+    return SHMX_OK;
+}
+
+int shmx_lockfile_find(struct shmx_lockfile_found *found, const char *name, int probe,
+                       unsigned flags)
+{
+    char path[SHMX_POSIX_OBJECT_MAX];
+    found->probe = probe;
+    shmx_lockfile_object_path(path, name, probe);
+    int status = shmx_posix_object_open(path, flags, &found->fd);
+    if (status == SHMX_OK) {
+        status = look(found);
+        if (status != SHMX_OK)
+            close(found->fd);
+    }
+    if (status != SHMX_OK)
+        found->fd = -1;
+    return status;
+}
+
+bool shmx_lockfile_called(const struct shmx_lockfile_found *found, const char *name)
+{
+    return found->kind == SHMX_CONTROL_GOOD && strcmp(found->label.name, name) == 0;
+}
+
+int shmx_lockfile_find_unlisted(struct shmx_lockfile_found *found, const char *name, unsigned flags)
+{
+    int probes = shmx_lockfile_probes_of(name);
+    for (int probe = 0; probe < probes; probe++) {
+        int status = shmx_lockfile_find(found, name, probe, flags);
+        if (status == SHMX_ENOENT)
+            continue;
+        bool anothers = status == SHMX_OK && found->kind == SHMX_CONTROL_GOOD &&
+                        !shmx_lockfile_called(found, name);
+        if (!anothers || probes == 1)
+            return status;
+        close(found->fd);
+    }
+    return SHMX_ENOENT;
+}
+
+/* ---- under the lock of the name file ---- */
+
+bool shmx_lockfile_half_made(const struct shmx_lockfile_name *file,
+                             const struct shmx_lockfile_found *found)
+{
+    if (found->owner != file->owner)
+        return false;
+    if (file->record.state == LOCKFILE_TRYING)
+        return found->length == 0;
+    bool whole = found->kind == SHMX_CONTROL_GOOD && found->label.id == file->record.id;
+    return file->record.state == LOCKFILE_MADE && (found->kind == SHMX_CONTROL_NONE || whole);
+}
+
+int shmx_lockfile_judge_users(struct shmx_lockfile_judged *judged)
+{
+    const struct shmx_lockfile_found *found = &judged->found;
+    judged->user_fd = -1;
+    judged->kind = SHMX_OS_LIVE;
+    if ((found->label.flags & SHMX_PERSISTENT) != 0)
+        return SHMX_OK;
+    int status = shmx_lockfile_users_join(found->label.id, found->owner, &judged->user_fd);
+    if (status == SHMX_ENOENT) {
+        judged->kind = SHMX_OS_DEAD;
+        status = SHMX_OK;
+    }
+    if (status != SHMX_OK)
+        close(found->fd);
+    return status;
+}
+
+int shmx_lockfile_judge(const struct shmx_lockfile_name *file, const char *name, unsigned flags,
+                        struct shmx_lockfile_judged *judged)
+{
+    struct shmx_lockfile_found *found = &judged->found;
+    judged->kind = SHMX_OS_FOREIGN;
+    judged->user_fd = found->fd = -1;
+    if (!shmx_lockfile_name_tells(file))
+        return SHMX_OK;
+    int status = shmx_lockfile_find(found, name, (int)file->record.probe, flags & SHMX_READ_ONLY);
+    if (status != SHMX_OK)
+        return status;
+    /* Else it is a neighbour's; or another program has unlinked ours and made its own. */
+    bool ours = found->owner == file->owner && found->kind != SHMX_CONTROL_NONE;
+    if (ours && file->record.state == LOCKFILE_LIVE) {
+        if (shmx_lockfile_called(found, name) && found->label.id == file->record.id)
+            return shmx_lockfile_judge_users(judged);
+        judged->kind = SHMX_OS_DAMAGED;
+        return SHMX_OK;
+    }
+    status = shmx_lockfile_half_made(file, found) ? SHMX_ENOENT : SHMX_OK;
+    close(found->fd);
+    found->fd = -1;
+    return status;
+}
+
+void shmx_lockfile_dismiss(struct shmx_lockfile_judged *judged)
+{
+    if (judged->user_fd >= 0)
+        close(judged->user_fd);
+    if (judged->found.fd >= 0)
+        close(judged->found.fd);
+    judged->user_fd = judged->found.fd = -1;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* Linux: objects are files of a tmpfs, which can be made without a name, locked, reserved and read.
+ * ofd/ keeps lifetimes; linux_pages.c has pages present. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "system/linux_pages.h"
+
+#define DIRECTORY SHMX_LINUX_DIRECTORY
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+/* ---- objects ---- */
+
+static int make_nameless(bool named, unsigned flags, int *fd, struct stat *facts)
+{
+    mode_t mode = shmx_posix_mode(flags);
+    /* O_EXCL: it can never get a name */
+    *fd = shmx_posix_open(DIRECTORY, O_TMPFILE | O_RDWR | (named ? 0 : O_EXCL), mode);
+    if (*fd < 0)
+        return errno == ENOENT ? shmx_posix_error(ENOSYS) : shmx_posix_error(errno);
+    bool good = fstat(*fd, facts) == 0;
+    if (good && named && (facts->st_mode & 0777) != mode) /* the umask has taken some */
+        good = fchmod(*fd, mode) == 0;
+    if (good)
+        return SHMX_OK;
+    int status = shmx_posix_error(errno);
+    close(*fd);
+    return status;
+}
+
+static int stat_name(const char *name, struct stat *facts)
+{
+    char path[sizeof DIRECTORY + SHMX_NAME_MAX + 1] = DIRECTORY "/";
+    memcpy(path + sizeof DIRECTORY, name, strlen(name) + 1);
+    return lstat(path, facts) == 0 ? SHMX_OK : shmx_posix_error(errno);
+}
+
+/* AT_EMPTY_PATH needs no /proc, and is open to everybody since Linux 6.10; before, to
+ * CAP_DAC_READ_SEARCH. */
+static int publish(int fd, const char *name)
+{
+    char self[32];
+    char path[sizeof DIRECTORY + SHMX_NAME_MAX + 1] = DIRECTORY "/";
+    memcpy(path + sizeof DIRECTORY, name, strlen(name) + 1);
+    if (SHMX_EMPTYPATH) {
+        if (linkat(fd, "", AT_FDCWD, path, AT_EMPTY_PATH) == 0)
+            return SHMX_OK;
+        if (errno != ENOENT && errno != EPERM)
+            return shmx_posix_error(errno);
+    }
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
+        return SHMX_OK;
+    return errno == ENOENT ? shmx_posix_error(ENOSYS) : shmx_posix_error(errno);
+}
+
+/* A signal makes fallocate undo its work. In pieces of this size it comes to an end under any
+ * storm of signals. */
+#define PIECE ((off_t)16 << 20)
+
+static int reserve(int fd, size_t length)
+{
+    if (!SHMX_FALLOCATE)
+        return shmx_posix_reserve_by_writing(fd, length);
+    off_t end = (off_t)length;
+    for (off_t at = 0; at < end;) {
+        off_t piece = end - at < PIECE ? end - at : PIECE;
+        if (fallocate(fd, 0, at, piece) == 0)
+            at += piece;
+        else if (errno == EOPNOTSUPP || errno == ENOSYS)
+            return shmx_posix_reserve_by_writing(fd, length);
+        else if (errno != EINTR)
+            return shmx_posix_error(errno);
+    }
+    return SHMX_OK;
+}
+
+static int reserve_present(struct shmx_attachment *attachment, int fd)
+{
+    size_t done = shmx_linux_collapse(attachment, fd);
+    int status = reserve(fd, attachment->length);
+    if (status == SHMX_OK && done < attachment->length) {
+        struct shmx_attachment rest = *attachment;
+        rest.data += done;
+        rest.length -= done;
+        shmx_linux_prefault(&rest);
+    }
+    return status;
+}
+
+static int list(int (*visit)(const char *name, void *context), void *context)
+{
+    return shmx_posix_list(DIRECTORY, "", visit, context);
+}
+
+static unsigned char *wiped_on_fork(void)
+{
+    size_t length = shmx_os_facts()->page_size;
+    void *page = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return NULL;
+    if (madvise(page, length, MADV_WIPEONFORK) == 0)
+        return page;
+    munmap(page, length);
+    return NULL;
+}
+
+const struct shmx_system shmx_system = {
+    .wiped_on_fork = wiped_on_fork,
+    .open_flags = O_NONBLOCK, /* a pipe that is planted there is not waited for */
+    .make_nameless = make_nameless,
+    .publish = publish,
+    .stat_name = stat_name,
+    .reserve = reserve,
+    .reserve_present = reserve_present,
+    .prefault = shmx_linux_prefault,
+    .label = shmx_posix_label_read,
+    .list = list,
+    .footprint = shmx_posix_footprint,
+    .available = shmx_linux_available,
+    .place = shmx_linux_place,
+};
+
+/* ---- waiting: futex(2), which without the private flag works between processes ---- */
+
+/* Architectures with 64-bit time only have no call of the old name. */
+#ifndef SYS_futex
+#define SYS_futex SYS_futex_time64
+#endif
+
+/* What the call of the old name takes: two words of the machine, whatever time_t is. Seconds since
+ * the machine started fit into each of them. */
+struct word_time {
+    long seconds;
+    long nanoseconds;
+};
+
+int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
+                 int64_t deadline)
+{
+    (void)attachment;
+    struct word_time end = {(long)(deadline / 1000000000), (long)(deadline % 1000000000)};
+    struct word_time *limit = deadline == SHMX_OS_NEVER ? NULL : &end;
+    for (;;) {
+        /* FUTEX_WAIT_BITSET because its time is a point on CLOCK_MONOTONIC, not a length. */
+        long result = syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, limit, NULL,
+                              FUTEX_BITSET_MATCH_ANY);
+        if (result == 0 || errno == EAGAIN)
+            return SHMX_OK;
+        if (errno == ETIMEDOUT)
+            return SHMX_ETIMEDOUT;
+        if (errno != EINTR)
+            return shmx_posix_wait_failed(errno);
+    }
+}
+
+int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int count)
+{
+    (void)attachment;
+    long result = syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
+    return result >= 0 ? (int)result : shmx_posix_wait_failed(errno);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* A handle of a queue: opening and closing it, and the records that it owns. */
+#include "layout.h"
+
+#include <stdlib.h>
+
+/* ---- opening ---- */
+
+size_t shmx_queue_size_for(size_t message, size_t count)
+{
+    if (message > QUEUE_MESSAGE_MAX || count == 0)
+        return 0;
+    /* One more than count: the rest of the ring may be too short for the message that comes next.
+     * That also makes the ring more than twice as long as a message, which its limit is. */
+    uint64_t units = queue_units((uint32_t)message);
+    if (count >= QUEUE_CAPACITY_MAX / units)
+        return 0;
+    units = units * (count + 1) + 1;
+    if (units < QUEUE_CAPACITY_MIN)
+        units = QUEUE_CAPACITY_MIN;
+    uint64_t size = QUEUE_HEADER_SIZE + units * QUEUE_UNIT;
+    return units > QUEUE_CAPACITY_MAX || size > SIZE_MAX ? 0 : (size_t)size;
+}
+
+/* Write a word of the header if nobody has; true if it is what it shall be. */
+static bool settle(_Atomic uint32_t *word, uint32_t value)
+{
+    uint32_t seen = 0;
+    return atomic_compare_exchange_strong(word, &seen, value) || seen == value;
+}
+
+static int region_check(const shmx *shm, size_t offset, size_t size)
+{
+    if (shm == NULL || offset % QUEUE_UNIT != 0)
+        return SHMX_EINVAL;
+    if (size < QUEUE_HEADER_SIZE + QUEUE_CAPACITY_MIN * QUEUE_UNIT)
+        return SHMX_EINVAL;
+    if (offset > shm->size || size > shm->size - offset)
+        return SHMX_ERANGE;
+    return shmx_place_check(shm, shm->attachment.data + offset, size);
+}
+
+static void place_handle(shmx_queue *queue, shmx *shm, size_t offset, size_t size)
+{
+    uint64_t units = (size - QUEUE_HEADER_SIZE) / QUEUE_UNIT;
+    queue->shm = shm;
+    queue->header = (struct queue_header *)(void *)(shm->attachment.data + offset);
+    queue->ring = shm->attachment.data + offset + QUEUE_HEADER_SIZE;
+    queue->capacity = (uint32_t)(units < QUEUE_CAPACITY_MAX ? units : QUEUE_CAPACITY_MAX);
+    /* A record of less than half the ring fits into an empty one wherever its tail is. */
+    uint64_t longest = ((uint64_t)(queue->capacity + 1) / 2 - 2) * QUEUE_UNIT;
+    queue->longest = (uint32_t)(longest < QUEUE_MESSAGE_MAX ? longest : QUEUE_MESSAGE_MAX);
+}
+
+static int header_settle(struct queue_header *header, uint32_t capacity)
+{
+    if (!settle(&header->magic, QUEUE_MAGIC) || !settle(&header->version, QUEUE_VERSION))
+        return SHMX_EPROTO;
+    return settle(&header->capacity, capacity) ? SHMX_OK : SHMX_ERANGE;
+}
+
+int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size)
+{
+    if (queue == NULL)
+        return shmx_refuse(SHMX_EINVAL);
+    *queue = NULL;
+    int status = region_check(shm, offset, size);
+    if (status != SHMX_OK)
+        return shmx_refuse(status);
+    shmx_queue *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return shmx_refuse(SHMX_ENOMEM);
+    place_handle(made, shm, offset, size);
+    uint32_t token;
+    status = shmx_os_owner_claim(&shm->attachment, &token);
+    if (status == SHMX_OK)
+        status = header_settle(made->header, made->capacity);
+    if (status == SHMX_OK)
+        *queue = made;
+    else
+        free(made);
+    return shmx_result(status);
+}
+
+size_t shmx_queue_max_message(const shmx_queue *queue)
+{
+    return queue != NULL ? queue->longest : 0;
+}
+
+/* ---- records of its own ---- */
+
+bool shmx_queue_intact(const shmx_queue *queue, const struct queue_own *own)
+{
+    /* Relaxed: nobody else may change it. */
+    return atomic_load_explicit(&queue_at(queue, own->place)->state, memory_order_relaxed) ==
+           own->state;
+}
+
+bool shmx_queue_owned(const shmx_queue *queue, const struct queue_own *own)
+{
+    return own->state != 0 && (own->state & SHMX_OWNER_MASK) == shmx_token_known(queue->shm);
+}
+
+int shmx_queue_own_end(shmx_queue *queue, struct queue_own *own, uint32_t state)
+{
+    bool intact = shmx_queue_intact(queue, own);
+    STEP();
+    /* Release: what this handle did with the message is done. */
+    if (intact)
+        atomic_store_explicit(&queue_at(queue, own->place)->state, state, memory_order_release);
+    STEP();
+    own->state = 0;
+    return intact ? SHMX_OK : SHMX_EPROTO;
+}
+
+static void put_back(shmx_queue *queue)
+{
+    if (shmx_queue_own_end(queue, &queue->taken, STATE_COMMITTED) != SHMX_OK)
+        return;
+    /* Release: who sees it finds the record's state. */
+    atomic_store_explicit(&queue->header->consumers.returned, 1, memory_order_release);
+    queue_tell(queue, &queue->header->producers);
+}
+
+/* ---- sides ---- */
+
+int shmx_queue_join(shmx_queue *queue, unsigned sides)
+{
+    if (queue == NULL || sides == 0 || (sides & ~SIDES_BOTH) != 0)
+        return shmx_refuse(SHMX_EINVAL);
+    return shmx_result(shmx_sides_join(queue->shm, &queue->header->sides, &queue->joined, sides));
+}
+
+/* Those that wait look again, and find that somebody has left, or that all is over. */
+static void wake_all(shmx_queue *queue)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    shmx_event_notify(queue->shm, &queue->header->producers.event, SHMX_WAKE_ALL);
+    shmx_event_notify(queue->shm, &queue->header->consumers.event, SHMX_WAKE_ALL);
+}
+
+int shmx_queue_shutdown(shmx_queue *queue)
+{
+    if (queue == NULL)
+        return shmx_refuse(SHMX_EINVAL);
+    shmx_sides_shutdown(&queue->header->sides);
+    wake_all(queue);
+    return SHMX_OK;
+}
+
+/* ---- closing ---- */
+
+void shmx_queue_close(shmx_queue **queue)
+{
+    if (queue == NULL || *queue == NULL)
+        return;
+    if (shmx_queue_owned(*queue, &(*queue)->reserved))
+        shmx_queue_cancel(*queue);
+    if (shmx_queue_owned(*queue, &(*queue)->taken))
+        put_back(*queue);
+    if ((*queue)->joined.sides != 0) {
+        shmx_sides_leave((*queue)->shm, &(*queue)->joined);
+        wake_all(*queue);
+    }
+    free(*queue);
+    *queue = NULL;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* Receiving: to find a message, to copy or show it, and to make room of it. */
+#include "layout.h"
+
+/* Look without the lock whether there may be a message. */
+static bool nothing_there(shmx_queue *queue)
+{
+    struct queue_side *side = &queue->header->consumers;
+    /* Relaxed loads: if they say that there is something, the lock is taken and all read again. */
+    uint32_t next = atomic_load_explicit(&side->place, memory_order_relaxed);
+    if (next >= queue->capacity)
+        return false;
+    queue->watch = &queue_at(queue, next)->state;
+    queue->watch_value = shmx_os_glance(queue->watch);
+    bool reserved = (queue->watch_value & STATE_KIND) == STATE_RESERVED;
+    return (queue->watch_value == STATE_EMPTY || reserved) &&
+           atomic_load_explicit(&side->returned, memory_order_relaxed) == 0;
+}
+
+/* Give the lock back after nothing was read; cancelled records may have become room. */
+static void find_unlock(shmx_queue *queue, const struct queue_job *job)
+{
+    struct queue_side *side = &queue->header->consumers;
+    if (atomic_load_explicit(&side->edge, memory_order_relaxed) != job->head)
+        queue_unlock_tell(queue, side);
+    else
+        queue_unlock(queue, side);
+}
+
+/* The usual case of shmx_queue_find: there is a message at `next`, and none has come back. */
+static inline bool message_at_next(const shmx_queue *queue, struct queue_own *found)
+{
+    const struct queue_side *side = &queue->header->consumers;
+    /* Relaxed: the lock is held; a message that comes back now is found the next time. */
+    uint32_t next = atomic_load_explicit(&side->place, memory_order_relaxed);
+    if (atomic_load_explicit(&side->returned, memory_order_relaxed) != 0 || next >= queue->capacity)
+        return false;
+    struct queue_record *record = queue_at(queue, next);
+    /* Acquire: the message and its size were written before. */
+    if (atomic_load_explicit(&record->state, memory_order_acquire) != STATE_COMMITTED)
+        return false;
+    found->place = next;
+    found->size = atomic_load_explicit(&record->size, memory_order_relaxed);
+    return found->size <= QUEUE_MESSAGE_MAX && queue_units(found->size) <= queue->capacity - next;
+}
+
+/* Take the consumers' lock and find a message. */
+static inline int find_lock(shmx_queue *queue, struct queue_job *job, bool ask)
+{
+    struct queue_side *side = &queue->header->consumers;
+    if (!ask && nothing_there(queue))
+        return QUEUE_NOTHING;
+    int status = queue_lock(queue, side, &job->wait);
+    if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
+        return status;
+    STEP();
+    /* A dead owner may have taken a message from before the others and not marked it. */
+    if (status == SHMX_EOWNERDEAD)
+        atomic_store_explicit(&side->returned, 1, memory_order_relaxed);
+    job->head = atomic_load_explicit(&side->edge, memory_order_relaxed);
+    if (!ask && message_at_next(queue, &job->own))
+        return SHMX_OK;
+    status = shmx_queue_find(queue, ask, &job->own);
+    if (status != SHMX_OK)
+        find_unlock(queue, job);
+    return status;
+}
+
+/* Under the lock: is another message there for the next consumer? Asked only by one that was woken,
+ * as that one must wake the next. */
+static void note_more(shmx_queue *queue, struct queue_job *job)
+{
+    struct queue_side *side = &queue->header->consumers;
+    uint32_t next = atomic_load_explicit(&side->place, memory_order_relaxed);
+    if (!job->wait.slept || next >= queue->capacity)
+        return;
+    uint32_t state = atomic_load_explicit(&queue_at(queue, next)->state, memory_order_relaxed);
+    job->more = (state != STATE_EMPTY && (state & STATE_KIND) != STATE_RESERVED) ||
+                atomic_load_explicit(&side->returned, memory_order_relaxed) != 0;
+}
+
+/* Make it this handle's own, so that the lock can be given back. */
+static int take(shmx_queue *queue, struct queue_job *job)
+{
+    int status = shmx_queue_pass(queue, &job->own);
+    if (status == SHMX_OK) {
+        job->own.state = STATE_TAKEN | shmx_token_known(queue->shm);
+        /* Relaxed: shown by the lock. */
+        atomic_store_explicit(&queue_at(queue, job->own.place)->state, job->own.state,
+                              memory_order_relaxed);
+        STEP();
+    }
+    note_more(queue, job);
+    find_unlock(queue, job);
+    return status;
+}
+
+/* A message was copied, and there are others between head and next. */
+static int copied_beside_others(shmx_queue *queue, const struct queue_own *found)
+{
+    int status = shmx_queue_pass(queue, found);
+    if (status != SHMX_OK)
+        return status;
+    /* Release: as in copy. */
+    atomic_store_explicit(&queue_at(queue, found->place)->state, STATE_FREE, memory_order_release);
+    STEP();
+    return shmx_queue_advance(queue);
+}
+
+/* Copy it, and make room of it. A consumer that dies before its record is before `next` has not
+ * taken it; one that dies before it is free has given it back. */
+static inline int copy(shmx_queue *queue, struct queue_job *job)
+{
+    struct queue_side *side = &queue->header->consumers;
+    uint32_t place = job->own.place;
+    queue_copy(job->buffer, queue_message(queue, place), job->own.size);
+    STEP();
+    /* Relaxed loads: the lock is held. */
+    bool oldest = atomic_load_explicit(&side->edge, memory_order_relaxed) == place;
+    int status = SHMX_OK;
+    if (oldest && atomic_load_explicit(&side->place, memory_order_relaxed) == place) {
+        uint32_t end = queue_behind(queue, place, queue_units(job->own.size));
+        atomic_store_explicit(&side->place, end, memory_order_relaxed);
+        STEP();
+        /* Release: the message was copied before its room is another's. */
+        atomic_store_explicit(&side->edge, end, memory_order_release);
+    } else {
+        status = copied_beside_others(queue, &job->own);
+    }
+    note_more(queue, job);
+    queue_unlock_tell(queue, side);
+    return status;
+}
+
+static inline int attempt_receive(shmx_queue *queue, struct queue_job *job, bool ask)
+{
+    int status = find_lock(queue, job, ask);
+    if (status != SHMX_OK)
+        return status;
+    if (job->own.size > job->size) {
+        find_unlock(queue, job);
+        return SHMX_EMSGSIZE;
+    }
+    return job->own.size > QUEUE_COPY_LOCKED ? take(queue, job) : copy(queue, job);
+}
+
+static int attempt_peek(shmx_queue *queue, struct queue_job *job, bool ask)
+{
+    int status = find_lock(queue, job, ask);
+    return status == SHMX_OK ? take(queue, job) : status;
+}
+
+static const struct queue_direction receiving = {attempt_receive, false};
+static const struct queue_direction peeking = {attempt_peek, false};
+
+/* The message was read. Nobody is waited for here: if another holds the lock, a producer who needs
+ * the room makes it itself. */
+static int release(shmx_queue *queue, struct queue_own *own)
+{
+    struct queue_side *side = &queue->header->consumers;
+    int status = shmx_queue_own_end(queue, own, STATE_FREE);
+    if (status != SHMX_OK)
+        return status;
+    if (!shmx_word_try(&side->lock, shmx_token_known(queue->shm))) {
+        queue_tell(queue, side);
+        return SHMX_OK;
+    }
+    STEP();
+    status = shmx_queue_advance(queue);
+    queue_unlock_tell(queue, side);
+    return status;
+}
+
+int shmx_queue_release(shmx_queue *queue)
+{
+    if (queue == NULL || !shmx_queue_owned(queue, &queue->taken))
+        return shmx_refuse(SHMX_EINVAL);
+    int status = release(queue, &queue->taken);
+    return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
+}
+
+int shmx_queue_receive(shmx_queue *queue, void *buffer, size_t capacity, size_t *size,
+                       int timeout_ms)
+{
+    if (queue == NULL || (buffer == NULL && capacity != 0) || timeout_ms < SHMX_FOREVER)
+        return shmx_refuse(SHMX_EINVAL);
+    struct queue_job job;
+    queue_begin(&job, queue, false, capacity, timeout_ms);
+    job.buffer = buffer;
+    int status = attempt_receive(queue, &job, false);
+    if (status != SHMX_OK)
+        status = shmx_queue_persist(queue, &job, &receiving, status);
+    if (size != NULL)
+        *size = status == SHMX_OK || status == SHMX_EMSGSIZE ? job.own.size : 0;
+    if (status != SHMX_OK || job.own.size <= QUEUE_COPY_LOCKED)
+        return status;
+    memcpy(buffer, queue_message(queue, job.own.place), job.own.size);
+    status = release(queue, &job.own);
+    return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
+}
+
+int shmx_queue_peek(shmx_queue *queue, const void **message, size_t *size, int timeout_ms)
+{
+    if (message != NULL)
+        *message = NULL;
+    if (queue == NULL || message == NULL || shmx_queue_owned(queue, &queue->taken) ||
+        timeout_ms < SHMX_FOREVER)
+        return shmx_refuse(SHMX_EINVAL);
+    struct queue_job job;
+    queue_begin(&job, queue, false, 0, timeout_ms);
+    int status = attempt_peek(queue, &job, false);
+    if (status != SHMX_OK)
+        status = shmx_queue_persist(queue, &job, &peeking, status);
+    if (status != SHMX_OK)
+        return status;
+    queue->taken = job.own;
+    *message = queue_message(queue, job.own.place);
+    if (size != NULL)
+        *size = job.own.size;
+    return SHMX_OK;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending: to find room, to write a message there, and to show it. */
+#include "layout.h"
+
+/* Make room of what no consumer has looked at: cancelled records, dead producers' ones; and give
+ * back what dead consumers hold. */
+static int collect(shmx_queue *queue, struct queue_wait *wait)
+{
+    struct queue_side *side = &queue->header->consumers;
+    struct queue_own found;
+    int status = queue_lock(queue, side, wait);
+    if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
+        return status;
+    uint32_t head = atomic_load_explicit(&side->edge, memory_order_relaxed);
+    status = shmx_queue_advance(queue);
+    if (status == SHMX_OK)
+        status = shmx_queue_find(queue, true, &found);
+    bool back = atomic_load_explicit(&side->returned, memory_order_relaxed) != 0;
+    /* Others that wait for room are told if there is more, and this one tries in any case. */
+    bool room = atomic_load_explicit(&side->edge, memory_order_relaxed) != head;
+    queue_unlock(queue, side);
+    if (room)
+        queue_tell(queue, side);
+    if (back)
+        queue_tell(queue, &queue->header->producers);
+    return status == QUEUE_NOTHING || status == QUEUE_AGAIN ? SHMX_OK : status;
+}
+
+/* The usual case of shmx_queue_room: there is room where the tail is, as far as is known. */
+static inline bool room_at_tail(const shmx_queue *queue, uint32_t units, uint32_t *place)
+{
+    const struct queue_side *side = &queue->header->producers;
+    /* Relaxed: the lock is held. */
+    uint32_t tail = atomic_load_explicit(&side->place, memory_order_relaxed);
+    uint32_t head = atomic_load_explicit(&side->edge, memory_order_relaxed);
+    *place = tail;
+    if (tail >= queue->capacity || head >= queue->capacity)
+        return false;
+    uint32_t end = head > tail ? head : queue->capacity;
+    return units < end - tail &&
+           atomic_load_explicit(&queue_at(queue, tail)->state, memory_order_relaxed) == STATE_EMPTY;
+}
+
+/* Take the producers' lock and find room. */
+static inline int room_lock(shmx_queue *queue, struct queue_job *job, bool ask, uint32_t *place)
+{
+    struct queue_side *side = &queue->header->producers;
+    int status = ask ? collect(queue, &job->wait) : SHMX_OK;
+    if (status == SHMX_OK)
+        status = queue_lock(queue, side, &job->wait);
+    /* What a dead owner left behind is put in order at each look for room. */
+    if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
+        return status;
+    STEP();
+    uint32_t units = queue_units((uint32_t)job->size);
+    if (room_at_tail(queue, units, place))
+        return SHMX_OK;
+    status = shmx_queue_room(queue, units, place);
+    if (status != SHMX_OK)
+        queue_unlock(queue, side);
+    return status;
+}
+
+/* Show a record at the tail; its message, if it is one, has been written. */
+static inline void append(shmx_queue *queue, uint32_t place, uint32_t size, uint32_t state)
+{
+    struct queue_record *record = queue_at(queue, place);
+    uint32_t end = queue_behind(queue, place, queue_units(size));
+    /* Relaxed, both: shown by the store of the state. */
+    atomic_store_explicit(&queue_at(queue, end)->state, STATE_EMPTY, memory_order_relaxed);
+    STEP();
+    atomic_store_explicit(&record->size, size, memory_order_relaxed);
+    STEP();
+    /* Release: who sees the state sees all of it. */
+    atomic_store_explicit(&record->state, state, memory_order_release);
+    STEP();
+    /* Relaxed: the lock is held. */
+    atomic_store_explicit(&queue->header->producers.place, end, memory_order_relaxed);
+}
+
+static inline int attempt_send(shmx_queue *queue, struct queue_job *job, bool ask)
+{
+    uint32_t place;
+    int status = room_lock(queue, job, ask, &place);
+    if (status != SHMX_OK)
+        return status;
+    queue_copy(queue_message(queue, place), job->message, job->size);
+    append(queue, place, (uint32_t)job->size, STATE_COMMITTED);
+    queue_unlock_tell(queue, &queue->header->producers);
+    return SHMX_OK;
+}
+
+static int attempt_reserve(shmx_queue *queue, struct queue_job *job, bool ask)
+{
+    uint32_t place;
+    int status = room_lock(queue, job, ask, &place);
+    if (status != SHMX_OK)
+        return status;
+    uint32_t size = (uint32_t)job->size;
+    job->own = (struct queue_own){STATE_RESERVED | shmx_token_known(queue->shm), place, size};
+    append(queue, place, size, job->own.state);
+    queue_unlock(queue, &queue->header->producers);
+    return SHMX_OK;
+}
+
+static const struct queue_direction sending = {attempt_send, true};
+static const struct queue_direction reserving = {attempt_reserve, true};
+
+/* The message is shorter than its room: the rest becomes a record of its own first, so that both
+ * lengths lead to the same end. */
+static void shrink(shmx_queue *queue, const struct queue_own *own, uint32_t size)
+{
+    uint32_t before = queue_units(own->size), after = queue_units(size);
+    if (after < before) {
+        struct queue_record *rest = queue_at(queue, own->place + after);
+        atomic_store_explicit(&rest->size, (before - after - 1) * QUEUE_UNIT, memory_order_relaxed);
+        atomic_store_explicit(&rest->state, STATE_CANCELLED, memory_order_relaxed);
+        STEP();
+    }
+    /* Release: who sees the new size sees the record it leads to. */
+    atomic_store_explicit(&queue_at(queue, own->place)->size, size, memory_order_release);
+    STEP();
+}
+
+static int commit(shmx_queue *queue, size_t size)
+{
+    if (size != queue->reserved.size && shmx_queue_intact(queue, &queue->reserved))
+        shrink(queue, &queue->reserved, (uint32_t)size);
+    int status = shmx_queue_own_end(queue, &queue->reserved, STATE_COMMITTED);
+    queue_tell(queue, &queue->header->producers);
+    return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
+}
+
+int shmx_queue_commit(shmx_queue *queue, size_t size)
+{
+    if (queue == NULL || !shmx_queue_owned(queue, &queue->reserved) || size > queue->reserved.size)
+        return shmx_refuse(SHMX_EINVAL);
+    return commit(queue, size);
+}
+
+int shmx_queue_cancel(shmx_queue *queue)
+{
+    if (queue == NULL || !shmx_queue_owned(queue, &queue->reserved))
+        return shmx_refuse(SHMX_EINVAL);
+    int status = shmx_queue_own_end(queue, &queue->reserved, STATE_CANCELLED);
+    queue_tell(queue, &queue->header->producers);
+    /* It is room again, for a producer that collects it. */
+    queue_notify(queue, &queue->header->consumers);
+    return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
+}
+
+static int send_check(const shmx_queue *queue, size_t size, int timeout_ms)
+{
+    if (queue == NULL || timeout_ms < SHMX_FOREVER)
+        return SHMX_EINVAL;
+    return size > queue->longest ? SHMX_EMSGSIZE : SHMX_OK;
+}
+
+/* Is there nobody to send to? */
+static inline int receivers_check(shmx_queue *queue)
+{
+    const struct shmx_sides *sides = &queue->header->sides;
+    if (!shmx_sides_used(sides))
+        return SHMX_OK;
+    return shmx_sides_check_often(queue->shm, sides, &queue->joined, SHMX_RECEIVER);
+}
+
+static int reserve(shmx_queue *queue, size_t size, struct queue_own *own, int timeout_ms)
+{
+    struct queue_job job;
+    queue_begin(&job, queue, true, size, timeout_ms);
+    int status = attempt_reserve(queue, &job, false);
+    if (status != SHMX_OK)
+        status = shmx_queue_persist(queue, &job, &reserving, status);
+    if (status == SHMX_OK)
+        *own = job.own;
+    return status;
+}
+
+/* A long message is copied while others go on. It has a record of its own, beside one that the
+ * caller may have reserved. */
+static int send_long(shmx_queue *queue, const void *message, size_t size, int timeout_ms)
+{
+    struct queue_own own;
+    int status = reserve(queue, size, &own, timeout_ms);
+    if (status != SHMX_OK)
+        return status;
+    STEP();
+    memcpy(queue_message(queue, own.place), message, size);
+    status = shmx_queue_own_end(queue, &own, STATE_COMMITTED);
+    queue_tell(queue, &queue->header->producers);
+    return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
+}
+
+int shmx_queue_send(shmx_queue *queue, const void *message, size_t size, int timeout_ms)
+{
+    int status = send_check(queue, size, timeout_ms);
+    if (status == SHMX_OK && message == NULL && size != 0)
+        status = SHMX_EINVAL;
+    if (status != SHMX_OK)
+        return shmx_refuse(status);
+    status = receivers_check(queue);
+    if (status != SHMX_OK)
+        return shmx_report(status);
+    if (size > QUEUE_COPY_LOCKED)
+        return send_long(queue, message, size, timeout_ms);
+    struct queue_job job;
+    queue_begin(&job, queue, true, size, timeout_ms);
+    job.message = message;
+    status = attempt_send(queue, &job, false);
+    return status == SHMX_OK ? SHMX_OK : shmx_queue_persist(queue, &job, &sending, status);
+}
+
+int shmx_queue_reserve(shmx_queue *queue, size_t size, void **message, int timeout_ms)
+{
+    if (message != NULL)
+        *message = NULL;
+    int status = send_check(queue, size, timeout_ms);
+    if (queue == NULL || message == NULL || shmx_queue_owned(queue, &queue->reserved))
+        status = SHMX_EINVAL;
+    if (status != SHMX_OK)
+        return shmx_refuse(status);
+    status = receivers_check(queue);
+    if (status != SHMX_OK)
+        return shmx_report(status);
+    status = reserve(queue, size, &queue->reserved, timeout_ms);
+    if (status == SHMX_OK)
+        *message = queue_message(queue, queue->reserved.place);
+    return status;
+}

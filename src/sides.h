@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two sides of a queue or topic: which of its handles have joined one, and whether anybody who
+ * has is left. The system keeps a mark for each side that a handle has joined; in shared memory is
+ * only what number these marks have, and that there ever was one.
+ */
+#ifndef SHMX_SIDES_H
+#define SHMX_SIDES_H
+
+#include "sleep.h"
+
+#define SIDES_BOTH (SHMX_SENDER | SHMX_RECEIVER)
+#define SIDES_SHUTDOWN 0x80000000u
+
+struct shmx_sides {
+    _Atomic uint32_t key;   /* of its marks, but for the last bit; 0: nobody has joined yet */
+    _Atomic uint32_t flags; /* sides that somebody has joined, SIDES_SHUTDOWN */
+};
+
+/* A handle's part in it. */
+struct shmx_joined {
+    uint32_t sides;
+    uint32_t key;        /* a copy nobody else can change */
+    uint32_t token;      /* of the attachment then; in the child of a fork it is another */
+    int64_t asked_at[2]; /* when the system was last asked about the other side; see below */
+};
+
+/* Join these sides; those that were joined already stay so. Nothing is changed after failure. */
+int shmx_sides_join(shmx *shm, struct shmx_sides *shared, struct shmx_joined *joined,
+                    unsigned sides);
+
+/* Leave all. */
+void shmx_sides_leave(shmx *shm, struct shmx_joined *joined);
+
+/* For ever, as long as the region is not zeroed. The caller wakes all. */
+void shmx_sides_shutdown(struct shmx_sides *shared);
+
+/* SHMX_EHANGUP: it was shut down, or somebody had joined this side and nobody of them is left. */
+int shmx_sides_check(shmx *shm, const struct shmx_sides *shared, uint32_t side);
+
+/* The same for every send: the system is asked when the clock has ticked since the last time. */
+int shmx_sides_check_often(shmx *shm, const struct shmx_sides *shared, struct shmx_joined *joined,
+                           uint32_t side);
+
+/* Is there anything to check? */
+static inline bool shmx_sides_used(const struct shmx_sides *shared)
+{
+    /* Relaxed: a change that comes at this moment may as well have come later. */
+    return atomic_load_explicit(&shared->flags, memory_order_relaxed) != 0;
+}
+
+#endif

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+/* Who is there, and queues that say that nobody is: the system's word, whatever processes do. */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SIZE 8192
+#define KEY 0xffffffffu
+#define DEATH_MS 100
+#define BUSY_MS 400 /* what a busy machine may add */
+
+static shmx *create(const char *name)
+{
+    shmx *shm;
+    assert_ok(shmx_create(&shm, name, SIZE, 0));
+    return shm;
+}
+
+static int ask(shmx *shm, uint32_t key, int present)
+{
+    return shmx_presence_wait(shm, key, present, 0);
+}
+
+/* Enter, say so, and stay until told otherwise. */
+PART(visitor)
+{
+    shmx *shm;
+    must(argc == 3 && shmx_open(&shm, argv[1], (unsigned)atoi(argv[2])) == SHMX_OK);
+    must(shmx_presence_enter(shm, KEY) == SHMX_OK);
+    say("entered");
+    const char *order = hear();
+    if (order != NULL && strcmp(order, "leave") == 0) {
+        must(shmx_presence_leave(shm, KEY) == SHMX_OK);
+        say("left");
+        hear();
+    } else if (order != NULL && strcmp(order, "exec") == 0) {
+        test_exec((const char *const[]){"another", argv[1], NULL});
+        say("cannot");
+    }
+    return 0;
+}
+
+PART(another)
+{
+    shmx *shm;
+    must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    say("became another");
+    hear();
+    return 0;
+}
+
+static void one_enters_and_leaves(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create(name), *other;
+    assert_ok(ask(shm, KEY, 0));
+    assert_status(ask(shm, KEY, 1), SHMX_ETIMEDOUT);
+    assert_ok(shmx_presence_enter(shm, KEY));
+    assert_status(shmx_presence_enter(shm, KEY), SHMX_EINVAL);
+    assert_ok(shmx_presence_enter(shm, 0));
+    assert_ok(ask(shm, KEY, 0)); /* not another */
+    assert_ok(shmx_open(&other, name, SHMX_READ_ONLY));
+    assert_ok(ask(other, KEY, 1));
+    assert_ok(ask(other, 0, 1));
+    assert_ok(ask(other, 1, 0));
+    assert_ok(shmx_presence_enter(other, KEY));
+    assert_ok(ask(shm, KEY, 1));
+    assert_ok(shmx_presence_leave(shm, KEY));
+    assert_status(shmx_presence_leave(shm, KEY), SHMX_EINVAL);
+    assert_ok(ask(other, KEY, 0));
+    assert_ok(ask(other, 0, 1));
+    shmx_close(&shm);
+    assert_ok(ask(other, 0, 0));
+    shmx_close(&other);
+}
+
+static void arguments_that_are_wrong(void **state)
+{
+    (void)state;
+    shmx *shm = create(test_name());
+    assert_status(shmx_presence_enter(NULL, 1), SHMX_EINVAL);
+    assert_status(shmx_presence_leave(NULL, 1), SHMX_EINVAL);
+    assert_status(shmx_presence_wait(NULL, 1, 1, 0), SHMX_EINVAL);
+    assert_status(shmx_presence_wait(shm, 1, 2, 0), SHMX_EINVAL);
+    assert_status(shmx_presence_wait(shm, 1, -1, 0), SHMX_EINVAL);
+    assert_status(shmx_presence_wait(shm, 1, 1, -2), SHMX_EINVAL);
+    assert_status(shmx_presence_leave(shm, 1), SHMX_EINVAL);
+    int64_t start = test_now_ms();
+    assert_status(shmx_presence_wait(shm, 1, 1, 50), SHMX_ETIMEDOUT);
+    assert_true(test_now_ms() - start >= 50 - 16); /* the test's clock may tick by 16 */
+    shmx_close(&shm);
+}
+
+static struct test_child *visit(shmx *shm, const char *name, const char *flags)
+{
+    struct test_child *child = child_start("visitor", name, flags);
+    assert_ok(shmx_presence_wait(shm, KEY, 1, SHMX_FOREVER));
+    child_expect(child, "entered");
+    return child;
+}
+
+static void a_death_is_told(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create(name);
+    for (int i = 0; i < 6; i++) {
+        struct test_child *child = visit(shm, name, i % 2 == 0 ? "0" : "1");
+        if (child_stop(child)) {
+            assert_status(ask(shm, KEY, 0), SHMX_ETIMEDOUT); /* stopped is there */
+            child_continue(child);
+        }
+        child_kill(child);
+        assert_int_equal(child_wait(child), CHILD_KILLED);
+        int64_t start = test_now_ms();
+        assert_ok(shmx_presence_wait(shm, KEY, 0, SHMX_FOREVER));
+        assert_true(test_now_ms() - start < DEATH_MS + BUSY_MS);
+    }
+    shmx_close(&shm);
+}
+
+static void leaving_ending_and_exec(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create(name);
+    struct test_child *child = visit(shm, name, "0");
+    child_send(child, "leave");
+    child_expect(child, "left");
+    assert_ok(ask(shm, KEY, 0));
+    assert_int_equal(child_wait(child), 0);
+    child = visit(shm, name, "0");
+    child_close_input(child); /* it ends */
+    assert_ok(shmx_presence_wait(shm, KEY, 0, SHMX_FOREVER));
+    assert_int_equal(child_wait(child), 0);
+    child = visit(shm, name, "0");
+    child_send(child, "exec");
+    const char *said = child_receive(child);
+    if (strcmp(said, "became another") == 0)
+        assert_ok(ask(shm, KEY, 0));
+    assert_int_equal(child_wait(child), 0);
+    shmx_close(&shm);
+}
+
+struct forked {
+    shmx *shm;
+};
+
+static void is_not_there(void *context)
+{
+    struct forked *forked = context;
+    must(shmx_presence_wait(forked->shm, KEY, 1, 0) == SHMX_OK); /* the parent */
+    must(shmx_presence_leave(forked->shm, KEY) == SHMX_EINVAL);
+    must(shmx_presence_enter(forked->shm, KEY) == SHMX_OK);
+    must(shmx_presence_leave(forked->shm, KEY) == SHMX_OK);
+    shmx_close(&forked->shm);
+}
+
+static void a_forked_child_is_not_there(void **state)
+{
+    (void)state;
+    struct forked forked = {create(test_name())};
+    assert_ok(shmx_presence_enter(forked.shm, KEY));
+    struct test_child *child = child_fork(is_not_there, &forked);
+    if (child == NULL) {
+        shmx_close(&forked.shm);
+        test_skip("the system has no fork");
+    }
+    assert_int_equal(child_wait(child), 0);
+    assert_ok(ask(forked.shm, KEY, 0));
+    assert_ok(shmx_presence_leave(forked.shm, KEY));
+    shmx_close(&forked.shm);
+}
+
+/* ---- queues ---- */
+
+static shmx_queue *queue_of(shmx *shm)
+{
+    shmx_queue *queue;
+    assert_ok(shmx_queue_open(&queue, shm, 0, SIZE));
+    return queue;
+}
+
+static int receive(shmx_queue *queue, int timeout_ms)
+{
+    char message[8];
+    return shmx_queue_receive(queue, message, sizeof message, NULL, timeout_ms);
+}
+
+/* Join a side, perhaps send, and stay until told to end. */
+PART(side)
+{
+    shmx *shm;
+    shmx_queue *queue;
+    must(argc == 4 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    must(shmx_queue_open(&queue, shm, 0, SIZE) == SHMX_OK);
+    must(shmx_queue_join(queue, (unsigned)atoi(argv[2])) == SHMX_OK);
+    for (int i = atoi(argv[3]); i > 0; i--)
+        must(shmx_queue_send(queue, "m", 1, 0) == SHMX_OK);
+    say("joined");
+    hear();
+    shmx_queue_close(&queue);
+    shmx_close(&shm);
+    return 0;
+}
+
+static void the_last_sender_goes(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create(name);
+    shmx_queue *queue = queue_of(shm);
+    assert_status(receive(queue, 0), SHMX_ETIMEDOUT); /* nobody has joined */
+    for (int killed = 0; killed < 2; killed++) {
+        struct test_child *one = child_start("side", name, "1", "2");
+        child_expect(one, "joined");
+        struct test_child *two = child_start("side", name, "1", "0");
+        child_expect(two, "joined");
+        child_kill(one);
+        assert_int_equal(child_wait(one), CHILD_KILLED);
+        assert_ok(receive(queue, 0));
+        assert_ok(receive(queue, 0));
+        assert_status(receive(queue, 0), SHMX_ETIMEDOUT); /* one is left */
+        if (killed)
+            child_kill(two);
+        else
+            child_close_input(two);
+        int64_t start = test_now_ms();
+        assert_status(receive(queue, SHMX_FOREVER), SHMX_EHANGUP);
+        assert_true(test_now_ms() - start < DEATH_MS + BUSY_MS);
+        assert_int_equal(child_wait(two), killed ? CHILD_KILLED : 0);
+        const void *message;
+        assert_status(shmx_queue_peek(queue, &message, NULL, 0), SHMX_EHANGUP);
+    }
+    assert_ok(shmx_queue_send(queue, "m", 1, 0)); /* who has not joined may send */
+    assert_ok(receive(queue, 0));
+    assert_status(receive(queue, 0), SHMX_EHANGUP);
+    shmx_queue_close(&queue);
+    shmx_close(&shm);
+}
+
+static void the_last_receiver_goes(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create(name);
+    shmx_queue *queue = queue_of(shm);
+    void *place;
+    for (int killed = 0; killed < 2; killed++) {
+        struct test_child *child = child_start("side", name, "2", "0");
+        child_expect(child, "joined");
+        assert_ok(shmx_queue_send(queue, "m", 1, 0));
+        if (killed) {
+            child_kill(child);
+            assert_int_equal(child_wait(child), CHILD_KILLED);
+            int64_t until = test_now_ms() + DEATH_MS + BUSY_MS;
+            while (shmx_queue_send(queue, "m", 1, 0) != SHMX_EHANGUP)
+                assert_true(test_now_ms() < until);
+        } else {
+            child_close_input(child);
+            assert_int_equal(child_wait(child), 0);
+            test_until(shmx_queue_send(queue, "m", 1, 0) == SHMX_EHANGUP);
+        }
+        assert_status(shmx_queue_send(queue, "m", 1, SHMX_FOREVER), SHMX_EHANGUP);
+        assert_status(shmx_queue_reserve(queue, 1, &place, SHMX_FOREVER), SHMX_EHANGUP);
+    }
+    while (receive(queue, 0) == SHMX_OK)
+        ;
+    struct test_child *child = child_start("side", name, "2", "0");
+    child_expect(child, "joined");
+    assert_ok(shmx_queue_send(queue, "m", 1, 0)); /* one is there again */
+    assert_int_equal(child_wait(child), 0);
+    shmx_queue_close(&queue);
+    shmx_close(&shm);
+}
+
+struct blocked {
+    shmx_queue *queue;
+    int status;
+};
+
+static void sends_for_ever(void *context)
+{
+    struct blocked *blocked = context;
+    do
+        blocked->status = shmx_queue_send(blocked->queue, "m", 1, SHMX_FOREVER);
+    while (blocked->status == SHMX_OK);
+}
+
+static void a_full_queue_hangs_up_too(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create(name);
+    struct blocked blocked = {queue_of(shm), 0};
+    struct test_child *child = child_start("side", name, "2", "0");
+    child_expect(child, "joined");
+    struct test_thread *thread = thread_start(sends_for_ever, &blocked);
+    test_until(test_sleepers(shm, (char *)shmx_data(shm) + 256 + 16) != 0);
+    child_kill(child);
+    assert_int_equal(child_wait(child), CHILD_KILLED);
+    thread_join(thread);
+    assert_status(blocked.status, SHMX_EHANGUP);
+    shmx_queue_close(&blocked.queue);
+    shmx_close(&shm);
+}
+
+static void shutdown_is_for_everybody(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create(name);
+    shmx_queue *queue = queue_of(shm), *other = queue_of(shm);
+    void *place;
+    struct blocked blocked = {other, 0};
+    assert_ok(shmx_queue_reserve(queue, 8, &place, 0));
+    struct test_thread *thread = thread_start(sends_for_ever, &blocked);
+    test_until(test_sleepers(shm, (char *)shmx_data(shm) + 256 + 16) != 0);
+    assert_ok(shmx_queue_commit(queue, 1));
+    assert_ok(shmx_queue_shutdown(queue));
+    thread_join(thread);
+    assert_status(blocked.status, SHMX_EHANGUP);
+    assert_status(shmx_queue_send(queue, "m", 1, 0), SHMX_EHANGUP);
+    int count = 0;
+    while (receive(other, 0) == SHMX_OK)
+        count++;
+    assert_true(count > 100);
+    assert_status(receive(other, SHMX_FOREVER), SHMX_EHANGUP);
+    assert_ok(shmx_queue_shutdown(other));
+    shmx_queue_close(&other);
+    shmx_queue_close(&queue);
+    memset(shmx_data(shm), 0, SIZE);
+    queue = queue_of(shm);
+    assert_ok(shmx_queue_send(queue, "m", 1, 0));
+    shmx_queue_close(&queue);
+    shmx_close(&shm);
+}
+
+static void joins_that_are_wrong(void **state)
+{
+    (void)state;
+    shmx *shm = create(test_name());
+    shmx_queue *queue = queue_of(shm), *other;
+    assert_status(shmx_queue_join(NULL, SHMX_SENDER), SHMX_EINVAL);
+    assert_status(shmx_queue_join(queue, 0), SHMX_EINVAL);
+    assert_status(shmx_queue_join(queue, 4), SHMX_EINVAL);
+    assert_status(shmx_queue_shutdown(NULL), SHMX_EINVAL);
+    assert_status(shmx_queue_open(&other, shm, 0, SIZE - 8), SHMX_ERANGE);
+    assert_ok(shmx_queue_join(queue, SHMX_SENDER));
+    assert_ok(shmx_queue_join(queue, SHMX_SENDER | SHMX_RECEIVER));
+    assert_status(receive(queue, 0), SHMX_ETIMEDOUT); /* it is a sender itself */
+    other = queue_of(shm);
+    assert_ok(shmx_queue_join(other, SHMX_SENDER));
+    shmx_queue_close(&queue);
+    assert_status(receive(other, 0), SHMX_ETIMEDOUT);
+    queue = queue_of(shm);
+    shmx_queue_close(&other);
+    assert_status(receive(queue, 0), SHMX_EHANGUP);
+    shmx_queue_close(&queue);
+    shmx_close(&shm);
+}
+
+static const struct test_part parts[] = {
+    {"visitor", part_visitor}, {"another", part_another}, {"side", part_side}, {NULL, NULL}};
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(one_enters_and_leaves),
+    cmocka_unit_test(arguments_that_are_wrong),
+    cmocka_unit_test(a_death_is_told),
+    cmocka_unit_test(leaving_ending_and_exec),
+    cmocka_unit_test(a_forked_child_is_not_there),
+    cmocka_unit_test(the_last_sender_goes),
+    cmocka_unit_test(the_last_receiver_goes),
+    cmocka_unit_test(a_full_queue_hangs_up_too),
+    cmocka_unit_test(shutdown_is_for_everybody),
+    cmocka_unit_test(joins_that_are_wrong),
+};
+
+TEST_MAIN(tests, parts)

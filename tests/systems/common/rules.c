@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "rules.h"
+
+#include <grp.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#define NOBODY 65534
+
+int rules_run(const struct CMUnitTest *tests, size_t count)
+{
+    char machine[] = "/dev/shm/.sim-rules-XXXXXX";
+    if (mkdtemp(machine) == NULL || (chmod)(machine, 01777) != 0 ||
+        setenv("SHMX_SIM_ROOT", machine, 1) != 0)
+        return 99;
+    int failed = _cmocka_run_group_tests(sim_facts.name, tests, count, NULL, NULL);
+    static const char *const parts[] = {"/objects", "/tmp", "/var/tmp", "/var/shm", "/var", ""};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char path[SIM_PATH_MAX];
+        sim_clear(parts[i], NULL);
+        snprintf(path, sizeof path, "%s%s", machine, parts[i]);
+        (rmdir)(path);
+    }
+    return failed;
+}
+
+int rules_object(const char *name, off_t length)
+{
+    int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+    assert_true(fd >= 0);
+    if (length != 0)
+        assert_int_equal(ftruncate(fd, length), 0);
+    return fd;
+}
+
+bool rules_as_other(bool (*run)(void))
+{
+    int status;
+    if (geteuid() != 0)
+        return true;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(setgroups(0, NULL) == 0 && setgid(NOBODY) == 0 && setuid(NOBODY) == 0 && run() ? 0
+                                                                                             : 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+int rules_wait(uint32_t *word, uint32_t expected, int milliseconds,
+               int (*once)(uint32_t *word, uint32_t expected, int milliseconds), int *passed_over)
+{
+    int error;
+    *passed_over = 0;
+    while ((error = once(word, expected, milliseconds)) == EINTR || error == EFAULT ||
+           error == ECANCELED) {
+        (void)*(volatile uint32_t *)word;
+        ++*passed_over;
+    }
+    return error;
+}
+
+struct waker {
+    void *(*wake)(void *word);
+    void *word;
+};
+
+static void *wake_later(void *argument)
+{
+    struct waker waker = *(struct waker *)argument;
+    free(argument);
+    nanosleep(&(struct timespec){0, 20000000}, NULL);
+    return waker.wake(waker.word);
+}
+
+pthread_t rules_waker(void *(*wake)(void *word), void *word)
+{
+    pthread_t thread;
+    struct waker *waker = malloc(sizeof *waker);
+    assert_non_null(waker);
+    *waker = (struct waker){wake, word};
+    assert_int_equal(pthread_create(&thread, NULL, wake_later, waker), 0);
+    return thread;
+}
+
+void rules_links(void **state)
+{
+    (void)state;
+    assert_int_equal(symlink("/etc/passwd", "/var/tmp/link"), 0);
+    assert_refused(open("/var/tmp/link", O_RDONLY | O_NOFOLLOW), sim_facts.link_error);
+    int fd = open("/var/tmp/link", O_RDONLY);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(unlink("/var/tmp/link"), 0);
+}
+
+void rules_locks(void **state)
+{
+    (void)state;
+    struct flock lock = {.l_type = F_WRLCK};
+    int fd = rules_object("/locked", 4096);
+    if (sim_facts.flock_error != 0)
+        assert_refused(flock(fd, LOCK_EX | LOCK_NB), sim_facts.flock_error);
+    else
+        assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    if (sim_facts.fcntl_error != 0)
+        assert_refused(fcntl(fd, F_SETLK, &lock), sim_facts.fcntl_error);
+    else
+        assert_int_equal(fcntl(fd, F_SETLK, &lock), 0);
+    assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    close(fd);
+    assert_int_equal(shm_unlink("/locked"), 0);
+    fd = open("/var/tmp/locked", O_RDWR | O_CREAT, 0600);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    assert_int_equal(fcntl(fd, F_SETLK, &lock), 0);
+    close(fd);
+    assert_int_equal(unlink("/var/tmp/locked"), 0);
+}
+
+void rules_room(void **state)
+{
+    (void)state;
+    struct statvfs room;
+    int fd = rules_object("/room", 4096);
+    if (sim_facts.statvfs_error != 0)
+        assert_refused(fstatvfs(fd, &room), sim_facts.statvfs_error);
+    else
+        assert_int_equal(fstatvfs(fd, &room), 0);
+    close(fd);
+    assert_int_equal(shm_unlink("/room"), 0);
+}
+
+/* What Linux has and the system has not. */
+void rules_hidden(void **state)
+{
+    (void)state;
+    assert_refused(open("/proc/self/maps", O_RDONLY), ENOENT);
+    assert_refused(open("/proc/meminfo", O_RDONLY), ENOENT);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* The library on FreeBSD. */
+#include "../common/machine.h"
+
+/* What another program made is listed, by whatever name. */
+static void lists_what_the_system_lists(void **state)
+{
+    (void)state;
+    char path[100];
+    const char *name = test_name();
+    snprintf(path, sizeof path, "/%s", name);
+    int fd = shm_open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, 100), 0);
+    close(fd);
+    fd = shm_open("/deep/er", O_RDWR | O_CREAT, 0600); /* no name of ours */
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(machine_listed(name), 1);
+    assert_int_equal(shm_unlink("/deep/er"), 0);
+    assert_ok(shmx_unlink(name));
+    assert_int_equal(machine_listed(name), 0);
+}
+
+/* Many objects: the list grows while it is read. */
+static void a_long_list_is_whole(void **state)
+{
+    (void)state;
+    enum { COUNT = 300 };
+    static shmx *shm[COUNT];
+    static const char *names[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        names[i] = test_name();
+        assert_ok(shmx_create(&shm[i], names[i], 100, SHMX_RAW));
+    }
+    for (int i = 0; i < COUNT; i += 29)
+        assert_int_equal(machine_listed(names[i]), 1);
+    for (int i = 0; i < COUNT; i++) {
+        shmx_close(&shm[i]);
+        assert_ok(shmx_unlink(names[i]));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        MACHINE_TESTS,
+        cmocka_unit_test(lists_what_the_system_lists),
+        cmocka_unit_test(a_long_list_is_whole),
+    };
+    return machine_main(argc, argv, tests, sizeof tests / sizeof *tests);
+}
