@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "process.h"
+#include "children.h"
 
 #define EXTRA CREW_MOST /* the index of the one that is no member */
 

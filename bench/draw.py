@@ -3,6 +3,8 @@
 import os
 import subprocess
 
+from catalogue import SIZES, shown
+
 OWN, OTHERS, INK = "#3b82f6", ["#d97706", "#8b5cf6", "#059669", "#dc5050", "#7c8798", "#b0651f", "#c026a3", "#4d9fb8"], "#808080"
 HEAD = f"""set terminal svg size 860,%d dynamic font "sans-serif,13"
 set output "%s"
@@ -37,7 +39,7 @@ def bars(path, title, unit, rows):
     least = min(row[1] for row in rows) / 3
     script = HEAD % (90 + 28 * len(rows), path, quoted(title))
     script += f"""set logscale x
-set xlabel "{unit}, logarithmic; bars end at the median, lines span the middle half" textcolor rgb "{INK}"
+set xlabel "{unit}, logarithmic; the median, and the middle half" textcolor rgb "{INK}"
 set ytics ({tics})
 set xrange [{least}:*]
 set yrange [-0.7:{len(rows) - 0.3}]
@@ -66,7 +68,8 @@ set key outside right textcolor rgb "{INK}"
         rows = "\n".join(f"{at}\t{values[point]}" for at, point in enumerate(points) if point in values)
         script += f"$s{number} << EOD\n{rows}\nEOD\n"
         colour = OTHERS[number % len(OTHERS)]
-        look = f'lc rgb "{OWN}" lw 3 pt {5 + number % 9}' if own(way) else f'lc rgb "{colour}" lw 1.5 pt {5 + number % 9}'
+        dash = 1 if way not in [other for other in series if own(other)][1:] else 2
+        look = f'lc rgb "{OWN}" lw 3 dt {dash} pt {5 + number % 9}' if own(way) else f'lc rgb "{colour}" lw 1.5 pt {5 + number % 9}'
         plots.append(f'$s{number} using 1:2 with linespoints {look} title "{quoted(way)}"')
     gnuplot(script + "plot " + ", ".join(plots) + "\n")
 
@@ -81,10 +84,13 @@ def charts(results, titles, units, folder):
         if table in ("queue", "users", "segments", "lock", "topic"):
             name = f"{table}.svg"
             series = {}
-            for at, ways in points.items():
-                for way, row in ways.items():
-                    series.setdefault(way, {})[at] = row["median"]
-            lines(os.path.join(folder, name), titles[table], units[table], list(points), series)
+            short = {at: at for at in points}
+            if table == "queue":  # of each size the room that the pages show
+                short = {shown(size): size for size in SIZES if shown(size) in points}
+            for at, point in short.items():
+                for way, row in points[at].items():
+                    series.setdefault(way, {})[point] = row["median"]
+            lines(os.path.join(folder, name), titles[table], units[table], list(short.values()), series)
             made[table] = [name]
             continue
         for at, ways in points.items():

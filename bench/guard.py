@@ -27,8 +27,8 @@ def collected(program, operation, times):
 def instructions(program):
     names = subprocess.run([program], capture_output=True, text=True, check=True).stdout.split()
     for name in names:
-        few, many = (collected(program, name, times) for times in (TIMES, 3 * TIMES))
-        yield name, round((many - few) / (2 * TIMES), 1)
+        few, many = (collected(program, name, times) for times in (TIMES, 41 * TIMES))
+        yield name, round((many - few) / (40 * TIMES), 1)
 
 
 def calls(program):

@@ -9,7 +9,7 @@
 
 #include "peers/life_peer.h"
 #include "peers/python.h"
-#include "process.h"
+#include "children.h"
 #include "sample.h"
 
 #define KIB ((size_t)1 << 10)
@@ -149,7 +149,7 @@ static bool open_table(const char *at, size_t size)
     int made = 0, count = 0;
     for (int all = jobs_make(jobs, size); made < all; made++) {
         good &= jobs[made].peer->create(&jobs[made].kept, jobs[made].name, size);
-        if (jobs[made].peer != &unlinked && jobs[made].peer != &reserved_life)
+        if (jobs[made].peer != &unlinked && jobs[made].peer->open != NULL)
             ways[count++] = (struct way){jobs[made].peer->name, visit, &jobs[made]};
     }
     if (python_is_here())

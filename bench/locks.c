@@ -7,7 +7,7 @@
 
 #include "crew.h"
 #include "peers/lock_peer.h"
-#include "process.h"
+#include "children.h"
 #include "sample.h"
 
 #define MEMBERS 7 /* and this process */

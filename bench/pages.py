@@ -125,7 +125,7 @@ class Pages:
             low, value, high = row["x"][base] if base else (row["quarters"][0], row["median"], row["quarters"][1])
             unit = "" if base else " ns"
             rows.append([what, base or "", f"{most:.2f}{unit}", f"{ratio(value)}{unit}", f"{ratio(low)} to {ratio(high)}",
-                         "met" if value <= most else "**missed**"])
+                         "met" if round(value, 2) <= round(most, 2) else "**missed**"])
         return table(["", "beside", "at most", "measured", "middle half", ""], rows)
 
     def figures(self):

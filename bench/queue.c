@@ -9,7 +9,7 @@
 #include "crew.h"
 #include "peers/python.h"
 #include "peers/queue_peer.h"
-#include "process.h"
+#include "children.h"
 #include "sample.h"
 
 #define LONGEST ((size_t)1 << 20)

@@ -11,7 +11,7 @@
 
 #include <shmx.h>
 
-#include "process.h"
+#include "children.h"
 #include "peers/queue_peer.h"
 
 #define LOOKS 2000 /* before sleeping; as long as it takes to fall asleep and be woken */
@@ -62,14 +62,15 @@ static void await(_Atomic uint32_t *word, uint32_t seen, _Atomic uint32_t *sleep
             return;
     atomic_store(sleeps, 1);
     while (atomic_load(word) == seen)
-        bare_wait((uint32_t *)word, seen);
+        if (bare_wait != NULL) /* or it spins on */
+            bare_wait((uint32_t *)word, seen);
     atomic_store_explicit(sleeps, 0, memory_order_relaxed);
 }
 
 static void publish(_Atomic uint32_t *word, uint32_t value, _Atomic uint32_t *sleeps)
 {
     atomic_store(word, value);
-    if (atomic_load(sleeps) != 0)
+    if (atomic_load(sleeps) != 0 && bare_wake != NULL)
         bare_wake((uint32_t *)word, 1);
 }
 

@@ -70,7 +70,7 @@ def measure(arguments):
     runner = shlex.split(arguments.runner or "")
     facts, results, skipped = facts_of(arguments.build, runner), Results(), []
     for name, text in catalogue.PEERS.items():
-        if name not in facts:
+        if name not in facts and not runner:
             skipped.append(f"{text}, not installed (`./run bench --install` does)")
     began = time.monotonic()
     for name, tables in catalogue.PROGRAMS.items():

@@ -6,7 +6,7 @@
 
 #include "crew.h"
 #include "peers/lock_peer.h"
-#include "process.h"
+#include "children.h"
 #include "sample.h"
 
 #define SLEEPERS 8

@@ -26,6 +26,7 @@ struct held {
 struct life_peer {
     const char *name;
     bool (*create)(struct held *held, const char *name, size_t size);
+    /* NULL: as the floor does. */
     bool (*open)(struct held *held, const char *name, size_t size);
     void (*close)(struct held *held);
     void (*remove)(const char *name); /* before the creator closes; NULL: closing does it */

@@ -20,17 +20,12 @@ static bool reserved_create(struct held *held, const char *name, size_t size)
     return posix_fallocate((int)(intptr_t)raw->handle, 0, (off_t)size) == 0;
 }
 
-static bool reserved_open(struct held *held, const char *name, size_t size)
-{
-    return raw_life.open(held, name, size);
-}
-
 static void reserved_close(struct held *held)
 {
     raw_life.close(held);
 }
 
-const struct life_peer reserved_life = {"bare calls that reserve", reserved_create, reserved_open,
+const struct life_peer reserved_life = {"bare calls that reserve", reserved_create, NULL,
                                         reserved_close, raw_unlink};
 
 /* ---- System V ---- */

@@ -10,7 +10,7 @@
 #include <sys/ipc.h>
 #include <sys/sem.h>
 
-#include "../process.h"
+#include "../children.h"
 
 /* ---- locks ---- */
 

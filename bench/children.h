@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the benchmarks need of the operating system beside memory: posix/ and win32/. */
-#ifndef BENCH_PROCESS_H
-#define BENCH_PROCESS_H
+#ifndef BENCH_CHILDREN_H
+#define BENCH_CHILDREN_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "../process.h"
+#include "../children.h"
 
 #include <errno.h>
 #include <signal.h>
