@@ -4,9 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WAYS_MAX 16
-#define ROUNDS_MAX 101
-
 static int compare(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -21,20 +18,31 @@ static double middle(double *values, int count)
 
 bool (*measure_stopped)(void);
 
+bool measure_round(const struct way *ways, int count, int times, double *ns)
+{
+    for (int i = 0; i < count; i++) {
+        if (measure_stopped != NULL && measure_stopped())
+            return false;
+        int64_t taken = ways[i].run(times, ways[i].context);
+        ns[i] = taken < 0 ? -1 : (double)taken / times;
+    }
+    return true;
+}
+
 int measure(const char *title, const struct way *ways, int count, int rounds, int times)
 {
     static double each[WAYS_MAX][ROUNDS_MAX], ratio[WAYS_MAX][ROUNDS_MAX];
-    int failed[WAYS_MAX] = {0};
+    double ns[WAYS_MAX];
+    bool failed[WAYS_MAX] = {false};
     if (count > WAYS_MAX || rounds > ROUNDS_MAX)
         return count;
     for (int round = 0; round < rounds; round++) {
+        if (!measure_round(ways, count, times, ns))
+            return count;
         for (int i = 0; i < count; i++) {
-            if (measure_stopped != NULL && measure_stopped())
-                return count;
-            int64_t taken = ways[i].run(times, ways[i].context);
-            failed[i] |= taken < 0;
-            each[i][round] = (double)taken / times;
-            ratio[i][round] = each[i][round] / each[0][round];
+            failed[i] |= ns[i] < 0;
+            each[i][round] = ns[i];
+            ratio[i][round] = ns[i] / ns[0];
         }
     }
     int failures = 0;
@@ -49,4 +57,13 @@ int measure(const char *title, const struct way *ways, int count, int rounds, in
     }
     fflush(stdout);
     return failures;
+}
+
+bool measure_is_slow_build(void)
+{
+#if defined MEASURE_SLOW_BUILD || (defined __GNUC__ && !defined __OPTIMIZE__)
+    return true;
+#else
+    return false;
+#endif
 }

@@ -1,31 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The queue beside the ways to hand messages over that it is to replace: each of them carries the
- * same messages from this process to another one, by turns, in every round.
- *
- *     bench_queue [ROUNDS [SIZE]]
- */
+/* The queue beside the ways to hand messages over that it is to replace: each of them carries the
+ * same messages from this process to another one, by turns, in every round. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <shmx.h>
-
-#include "measure.h"
-#include "peers.h"
+#include "crew.h"
+#include "peers/python.h"
 #include "peers/queue_peer.h"
+#include "process.h"
+#include "sample.h"
 
-#ifdef _WIN32
-#define popen _popen
-#define pclose _pclose
-#endif
-
-#define WAYS_MAX 16
-#define ROUNDS_MAX 101
 #define LONGEST ((size_t)1 << 20)
-#define WORKERS 7 /* and this process: four producers, four consumers */
+#define MEMBERS 7 /* and this process: four producers, four consumers */
 #define PINGS 20000
+#define SINGLE 2000
 #define ASLEEP 200
 #define CROWD 200000
 
@@ -97,497 +87,367 @@ static bool own_read(void *context, void *buffer, size_t size)
     return shmx_queue_release(queue) == SHMX_OK;
 }
 
-static const struct queue_peer own_peer = {
+static const struct queue_peer own_queue = {
     "shmx_queue_send, receive", 0, 1, own_open, own_send, own_receive, own_close, NULL};
-static const struct queue_peer place_peer = {
+static const struct queue_peer place_queue = {
     "shmx_queue_reserve, peek", 0, 1, own_open, own_write, own_read, own_close, NULL};
 
 /* ---- the ways ---- */
 
 static const struct queue_peer *ways[WAYS_MAX];
-static int ways_count;
+static uint32_t count;
+static unsigned char *buffer;
+static void *ends[WAYS_MAX], *backs[WAYS_MAX];
 
 #define OWN_WAY 1
 
 static void ways_collect(void)
 {
-    ways[ways_count++] = &ring_peer;
-    ways[ways_count++] = &own_peer;
-    ways[ways_count++] = &place_peer;
-    if (boost_peer.name != NULL)
-        ways[ways_count++] = &boost_peer;
-    if (zeromq_peer.name != NULL)
-        ways[ways_count++] = &zeromq_peer;
-    for (int i = 0; system_peers[i] != NULL; i++)
-        ways[ways_count++] = system_peers[i];
+    ways[count++] = &ring_queue;
+    ways[count++] = &own_queue;
+    ways[count++] = &place_queue;
+    for (int i = 0; queue_peers[i] != NULL; i++)
+        ways[count++] = queue_peers[i];
+    ways[count] = &word_queue; /* behind the others: it takes part in the latency only */
 }
 
-/* ---- the other processes ---- */
+enum kind { KIND_OPEN = 1, KIND_CLOSE, KIND_RUN, KIND_CROWD, KIND_PING, KIND_ASLEEP };
 
-enum kind { KIND_STOP, KIND_OPEN, KIND_CLOSE, KIND_RUN, KIND_CROWD, KIND_PING, KIND_ASLEEP };
-
+/* What the processes share. */
 struct stage {
-    _Alignas(128) uint32_t command;
-    _Alignas(128) uint32_t finished;
-    _Alignas(128) uint32_t failed;
-    _Alignas(128) uint32_t kind;
-    uint32_t way;
-    uint32_t times;
-    uint32_t spin; /* ping: by a bare word */
-    uint64_t message;
-    uint64_t capacity;
-    char name[64];
-    _Alignas(128) _Atomic uint32_t there;
-    _Alignas(128) _Atomic uint32_t back;
-    _Alignas(128) _Atomic int64_t sent;
-    _Atomic int64_t taken;
+    _Alignas(128) _Atomic uint32_t heard;
+    _Atomic int64_t when;
 };
 
-static shmx *shm;
 static struct stage *stage;
-static unsigned char *buffer;
-static void *ends[WAYS_MAX];
-static void *ping_ends[2]; /* there, back */
-
-static void tell(uint32_t *word)
-{
-    atomic_fetch_add((_Atomic uint32_t *)word, 1);
-    shmx_wake(shm, word, SHMX_WAKE_ALL);
-}
-
-static uint32_t await_change(uint32_t *word, uint32_t seen)
-{
-    while (atomic_load((_Atomic uint32_t *)word) == seen)
-        shmx_wait(shm, word, seen, SHMX_FOREVER);
-    return atomic_load((_Atomic uint32_t *)word);
-}
+static struct crew_job job; /* the last one: of this process and of a member */
 
 static bool send_many(uint32_t way, uint32_t times)
 {
-    for (uint32_t i = 0; i < times; i++)
-        if (!ways[way]->send(ends[way], buffer, (size_t)stage->message))
-            return false;
-    return true;
+    bool good = true;
+    for (uint32_t i = 0; i < times && good; i++)
+        good = ways[way]->send(ends[way], buffer, (size_t)job.message);
+    return good;
 }
 
 static bool receive_many(uint32_t way, uint32_t times)
 {
-    for (uint32_t i = 0; i < times; i++)
-        if (!ways[way]->receive(ends[way], buffer, (size_t)stage->message))
-            return false;
-    return true;
-}
-
-static bool word_await(_Atomic uint32_t *word, uint32_t value, bool asleep)
-{
-    uint32_t seen;
-    while ((seen = atomic_load_explicit(word, memory_order_acquire)) != value)
-        if (asleep)
-            peer_wait((uint32_t *)word, seen);
-    return true;
-}
-
-/* The bare word comes first in each: it makes the system run the two on two cores. */
-static bool pong(void)
-{
-    for (uint32_t i = 1; i <= PINGS; i++) {
-        word_await(&stage->there, i, false);
-        atomic_store_explicit(&stage->back, i, memory_order_release);
-    }
     bool good = true;
-    for (uint32_t i = 0; i < PINGS && good && stage->spin == 0; i++)
-        good = own_receive(ping_ends[0], buffer, 64) && own_send(ping_ends[1], buffer, 64);
+    for (uint32_t i = 0; i < times && good; i++)
+        good = ways[way]->receive(ends[way], buffer, (size_t)job.message);
     return good;
 }
 
-static bool sleep_and_take(void)
+/* ---- opening: `backs` carry the answers, where there are any ---- */
+
+static void back_name(char *name, size_t room)
 {
-    for (uint32_t i = 1; i <= ASLEEP; i++) {
-        bool taken = stage->spin != 0 ? word_await(&stage->there, i, true)
-                                      : own_receive(ping_ends[0], buffer, 64);
-        atomic_fetch_add(&stage->taken, now_ns() - atomic_load(&stage->sent));
-        atomic_store(&stage->back, i);
-        if (!taken)
-            return false;
-    }
-    return true;
+    snprintf(name, room, "%s-b", job.name);
 }
 
-static bool ping_open(bool consumer)
+/* The member's end of both: it receives from the one and sends to the other. */
+static bool member_open(const struct queue_peer *peer)
 {
     char name[80];
-    for (int i = 0; i < 2; i++) {
-        snprintf(name, sizeof name, "%s-ping%d", stage->name, i);
-        ping_ends[i] = own_open(name, consumer, 64, 65536);
+    back_name(name, sizeof name);
+    if (job.more == 0) {
+        ends[job.way] = peer->open(job.name, true, (size_t)job.message, (size_t)job.capacity);
+        return ends[job.way] != NULL;
     }
-    return ping_ends[0] != NULL && ping_ends[1] != NULL;
+    backs[job.way] = peer->open(name, false, (size_t)job.message, (size_t)job.capacity);
+    return backs[job.way] != NULL;
 }
 
-static void ping_close(bool consumer)
+static bool open_there(uint32_t way)
 {
-    for (int i = 0; i < 2; i++)
-        if (ping_ends[i] != NULL)
-            own_close(ping_ends[i], consumer);
+    const struct queue_peer *peer = ways[way];
+    job.more = 0;
+    ends[way] = peer->open(job.name, false, (size_t)job.message, (size_t)job.capacity);
+    if (ends[way] == NULL)
+        return false;
+    crew_begin(&job, peer == &own_queue ? MEMBERS : 1);
+    bool connected = peer->connect == NULL || peer->connect(ends[way]);
+    return crew_join() && connected;
 }
 
-/* The part of worker `index` in the job on the stage: 0 is the consumer of one-to-one. */
-static bool answer(uint32_t index)
+/* Here the member is the producer, which opens first; a peer that has to be connected cannot. */
+static bool open_back(uint32_t way)
 {
-    uint32_t way = stage->way;
-    switch (stage->kind) {
-    case KIND_OPEN:
-        ends[way] =
-            ways[way]->open(stage->name, true, (size_t)stage->message, (size_t)stage->capacity);
-        return ends[way] != NULL && (index != 0 || ping_ends[0] != NULL || ping_open(true));
-    case KIND_CLOSE:
-        ways[way]->close(ends[way], true);
-        return true;
-    case KIND_RUN:
-        return index != 0 || receive_many(way, stage->times);
-    case KIND_CROWD:
-        return index < 4 ? receive_many(way, stage->times) : send_many(way, stage->times);
-    case KIND_PING:
-        return index != 0 || pong();
-    case KIND_ASLEEP:
-        return index != 0 || sleep_and_take();
-    default:
-        return true;
-    }
+    const struct queue_peer *peer = ways[way];
+    char name[80];
+    job.more = 1;
+    back_name(name, sizeof name);
+    crew_begin(&job, 1);
+    if (!crew_join())
+        return false;
+    backs[way] = peer->open(name, true, (size_t)job.message, (size_t)job.capacity);
+    return backs[way] != NULL;
 }
 
-static int worker(const char *name, uint32_t index)
-{
-    peer_begin();
-    if (shmx_open(&shm, name, 0) != SHMX_OK)
-        return 1;
-    stage = shmx_data(shm);
-    for (uint32_t done = 0;;) {
-        done = await_change(&stage->command, done);
-        uint32_t kind = stage->kind;
-        /* The others have part in the crowd only, which is shmx's. */
-        bool mine = index == 0 || stage->way == OWN_WAY;
-        if (mine && !answer(index))
-            stage->failed = 1;
-        tell(&stage->finished);
-        if (kind == KIND_STOP)
-            break;
-    }
-    ping_close(true);
-    shmx_close(&shm);
-    return 0;
-}
-
-static intptr_t workers[WORKERS];
-static uint32_t workers_count;
-
-static void begin(enum kind kind, uint32_t way, uint32_t times)
-{
-    stage->kind = kind;
-    stage->way = way;
-    stage->times = times;
-    stage->failed = 0;
-    stage->finished = 0;
-    atomic_store(&stage->there, 0);
-    atomic_store(&stage->back, 0);
-    atomic_store(&stage->taken, 0);
-    tell(&stage->command);
-}
-
-static bool join(void)
-{
-    for (uint32_t seen = 0; seen < workers_count;)
-        seen = await_change(&stage->finished, seen);
-    return stage->failed == 0;
-}
-
-/* ---- one to one ---- */
-
-struct sample {
-    double ns[ROUNDS_MAX];
-    int count;
-};
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double quantile(const struct sample *sample, double part)
-{
-    double sorted[ROUNDS_MAX];
-    memcpy(sorted, sample->ns, sizeof sorted);
-    qsort(sorted, (size_t)sample->count, sizeof *sorted, compare);
-    return sorted[(int)((sample->count - 1) * part + 0.5)];
-}
-
-static bool way_open(uint32_t way, size_t message, size_t capacity)
+static bool way_open(uint32_t way, size_t message, size_t capacity, bool back)
 {
     static unsigned number;
     const struct queue_peer *peer = ways[way];
-    ends[way] = NULL;
-    if (peer->longest != 0 && message > peer->longest)
+    if ((peer->longest != 0 && message > peer->longest) || (back && peer->connect != NULL))
         return false;
-    snprintf(stage->name, sizeof stage->name, "%s-%u", shmx_name(shm), number++);
-    stage->message = message;
-    stage->capacity = capacity;
-    ends[way] = peer->open(stage->name, false, message, capacity);
-    if (ends[way] == NULL || (ping_ends[0] == NULL && !ping_open(false)))
-        return false;
-    begin(KIND_OPEN, way, 0);
-    bool connected = peer->connect == NULL || peer->connect(ends[way]);
-    return join() && connected;
+    job =
+        (struct crew_job){.kind = KIND_OPEN, .way = way, .message = message, .capacity = capacity};
+    snprintf(job.name, sizeof job.name, "%s-%u", shmx_name(crew_shm), number++);
+    return open_there(way) && (!back || open_back(way));
+}
+
+static void both_close(uint32_t way, bool member)
+{
+    if (ends[way] != NULL)
+        ways[way]->close(ends[way], member);
+    if (backs[way] != NULL)
+        ways[way]->close(backs[way], !member);
+    ends[way] = backs[way] = NULL;
 }
 
 static void way_close(uint32_t way)
 {
-    if (ends[way] == NULL)
-        return;
-    begin(KIND_CLOSE, way, 0);
-    join();
-    ways[way]->close(ends[way], false);
-    ends[way] = NULL;
+    job.kind = KIND_CLOSE;
+    job.way = way;
+    crew_begin(&job, MEMBERS);
+    crew_join();
+    both_close(way, false);
 }
+
+/* ---- the other processes: the first is the consumer of one to one ---- */
+
+static bool answer_pings(void)
+{
+    bool good = true;
+    for (uint32_t i = 0; i < job.times && good; i++)
+        good = ways[job.way]->receive(ends[job.way], buffer, (size_t)job.message) &&
+               ways[job.way]->send(backs[job.way], buffer, (size_t)job.message);
+    return good;
+}
+
+static bool hear(void)
+{
+    bool good = true;
+    for (uint32_t i = 1; i <= job.times && good; i++) {
+        good = ways[job.way]->receive(ends[job.way], buffer, (size_t)job.message);
+        atomic_store(&stage->when, now_ns());
+        atomic_store(&stage->heard, i);
+    }
+    return good;
+}
+
+static bool answer(uint32_t index, const struct crew_job *given)
+{
+    stage = crew_stage;
+    job = *given;
+    switch ((enum kind)job.kind) {
+    case KIND_OPEN:
+        return member_open(ways[job.way]);
+    case KIND_CLOSE:
+        both_close(job.way, true);
+        return true;
+    case KIND_RUN:
+        return receive_many(job.way, job.times);
+    case KIND_CROWD:
+        return index < 4 ? receive_many(job.way, job.times) : send_many(job.way, job.times);
+    case KIND_PING:
+        return answer_pings();
+    case KIND_ASLEEP:
+        return hear();
+    }
+    return false;
+}
+
+static void begin(enum kind kind, uint32_t way, uint32_t times, uint32_t members)
+{
+    job.kind = kind;
+    job.way = way;
+    job.times = times;
+    crew_begin(&job, members);
+}
+
+/* ---- one to one ---- */
 
 static double way_run(uint32_t way, uint32_t times)
 {
-    begin(KIND_RUN, way, times);
     int64_t start = now_ns();
+    begin(KIND_RUN, way, times, 1);
     bool sent = send_many(way, times);
-    bool received = join();
+    bool received = crew_join();
     return sent && received ? (double)(now_ns() - start) / times : -1;
 }
 
-static double python_run(const char *kind, size_t message, uint32_t times)
+static void python_run(struct place place, int round, size_t message, uint32_t times)
 {
-    char command[256];
-    double ns = -1;
-    const char *script = getenv("SHMX_BENCH_PYTHON");
-    if (script == NULL)
-        return -1;
-    snprintf(command, sizeof command, "python3 %s %s %zu %u", script, kind, message, times);
-    FILE *pipe = popen(command, "r");
-    if (pipe == NULL || fscanf(pipe, "%lf", &ns) != 1)
-        ns = -1;
-    if (pipe != NULL)
-        pclose(pipe);
-    return ns;
+    static const char *const kinds[][2] = {{"messages.py pipe", "Python Pipe"},
+                                           {"messages.py queue", "Python Queue"}};
+    for (int i = 0; i < 2 && python_is_here(); i++)
+        sample_value(place, kinds[i][1], round,
+                     (double)python_ns(kinds[i][0], message, (int)times / 50 + 1, 1));
 }
 
-static void keep(struct sample *sample, double ns)
+static void size_text(char (*text)[16], size_t size)
 {
-    if (ns > 0)
-        sample->ns[sample->count++] = ns;
+    static const char *const units[] = {"B", "KiB", "MiB"};
+    int unit = 0;
+    for (; size >= 1024 && unit < 2; unit++)
+        size /= 1024;
+    snprintf(*text, sizeof *text, "%u %s", (unsigned)size, units[unit]);
 }
 
-static void row(const char *name, const struct sample *sample, const struct sample *floor)
+/* At: "16 B/256 KiB" under way at most. */
+static void one_to_one(size_t message, size_t capacity, int work)
 {
-    if (sample->count == 0)
-        return;
-    double ns = quantile(sample, 0.5);
-    printf("  %-36s %10.1f %10.3f  %8.3f to %-8.3f %8.2f\n", name, ns, 1e3 / ns,
-           1e3 / quantile(sample, 0.75), 1e3 / quantile(sample, 0.25), quantile(floor, 0.5) / ns);
-}
-
-static void table_one_to_one(size_t message, size_t capacity, uint32_t times, int rounds)
-{
-    static struct sample samples[WAYS_MAX], python[2];
-    static const char *const kinds[] = {"pipe", "queue"};
-    memset(samples, 0, sizeof samples);
-    memset(python, 0, sizeof python);
-    for (uint32_t way = 0; way < (uint32_t)ways_count; way++)
-        if (way_open(way, message, capacity))
+    char at[48], text[2][16];
+    struct place place = {"queue", at};
+    uint32_t times = (uint32_t)sample_scaled(work);
+    bool here[WAYS_MAX];
+    size_text(text, message);
+    size_text(text + 1, capacity);
+    snprintf(at, sizeof at, "%s/%s", text[0], text[1]);
+    for (uint32_t way = 0; way < count; way++) {
+        here[way] = way_open(way, message, capacity, false);
+        if (here[way])
             way_run(way, times / 10 + 1);
-        else
-            way_close(way);
-    for (int round = 0; round < rounds; round++) {
-        for (uint32_t way = 0; way < (uint32_t)ways_count; way++)
-            if (ends[way] != NULL)
-                keep(&samples[way], way_run(way, 1 + (uint32_t)(times / ways[way]->slowness)));
-        for (int i = 0; i < 2; i++)
-            keep(&python[i], python_run(kinds[i], message, 1 + times / 50));
     }
-    printf("\n%zu bytes a message, %zu KiB under way at most (%d rounds)\n"
-           "  %-36s %10s %10s  %20s %8s\n",
-           message, capacity / 1024, rounds, "", "ns", "million/s", "half of the rounds",
-           "of ring");
-    for (int way = 0; way < ways_count; way++)
-        row(ways[way]->name, &samples[way], &samples[0]);
-    row("Python multiprocessing.Pipe", &python[0], &samples[0]);
-    row("Python multiprocessing.Queue", &python[1], &samples[0]);
-    for (uint32_t way = 0; way < (uint32_t)ways_count; way++)
+    for (int round = 0; round < sample_rounds(); round++) {
+        for (uint32_t way = 0; way < count; way++)
+            if (here[way])
+                sample_value(place, ways[way]->name, round,
+                             way_run(way, 1 + (uint32_t)(times / ways[way]->slowness)));
+        python_run(place, round, message, times);
+    }
+    for (uint32_t way = 0; way < count; way++)
         way_close(way);
-    fflush(stdout);
 }
 
-/* ---- latency ---- */
+/* ---- latency: there and back ---- */
 
-static double ping(uint32_t spin)
+static bool ping(uint32_t way)
 {
-    stage->spin = spin;
-    begin(KIND_PING, 0, 0);
+    return ways[way]->send(ends[way], buffer, (size_t)job.message) &&
+           ways[way]->receive(backs[way], buffer, (size_t)job.message);
+}
+
+static bool running(struct place place, uint32_t way, int round)
+{
+    static int64_t each[SINGLE];
+    int single = sample_scaled(SINGLE);
+    single = single < SINGLE ? single : SINGLE;
+    int times = 1 + (int)(sample_scaled(PINGS) / (ways[way]->slowness > 1 ? 10 : 1));
+    begin(KIND_PING, way, (uint32_t)(times + single), 1);
     int64_t start = now_ns();
-    for (uint32_t i = 1; i <= PINGS; i++) {
-        atomic_store_explicit(&stage->there, i, memory_order_release);
-        word_await(&stage->back, i, false);
-    }
-    if (spin == 0)
-        start = now_ns();
     bool good = true;
-    for (uint32_t i = 0; i < PINGS && good && spin == 0; i++)
-        good = own_send(ping_ends[0], buffer, 64) && own_receive(ping_ends[1], buffer, 64);
-    double ns = (double)(now_ns() - start) / (2 * PINGS);
-    return join() && good ? ns : -1;
+    for (int i = 0; i < times && good; i++)
+        good = ping(way);
+    sample_value(place, ways[way]->name, round, good ? (double)(now_ns() - start) / times / 2 : -1);
+    for (int i = 0; i < single && good; i++) {
+        start = now_ns();
+        good = ping(way);
+        each[i] = (now_ns() - start) / 2;
+    }
+    sample_each(place, ways[way]->name, round, each, single);
+    return crew_join() && good;
 }
 
-static double asleep(uint32_t bare)
+static bool asleep(struct place place, uint32_t way, int round)
 {
-    stage->spin = bare;
-    begin(KIND_ASLEEP, 0, 0);
-    for (uint32_t i = 1; i <= ASLEEP; i++) {
-        peer_pause(500000); /* enough to fall asleep in */
-        atomic_store(&stage->sent, now_ns());
-        if (bare != 0) {
-            atomic_store(&stage->there, i);
-            peer_wake((uint32_t *)&stage->there);
-        } else {
-            own_send(ping_ends[0], buffer, 64);
+    static int64_t each[ASLEEP];
+    int times = sample_scaled(ASLEEP);
+    times = times < ASLEEP ? times : ASLEEP;
+    atomic_store(&stage->heard, 0);
+    begin(KIND_ASLEEP, way, (uint32_t)times, 1);
+    for (int i = 0; i < times; i++) {
+        process_pause(500000); /* enough to fall asleep in */
+        int64_t start = now_ns();
+        if (!ways[way]->send(ends[way], buffer, (size_t)job.message))
+            return false;
+        while (atomic_load(&stage->heard) != (uint32_t)i + 1)
+            ;
+        each[i] = atomic_load(&stage->when) - start;
+    }
+    sample_each(place, ways[way]->name, round, each, times);
+    return crew_join();
+}
+
+static bool latency(void)
+{
+    bool good = true, here[WAYS_MAX];
+    for (uint32_t way = 0; way <= count; way++)
+        here[way] = way_open(way, 64, 65536, true);
+    job.message = 64;
+    for (int round = 0; round < sample_rounds(); round++)
+        for (uint32_t way = 0; way <= count; way++) {
+            good &= !here[way] || running((struct place){"latency", "running"}, way, round);
+            if (way < count)
+                good &= !here[way] || asleep((struct place){"latency", "asleep"}, way, round);
         }
-        word_await(&stage->back, i, false);
-    }
-    return join() ? (double)atomic_load(&stage->taken) / ASLEEP : -1;
-}
-
-static void table_latency(int rounds)
-{
-    static struct sample running[2], sleeping[2];
-    for (int round = 0; round < rounds; round++) {
-        for (uint32_t i = 0; i < 2; i++)
-            keep(&running[i], ping(i));
-        for (uint32_t i = 0; i < 2 && peer_wait != NULL; i++)
-            keep(&sleeping[i], asleep(i));
-    }
-    printf("\n64 bytes, one way, both running (%d rounds)\n", rounds);
-    row("spinning on a word", &running[1], &running[1]);
-    row("shmx_queue_send, receive", &running[0], &running[1]);
-    printf("\n64 bytes, one way, to a sleeper (%d rounds)\n", rounds);
-    row("a bare futex, nothing handed over", &sleeping[1], &sleeping[1]);
-    row("shmx_queue_send, receive", &sleeping[0], &sleeping[1]);
+    for (uint32_t way = 0; way <= count; way++)
+        way_close(way);
+    return good;
 }
 
 /* ---- four to four ---- */
 
-static double crowd(void)
+static double crowd(uint32_t times)
 {
-    begin(KIND_CROWD, OWN_WAY, CROWD / 4);
     int64_t start = now_ns();
-    bool sent = send_many(OWN_WAY, CROWD / 4);
-    return join() && sent ? (double)(now_ns() - start) / CROWD : -1;
+    begin(KIND_CROWD, OWN_WAY, times / 4, MEMBERS);
+    bool sent = send_many(OWN_WAY, times / 4);
+    return crew_join() && sent ? (double)(now_ns() - start) / times : -1;
 }
 
-static void table_crowd(size_t message, int rounds)
+static void crowds(const char *at, size_t message)
 {
-    static struct sample one, four;
-    one.count = four.count = 0;
-    if (!way_open(OWN_WAY, message, (size_t)1 << 20))
-        return;
-    for (int round = 0; round < rounds; round++) {
-        keep(&one, way_run(OWN_WAY, CROWD));
-        keep(&four, crowd());
+    struct place place = {"crowd", at};
+    uint32_t times = (uint32_t)sample_scaled(CROWD) / 4 * 4 + 4;
+    for (int round = 0; round < sample_rounds(); round++) {
+        if (round == 0 && !way_open(OWN_WAY, message, (size_t)1 << 20, false))
+            return;
+        sample_value(place, "one to one", round, way_run(OWN_WAY, times));
+        sample_value(place, "four to four", round, crowd(times));
     }
-    printf("\n%zu bytes, several producers and consumers (%d rounds)\n", message, rounds);
-    row("one to one", &one, &one);
-    row("four to four", &four, &one);
     way_close(OWN_WAY);
-    fflush(stdout);
 }
 
 /* ---- all of it ---- */
 
-static bool workers_start(char *program)
-{
-    char index[16];
-    char *arguments[] = {program, (char *)"--worker", (char *)shmx_name(shm), index, NULL};
-    for (; workers_count < WORKERS; workers_count++) {
-        snprintf(index, sizeof index, "%u", (unsigned)workers_count);
-        workers[workers_count] = peer_start(arguments);
-        if (workers[workers_count] == -1)
-            return false;
-    }
-    return true;
-}
-
-static int workers_end(void)
-{
-    int failures = 0;
-    begin(KIND_STOP, 0, 0);
-    for (uint32_t i = 0; i < workers_count; i++)
-        failures += peer_end(workers[i]) != 0;
-    return failures;
-}
-
 static const struct {
     size_t message;
-    uint32_t times;
-    size_t capacities[3];
-} plan[] = {{16, 400000, {16 << 10, 256 << 10, 4 << 20}},
-            {256, 200000, {32 << 10, 256 << 10, 4 << 20}},
-            {4096, 40000, {64 << 10, 512 << 10, 4 << 20}},
-            {65536, 3000, {512 << 10, 2 << 20, 8 << 20}},
-            {1 << 20, 200, {4 << 20, 8 << 20, 16 << 20}}};
+    int times;
+    size_t capacities[2];
+} plan[] = {{16, 400000, {256 << 10, 4 << 20}},
+            {256, 200000, {256 << 10, 4 << 20}},
+            {4096, 40000, {512 << 10, 4 << 20}},
+            {65536, 3000, {2 << 20, 8 << 20}},
+            {1 << 20, 200, {8 << 20, 16 << 20}}};
 
-#define PLAN_COUNT (sizeof plan / sizeof *plan)
-
-/* `only`: messages of that size, and no other; 0: all. */
-static void tables(int rounds, size_t only)
+static bool tables(void)
 {
-    for (size_t i = 0; i < PLAN_COUNT; i++)
-        for (int k = 0; k < 3 && (only == 0 || only == plan[i].message); k++)
-            table_one_to_one(plan[i].message, plan[i].capacities[k], plan[i].times, rounds);
-}
-
-/* False: they are wrong, which was said. */
-static bool arguments_read(int argc, char **argv, int *rounds, size_t *only)
-{
-    *rounds = argc > 1 ? atoi(argv[1]) : 9;
-    *only = argc > 2 ? (size_t)atol(argv[2]) : 0;
-    bool known = argc <= 2;
-    for (size_t i = 0; i < PLAN_COUNT; i++)
-        known |= plan[i].message == *only;
-    if (known && *rounds >= 1 && *rounds <= ROUNDS_MAX)
-        return true;
-    fprintf(stderr, "usage: bench_queue [ROUNDS [SIZE]]: 1 to %d rounds; messages of", ROUNDS_MAX);
-    for (size_t i = 0; i < PLAN_COUNT; i++)
-        fprintf(stderr, " %zu", plan[i].message);
-    fprintf(stderr, " bytes\n");
-    return false;
+    for (size_t i = 0; i < sizeof plan / sizeof *plan; i++)
+        for (int k = 0; k < 2 && sample_wants("queue"); k++)
+            one_to_one(plan[i].message, plan[i].capacities[k], plan[i].times);
+    if (sample_wants("crowd")) {
+        crowds("16 B", 16);
+        crowds("4 KiB", 4096);
+    }
+    return !sample_wants("latency") || latency();
 }
 
 int main(int argc, char **argv)
 {
+    int status;
     ways_collect();
     buffer = calloc(1, LONGEST);
-    if (buffer == NULL)
-        return 1;
-    if (argc == 4 && strcmp(argv[1], "--worker") == 0)
-        return worker(argv[2], (uint32_t)atoi(argv[3]));
-    int rounds;
-    size_t only;
-    if (!arguments_read(argc, argv, &rounds, &only))
+    if (buffer == NULL || crew_member(argc, argv, answer, &status))
+        return buffer == NULL || status;
+    if (!sample_begin(argc, argv))
         return 2;
-    if (shmx_create(&shm, NULL, sizeof *stage, 0) != SHMX_OK)
+    if (!crew_start(argv[0], sizeof(struct stage), MEMBERS))
         return 1;
-    stage = shmx_data(shm);
-    bool started = workers_start(argv[0]);
-    if (started) {
-        tables(rounds, only);
-        table_latency(rounds);
-        table_crowd(16, rounds);
-        table_crowd(4096, rounds);
-    }
-    int failures = workers_end();
-    ping_close(false);
-    shmx_close(&shm);
+    stage = crew_stage;
+    bool good = tables();
+    good &= crew_end();
     free(buffer);
-    return failures != 0 || !started;
+    return !good;
 }

@@ -6,7 +6,7 @@
 
 #include <shmx.h>
 
-#include "measure.h"
+#include "sample.h"
 #include "raw.h"
 
 #define PAGE 4096
@@ -89,52 +89,55 @@ static int64_t shmx_second(int times, void *context)
     return taken;
 }
 
-static int first(const char *name, size_t size, int rounds)
+static bool first(struct place place, const char *name, size_t size)
 {
-    char title[80];
     struct job bare = {name, size, 0}, prefault = {name, size, SHMX_PREFAULT};
-    struct way ways[] = {{"bare calls, touched by hand", raw_first, &bare},
-                         {"shmx, touched by hand", shmx_first, &bare},
+    struct way ways[] = {{"bare calls", raw_first, &bare},
+                         {"shmx", shmx_first, &bare},
                          {"shmx, SHMX_PREFAULT", shmx_first, &prefault}};
-    snprintf(title, sizeof title, "create %zu MiB and touch each page", size >> 20);
-    return measure(title, ways, 3, rounds, 1);
+    return sample_ways(place, ways, 3, 1);
 }
 
-static int second(const char *name, size_t size, int rounds)
+static bool second(struct place place, const char *name, size_t size)
 {
-    char title[80];
     char other[80];
     struct raw raw;
     shmx *shm;
     snprintf(other, sizeof other, "%s-raw", name);
     if (raw_create(&raw, other, size) != 0 || shmx_create(&shm, name, size, SHMX_PREFAULT) != 0)
-        return 1;
+        return false;
     touch(raw.data, size);
     struct job bare = {other, size, 0}, hand = {name, size, 0},
                prefault = {name, size, SHMX_PREFAULT};
-    struct way ways[] = {{"bare calls, made by them", raw_second, &bare},
+    struct way ways[] = {{"bare calls", raw_second, &bare},
                          {"shmx, made with SHMX_PREFAULT", shmx_second, &hand},
                          {"shmx, opened with SHMX_PREFAULT", shmx_second, &prefault}};
-    snprintf(title, sizeof title, "attach to %zu MiB and touch each page (%zu pages)", size >> 20,
-             size / PAGE);
-    int failures = measure(title, ways, 3, rounds, 1);
+    bool good = sample_ways(place, ways, 3, 1);
     raw_close(&raw);
     raw_unlink(other);
     shmx_close(&shm);
-    return failures;
+    return good;
 }
 
 int main(int argc, char **argv)
 {
-    static const size_t sizes[] = {2, 256, 1024};
+    static const struct {
+        const char *name;
+        size_t mib;
+    } sizes[] = {{"2 MiB", 2}, {"256 MiB", 256}, {"1 GiB", 1024}};
     char name[64];
-    int failures = 0;
-    int most = argc > 1 ? atoi(argv[1]) : 1024; /* MiB */
+    bool good = true;
+    if (!sample_begin(argc, argv))
+        return 2;
+    int most = sample_scaled(1024); /* MiB: with little work, only what is small */
     snprintf(name, sizeof name, "shmx-bench-%lld", (long long)now_ns());
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes && (int)sizes[i] <= most; i++) {
-        int rounds = sizes[i] == 2 ? 51 : 5;
-        failures += first(name, sizes[i] << 20, rounds);
-        failures += second(name, sizes[i] << 20, rounds);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        if (sizes[i].mib > 2 && (size_t)most < sizes[i].mib / 16)
+            break;
+        size_t size = sizes[i].mib << 20;
+        good &= !sample_wants("touch") || first((struct place){"touch", sizes[i].name}, name, size);
+        good &=
+            !sample_wants("attach") || second((struct place){"attach", sizes[i].name}, name, size);
     }
-    return failures != 0;
+    return !good;
 }

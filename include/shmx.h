@@ -304,7 +304,8 @@ typedef struct shmx_mutex {
 
 typedef struct shmx_cond {
     uint32_t event;
-    uint32_t reserved[3];
+    uint32_t arrivals;
+    uint32_t reserved[2];
 } shmx_cond;
 
 typedef struct shmx_sem {

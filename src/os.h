@@ -110,6 +110,10 @@ int shmx_os_list(int (*visit)(const char *name, void *context), void *context);
 /* Remove what has that name if all its users were killed; *removed says whether. */
 int shmx_os_remove_dead(const char *name, bool *removed);
 
+/* Look at a few of all names, others each time, and remove what is dead. Takes no longer than
+ * making a segment or two, however many there are. */
+void shmx_os_sweep(void);
+
 /* Remove what killed processes left beside objects: lock files, files of unlinked segments. */
 int shmx_os_remove_leftovers(void);
 

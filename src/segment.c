@@ -49,6 +49,45 @@ static int label_fill(struct shmx_label *label, const char *name, size_t size, u
     return shmx_os_random(&label->id, sizeof label->id);
 }
 
+/* ---- the memory of the dead ---- */
+
+/* One create of so many, and the first of the process, looks for segments whose users were killed.
+ */
+#define SWEEP_EACH 8
+
+static void sweep_now_and_then(void)
+{
+    static _Atomic unsigned creates;
+    /* Relaxed: it is no matter which. */
+    if (atomic_fetch_add_explicit(&creates, 1, memory_order_relaxed) % SWEEP_EACH == 0)
+        shmx_os_sweep();
+}
+
+static int free_one(const char *name, void *context)
+{
+    bool removed;
+    bool *any = context;
+    *any |= shmx_os_remove_dead(name, &removed) == SHMX_OK && removed;
+    return 0;
+}
+
+/* Make it, and if there is no room, once more after everything dead is gone. */
+static int make(struct shmx_attachment *attachment, const char *name, size_t length, unsigned flags,
+                const struct shmx_label *label)
+{
+    bool freed = false;
+    int status = shmx_os_create(attachment, name, length, flags, label);
+    int error = shmx_os_last_error();
+    if (status == SHMX_ENOSPC)
+        shmx_os_list(free_one, &freed);
+    if (freed)
+        return shmx_os_create(attachment, name, length, flags, label);
+    if (status == SHMX_OK)
+        sweep_now_and_then();
+    shmx_os_set_error(error);
+    return status;
+}
+
 /* `name` NULL: without one. */
 static int create_object(shmx *shm, const char *name, size_t size, unsigned flags)
 {
@@ -58,7 +97,7 @@ static int create_object(shmx *shm, const char *name, size_t size, unsigned flag
     if (size > PTRDIFF_MAX)
         return SHMX_ENOMEM; /* no process can map it: found before memory is reserved */
     if ((flags & SHMX_RAW) != 0)
-        return shmx_os_create(&shm->attachment, name, size, flags, NULL);
+        return make(&shm->attachment, name, size, flags, NULL);
     struct shmx_label label;
     int status = label_fill(&label, shown, size, flags);
     if (status != SHMX_OK)
@@ -66,7 +105,7 @@ static int create_object(shmx *shm, const char *name, size_t size, unsigned flag
     size_t length = shmx_control_length(size, shmx_os_facts()->page_size);
     if (length == 0)
         return SHMX_ENOSPC;
-    return shmx_os_create(&shm->attachment, name, length, flags, &label);
+    return make(&shm->attachment, name, length, flags, &label);
 }
 
 static int create_random(shmx *shm, size_t size, unsigned flags)

@@ -129,7 +129,7 @@ int shmx_sleep_counted(shmx *shm, _Atomic uint32_t *word, uint32_t expected, int
 /* A fresh event begins anywhere, so that a ticket from before it was zeroed is none of its own. */
 static uint32_t first_number(void)
 {
-    return (uint32_t)shmx_os_now() * EVENT_STEP | EVENT_ARMED;
+    return ((uint32_t)shmx_os_now() | 1u) * EVENT_STEP | EVENT_ARMED;
 }
 
 uint32_t shmx_event_prepare(_Atomic uint32_t *event)
@@ -158,12 +158,7 @@ int shmx_event_sleep(shmx *shm, _Atomic uint32_t *event, uint32_t ticket, int64_
     int status = shmx_sleep_counted(shm, event, ticket, last ? deadline : now + slice);
     if (status == SHMX_ETIMEDOUT)
         return last && atomic_load(event) == ticket ? SHMX_ETIMEDOUT : SHMX_OK;
-    if (status != SHMX_OK || atomic_load(event) != ticket)
-        return status;
-    /* Woken by a notification that came before this sleep and was for an older sleeper. */
-    atomic_fetch_add(event, EVENT_STEP);
-    int woken = shmx_os_wake(&shm->attachment, event, SHMX_WAKE_ALL);
-    return woken < 0 ? woken : SHMX_OK;
+    return status;
 }
 
 int shmx_event_notify_armed(shmx *shm, _Atomic uint32_t *event, int count)
@@ -180,4 +175,16 @@ int shmx_event_notify_armed(shmx *shm, _Atomic uint32_t *event, int count)
     if (atomic_compare_exchange_strong(event, &now, now - EVENT_ARMED + EVENT_STEP))
         woken = shmx_os_wake(&shm->attachment, event, SHMX_WAKE_ALL);
     return woken < 0 ? woken : SHMX_OK;
+}
+
+int shmx_event_notify_fresh(shmx *shm, _Atomic uint32_t *event, int count)
+{
+    uint32_t seen = 0;
+    if (shmx_sleepers_counted(shm, event))
+        return shmx_event_notify_armed(shm, event, count);
+    /* From now on it is not fresh. If somebody has armed it meanwhile, that one is to be woken. */
+    if (atomic_compare_exchange_strong(event, &seen, first_number() & ~EVENT_ARMED) ||
+        (seen & EVENT_ARMED) == 0)
+        return SHMX_OK;
+    return shmx_event_notify_armed(shm, event, count);
 }

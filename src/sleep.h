@@ -15,8 +15,8 @@
  * sleeper that was woken leaves it to others. A notifier that wakes nobody takes it away, and then
  * wakes everybody once more, for one may have fallen asleep in between.
  *
- * A newcomer may be woken in place of an older sleeper. It sees that the number is still its
- * ticket's, and makes of the wake one for all.
+ * A newcomer may be woken in place of an older sleeper. Where the condition is looked at again that
+ * does not matter, as the newcomer finds what the older one would have found; cond.c sees to it.
  *
  * A sleeper that is killed after it was woken, and a notifier that is killed half-way, delay others
  * until they look for themselves, which each does at the end of a slice.
@@ -122,14 +122,17 @@ static inline int shmx_event_notify(shmx *shm, _Atomic uint32_t *event, int coun
     return (seen & EVENT_ARMED) == 0 ? SHMX_OK : shmx_event_notify_armed(shm, event, count);
 }
 
-/* The same for an event that the user may have zeroed while somebody slept on it. */
+int shmx_event_notify_fresh(shmx *shm, _Atomic uint32_t *event, int count);
+
+/* The same for an event that the user may have zeroed while somebody slept on it: then it looks
+ * fresh, and is looked at more closely, once. */
 static inline int shmx_event_notify_zeroed(shmx *shm, _Atomic uint32_t *event, int count)
 {
     /* Relaxed: as in shmx_event_notify. */
     uint32_t seen = atomic_load_explicit(event, memory_order_relaxed);
-    if ((seen & EVENT_ARMED) == 0 && (seen != 0 || !shmx_sleepers_counted(shm, event)))
-        return SHMX_OK;
-    return shmx_event_notify_armed(shm, event, count);
+    if (seen == 0)
+        return shmx_event_notify_fresh(shm, event, count);
+    return (seen & EVENT_ARMED) == 0 ? SHMX_OK : shmx_event_notify_armed(shm, event, count);
 }
 
 #endif

@@ -224,7 +224,7 @@ static int64_t round_trip(int times, shmx *shm, uint32_t spin)
         if (tell(shm, &objects->ping) != SHMX_OK || await(shm, &objects->pong, seen) != SHMX_OK)
             return -1;
     }
-    return system_now() - start;
+    return (system_now() - start) / 2; /* one way */
 }
 
 static int64_t round_spin(int times, void *context)
@@ -258,8 +258,8 @@ static int echo(const char *segment)
 static int bench_wake(shmx *shm, int rounds)
 {
     const char *const words[] = {"bench", "--echo", name, NULL};
-    const struct way ways[] = {{"spinning on a word: there and back", round_spin, shm},
-                               {"shmx_wake, shmx_wait: there and back", round_shmx, shm}};
+    const struct way ways[] = {{"spinning on a word", round_spin, shm},
+                               {"shmx_wake, shmx_wait", round_shmx, shm}};
     /* Two that spin on one processor would only wait for each other's time slice to end. */
     int first = shmx_os_facts()->processors > 1 ? 0 : 1;
     struct objects *objects = shmx_data(shm);
@@ -268,7 +268,7 @@ static int bench_wake(shmx *shm, int rounds)
     if (child == NULL)
         return 1;
     int failed =
-        measure("Telling another process, and being told", ways + first, 2 - first, rounds, 2000);
+        measure("Tell another process, one way", ways + first, 2 - first, rounds, 2000);
     atomic_store((_Atomic uint32_t *)&objects->word, 1);
     atomic_fetch_add((_Atomic uint32_t *)&objects->ping, 1);
     shmx_wake(shm, &objects->ping, 1);
@@ -311,6 +311,8 @@ static int run(const struct command *command, int argc, char **argv)
     names_make();
     system_catch_stop();
     measure_stopped = system_stopped;
+    if (measure_is_slow_build())
+        printf("This shmx was built without optimisation: its own times are too long.\n");
     int failed = bench_all(quick);
     if (system_stopped()) {
         fprintf(stderr, "shmx: stopped\n");

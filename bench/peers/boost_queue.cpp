@@ -59,11 +59,5 @@ void boost_close(void *context, bool consumer)
 
 } // namespace
 
-extern "C" const queue_peer boost_peer = {"Boost.Interprocess message_queue",
-                                          0,
-                                          3,
-                                          boost_open,
-                                          boost_send,
-                                          boost_receive,
-                                          boost_close,
-                                          nullptr};
+extern "C" const queue_peer boost_queue = {
+    "Boost message_queue", 0, 3, boost_open, boost_send, boost_receive, boost_close, nullptr};

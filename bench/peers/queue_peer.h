@@ -24,10 +24,12 @@ struct queue_peer {
     bool (*connect)(void *end); /* the producer's, after the consumer has opened; or NULL */
 };
 
-extern const struct queue_peer ring_peer;             /* one producer, one consumer, by hand */
-extern const struct queue_peer boost_peer;            /* name NULL where it is not built */
-extern const struct queue_peer zeromq_peer;           /* likewise */
-extern const struct queue_peer *const system_peers[]; /* what the system has; ends with NULL */
+extern const struct queue_peer word_queue; /* for latency only: hands nothing over */
+extern const struct queue_peer ring_queue; /* one producer, one consumer, by hand: the floor */
+
+/* What is here; ends with NULL. */
+extern const struct queue_peer *const queue_peers[];
+extern const struct queue_peer boost_queue, zeromq_queue, pipe_queue, socket_queue, mq_queue;
 
 #ifdef __cplusplus
 }

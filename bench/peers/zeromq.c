@@ -42,11 +42,5 @@ static void zeromq_close(void *context, bool consumer)
     free(end);
 }
 
-const struct queue_peer zeromq_peer = {"ZeroMQ ipc, push and pull",
-                                       0,
-                                       10,
-                                       zeromq_open,
-                                       zeromq_send,
-                                       zeromq_receive,
-                                       zeromq_close,
-                                       NULL};
+const struct queue_peer zeromq_queue = {
+    "ZeroMQ ipc", 0, 10, zeromq_open, zeromq_send, zeromq_receive, zeromq_close, NULL};

@@ -2,8 +2,9 @@
 /* All attachments of this process, and what fork does to them. */
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "posix.h"
+#include "system/system.h"
 
 /* Threads inside open and close descriptors; a fork waits until there are none. A read-write lock
  * would do the same, but Darwin's cannot be made anew in a child. */
@@ -45,6 +46,18 @@ static void cancel_restore(void)
 
 /* ---- fork ---- */
 
+/* The process; and a page with a byte that is 1 in it alone: a child that is made without our
+ * handlers finds it zeroed (MADV_WIPEONFORK, madvise(2)). NULL where the system cannot do that. */
+static pid_t own_process;
+static volatile unsigned char *own_page;
+
+static void own_begin(void)
+{
+    own_process = getpid();
+    if (own_page != NULL)
+        *own_page = 1;
+}
+
 static void before_fork(void)
 {
     cancel_disable();
@@ -72,6 +85,7 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
+    own_begin();
     shmx_posix_process_forked();
     for (struct shmx_attachment *attachment = list; attachment != NULL;
          attachment = attachment->os.next) {
@@ -86,22 +100,50 @@ static void after_fork_in_child(void)
     cancel_restore();
 }
 
-static void set_handlers(void)
+/* ---- the life of the process ---- */
+
+bool shmx_posix_is_own(void)
 {
+    return own_page != NULL ? *own_page == 1 : getpid() == own_process;
+}
+
+/* When the library is loaded, so that other handlers of fork, which may use it, run with the gate
+ * open: those registered later run first before a fork, and last after it. */
+__attribute__((constructor)) static void begin_process(void)
+{
+    own_page = shmx_system.wiped_on_fork != NULL ? shmx_system.wiped_on_fork() : NULL;
+    own_begin();
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-void shmx_posix_fork_watch(void)
+/* A lock that another thread holds for longer is not waited for: it may have ended inside. */
+#define TRIES_AT_EXIT 100
+
+/* At exit(3), and when the library is unloaded. Nothing is unmapped, as threads may still run. */
+__attribute__((destructor)) static void end_process(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, set_handlers);
+    if (!shmx_posix_is_own())
+        return;
+    int tries = 0;
+    shmx_posix_gate_enter();
+    while (pthread_mutex_trylock(&list_lock) != 0) {
+        if (tries++ == TRIES_AT_EXIT) {
+            shmx_posix_gate_leave();
+            return;
+        }
+        shmx_os_sleep(1000000);
+    }
+    for (struct shmx_attachment *attachment = list; attachment != NULL;
+         attachment = attachment->os.next)
+        shmx_posix_leave_at_exit(attachment);
+    pthread_mutex_unlock(&list_lock);
+    shmx_posix_gate_leave();
 }
 
 /* ---- the gate ---- */
 
 void shmx_posix_gate_enter(void)
 {
-    shmx_posix_fork_watch();
     cancel_disable();
     pthread_mutex_lock(&gate.lock);
     while (gate.forks != 0)

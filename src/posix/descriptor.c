@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -90,6 +91,11 @@ int shmx_posix_make_exact(const char *path, unsigned flags, int *fd)
 }
 
 /* ---- directories ---- */
+
+void shmx_posix_lock_directory(char path[SHMX_SYSTEM_DIRECTORY_MAX])
+{
+    snprintf(path, SHMX_SYSTEM_DIRECTORY_MAX, "/var/tmp");
+}
 
 static int visit_all(DIR *directory, const char *start,
                      int (*visit)(const char *rest, void *context), void *context)

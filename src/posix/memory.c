@@ -41,7 +41,6 @@ int shmx_posix_map(struct shmx_attachment *attachment, int fd, size_t length, un
 
 /* Below this the check costs more than it saves. */
 #define CHECK_FROM ((size_t)1 << 20)
-#define MEMORY_FROM ((size_t)64 << 20)
 
 /* Refuse at once what cannot fit, instead of filling the memory first to find out. */
 static int room_check(int fd, size_t length)
@@ -50,12 +49,12 @@ static int room_check(int fd, size_t length)
     if ((uint64_t)length > most)
         return shmx_posix_error(EFBIG);
     /* A limit on the length of files holds for these too, and its signal would end the process. */
-    if (length > (length < CHECK_FROM ? shmx_posix_length_known() : shmx_posix_length_limit()))
+    if (length > shmx_posix_length_limit())
         return shmx_posix_error(EFBIG);
     if (length < CHECK_FROM)
         return SHMX_OK;
     uint64_t memory;
-    if (length >= MEMORY_FROM && shmx_system.available(&memory) && length > memory)
+    if (shmx_system.available(&memory) && length > memory)
         return shmx_posix_error(ENOSPC);
     struct statvfs room;
     /* A file system of 0 blocks has no limit. */

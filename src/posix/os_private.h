@@ -17,9 +17,12 @@ struct shmx_os_private {
     int heir;      /* between fork's handlers: what the child is to have in fd's place */
     int user_heir; /* ... and in user_fd's */
     int passed;    /* what children inherit after shmx_share, -1: nothing yet */
-    bool shared;   /* another process holds user_fd's description */
+    bool shared;   /* another process holds fd's or user_fd's description, and its locks */
+    bool borrowed; /* that description is the parent's: no locks of its own can be held by it */
+    bool left;     /* at the end of the process: it is a user no more */
     bool creator;  /* it made the object */
     bool unlinked; /* the object has no name any more */
+    uint64_t device, inode; /* ofd/: of the object, as descriptors may change hands */
     struct shmx_posix_mark *marks;
     struct shmx_attachment *next, **link;             /* all attachments of this process */
     struct shmx_attachment *named_next, **named_link; /* those whose names share a hash */

@@ -18,8 +18,7 @@ int shmx_posix_error(int number);
 /* The effective user when the process was first seen. */
 uid_t shmx_posix_user(void);
 
-/* The longest file that the process may make, getrlimit(2): when it was first seen, and now. */
-uint64_t shmx_posix_length_known(void);
+/* The longest file that the process may make, getrlimit(2). */
 uint64_t shmx_posix_length_limit(void);
 
 /* In the child of a fork: forget what was the parent's. */
@@ -60,8 +59,13 @@ int shmx_posix_list(const char *directory, const char *start,
 void shmx_posix_gate_enter(void);
 void shmx_posix_gate_leave(void);
 
-/* Fork is noticed from here on. */
-void shmx_posix_fork_watch(void);
+/* Is this the process that made the attachments, or the child of a fork whose handlers have run?
+ * Not so in a child by _Fork(2) or clone(2), which shares all that the parent has. */
+bool shmx_posix_is_own(void);
+
+/* The process ends without having closed: give up being a user, and no more: other threads may run.
+ * The list is locked. */
+void shmx_posix_leave_at_exit(struct shmx_attachment *attachment);
 
 /* Set the fields of an attachment that is to be made. */
 void shmx_posix_start(struct shmx_attachment *attachment, int fd, bool guest);

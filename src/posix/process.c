@@ -9,7 +9,6 @@
 
 static struct shmx_os_facts facts;
 static uid_t user;
-static uint64_t length_known;
 static pthread_once_t facts_once = PTHREAD_ONCE_INIT;
 
 uint64_t shmx_posix_length_limit(void)
@@ -25,7 +24,6 @@ static void find_facts(void)
     facts.futex = true; /* sleeping needs the word alone, on every system here */
     facts.raw_unlink = true;
     user = geteuid();
-    length_known = shmx_posix_length_limit();
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     facts.processors = processors > 0 ? (unsigned)processors : 1;
 }
@@ -34,12 +32,6 @@ const struct shmx_os_facts *shmx_os_facts(void)
 {
     pthread_once(&facts_once, find_facts);
     return &facts;
-}
-
-uint64_t shmx_posix_length_known(void)
-{
-    pthread_once(&facts_once, find_facts);
-    return length_known;
 }
 
 uid_t shmx_posix_user(void)
@@ -84,7 +76,6 @@ int shmx_os_random(void *bytes, size_t count)
 {
     assert(count <= sizeof stock.bytes);
     int error = 0;
-    shmx_posix_fork_watch();
     pthread_mutex_lock(&stock.lock);
     if (stock.left < count) {
         error = getentropy(stock.bytes, sizeof stock.bytes) == 0 ? 0 : errno;

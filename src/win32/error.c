@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "win32.h"
 
+/* Not in every header. */
+#ifndef ERROR_DISK_RESOURCES_EXHAUSTED
+#define ERROR_DISK_RESOURCES_EXHAUSTED 314
+#endif
+#ifndef ERROR_DISK_QUOTA_EXCEEDED
+#define ERROR_DISK_QUOTA_EXCEEDED 1295
+#endif
+
 static _Thread_local int last_error;
 
 int shmx_os_last_error(void)
@@ -33,6 +41,8 @@ int shmx_win32_error(DWORD number)
     case ERROR_COMMITMENT_LIMIT: /* memory and paging file together are full */
     case ERROR_PAGEFILE_QUOTA:
     case ERROR_FILE_TOO_LARGE:
+    case ERROR_DISK_QUOTA_EXCEEDED:
+    case ERROR_DISK_RESOURCES_EXHAUSTED:
         return SHMX_ENOSPC;
     case ERROR_NOT_ENOUGH_MEMORY:
     case ERROR_OUTOFMEMORY:

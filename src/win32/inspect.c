@@ -189,6 +189,11 @@ int shmx_os_remove_dead(const char *name, bool *removed)
     return SHMX_OK;
 }
 
+void shmx_os_sweep(void)
+{
+    /* likewise */
+}
+
 int shmx_os_remove_leftovers(void)
 {
     return shmx_win32_persist_clear();

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "win32.h"
 
+/* Not every header of Windows 10 has it. */
+WINBASEAPI BOOL WINAPI PrefetchVirtualMemory(HANDLE process, ULONG_PTR count,
+                                             PWIN32_MEMORY_RANGE_ENTRY ranges, ULONG flags);
+
 int shmx_win32_map(struct shmx_attachment *attachment, unsigned flags)
 {
     bool read_only = (flags & SHMX_READ_ONLY) != 0;

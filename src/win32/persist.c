@@ -143,6 +143,23 @@ static void content_read(HANDLE file, const char *name, struct content *content)
         content->kind = SHMX_CONTROL_GOOD;
 }
 
+/* ---- patience ---- */
+
+/* For whom a moment counts, and for whom the file does. */
+#define HURRY ((int64_t)20 * 1000 * 1000)
+#define PATIENCE ((int64_t)2000 * 1000 * 1000)
+#define PATIENCE_STEP ((int64_t)1000 * 1000)
+
+/* What looks into every new file (against viruses, for an index) opens it for a moment without
+ * sharing it. True if the call that failed so is worth repeating. */
+static bool once_more(DWORD error, int64_t deadline)
+{
+    if (error != ERROR_SHARING_VIOLATION || shmx_os_now() >= deadline)
+        return false;
+    shmx_os_sleep(PATIENCE_STEP);
+    return true;
+}
+
 /* ---- renaming and deleting ---- */
 
 /* Rename an open file within the directory. */
@@ -153,7 +170,11 @@ static int rename_to(HANDLE file, const wchar_t *path)
     wcscpy(rename.name, path);
     rename.name[1] = L'?'; /* the kernel's form of a path: \??\ for \\?\ */
     rename.length = (ULONG)(wcslen(path) * sizeof(WCHAR));
-    LONG result = NtSetInformationFile(file, &io, &rename, sizeof rename, NT_FILE_RENAME);
+    int64_t deadline = shmx_os_now() + PATIENCE;
+    LONG result;
+    do
+        result = NtSetInformationFile(file, &io, &rename, sizeof rename, NT_FILE_RENAME);
+    while (result < 0 && once_more(shmx_win32_number(result), deadline));
     return result >= 0 ? SHMX_OK : shmx_win32_error(shmx_win32_number(result));
 }
 
@@ -184,7 +205,11 @@ static int open_name(const char *name, DWORD rights, HANDLE *file, struct conten
     int status = path_of(path, file_name, false);
     if (status != SHMX_OK)
         return status;
-    *file = CreateFileW(path, rights, SHARE_ALL, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    int64_t deadline = shmx_os_now() + (rights == GENERIC_READ ? HURRY : PATIENCE);
+    do
+        *file =
+            CreateFileW(path, rights, SHARE_ALL, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    while (*file == INVALID_HANDLE_VALUE && once_more(GetLastError(), deadline));
     if (*file == INVALID_HANDLE_VALUE)
         return shmx_win32_error(GetLastError());
     content_read(*file, name, content);
@@ -198,7 +223,8 @@ bool shmx_win32_persist_maybe(const char *name)
     int status = path_of(path, file_name, false);
     if (status != SHMX_OK)
         return status != SHMX_ENOENT;
-    return GetFileAttributesW(path) != INVALID_FILE_ATTRIBUTES;
+    return GetFileAttributesW(path) != INVALID_FILE_ATTRIBUTES ||
+           GetLastError() != ERROR_FILE_NOT_FOUND;
 }
 
 /* A full disk is to be found now. */

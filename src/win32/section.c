@@ -14,6 +14,7 @@ int shmx_win32_size_error(DWORD error)
     case ERROR_INVALID_PARAMETER:
     case ERROR_FILE_INVALID:
     case ERROR_NO_SYSTEM_RESOURCES:
+    case ERROR_NOT_ENOUGH_QUOTA:
         return SHMX_ENOSPC;
     default:
         return status;

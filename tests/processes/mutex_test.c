@@ -227,8 +227,8 @@ static void locks_waits_and_goes(void *context)
 /* Somebody sleeps on the mutex. */
 static void wait_for_a_waiter(shmx *shm)
 {
-    const volatile uint32_t *word = &layout_of(shm)->mutex.word;
-    test_until((*word & 0x80000000u) != 0);
+    const _Atomic uint32_t *word = (const _Atomic uint32_t *)&layout_of(shm)->mutex.word;
+    test_until((atomic_load(word) & 0x80000000u) != 0);
 }
 
 static void a_waiter_learns_of_a_thread_that_ends(void **state)

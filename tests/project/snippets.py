@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-CALLS = re.compile(r'((?:shmx_(?:create|open|open_or_create|unlink|stat)|SharedMemory)'
+CALLS = re.compile(r'((?:shmx_(?:create|open|open_or_create|open_wait|unlink|stat)|SharedMemory)'
                    r'\((?:&\w+, )?"|\bopen_or_create\(")([A-Za-z0-9._-]+)"')
 PATIENCE = 60
 START = 5

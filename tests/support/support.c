@@ -52,11 +52,17 @@ const char *test_prefix(void)
     return prefix;
 }
 
+struct leftovers {
+    FILE *told; /* NULL: they are only counted */
+    int count;
+};
+
 static void leftover(const char *name, void *context)
 {
-    int *count = context;
-    fprintf(stderr, "left behind: %s\n", name);
-    ++*count;
+    struct leftovers *leftovers = context;
+    if (leftovers->told != NULL)
+        fprintf(leftovers->told, "left behind: %s\n", name);
+    leftovers->count++;
 }
 
 static int leftover_listed(const shmx_info *info, void *context)
@@ -66,14 +72,21 @@ static int leftover_listed(const shmx_info *info, void *context)
     return 0;
 }
 
+static int leftovers(FILE *told)
+{
+    struct leftovers found = {told, 0};
+    if (shmx_list(leftover_listed, &found) != SHMX_OK)
+        leftover("(shmx_list failed)", &found);
+    system_leftovers(prefix, leftover, &found);
+    return found.count;
+}
+
 int test_leftovers(void)
 {
-    int count = 0;
-    if (shmx_list(leftover_listed, &count) != SHMX_OK)
-        leftover("(shmx_list failed)", &count);
-    system_leftovers(prefix, leftover, &count);
-    return count;
+    return leftovers(stderr);
 }
+
+#define LOOKS_MOST 100
 
 /* ---- the program ---- */
 
@@ -124,6 +137,9 @@ bool test_begin(int argc, char **argv, const struct test_part *parts, int *statu
 int test_end(int failed)
 {
     system_end_children();
+    /* A process that has ended may hold its handles for a moment longer. */
+    for (int looks = 0; failed == 0 && looks < LOOKS_MOST && leftovers(NULL) != 0; looks++)
+        test_sleep_ms(10);
     if (failed == 0 && test_leftovers() != 0)
         failed = 1;
     names_free();
@@ -161,6 +177,16 @@ void child_expect_at(struct test_child *child, const char *line, const char *fil
     print_error("%s:%d: child said \"%s\" instead of \"%s\"\n", file, line_number,
                 heard != NULL ? heard : "(nothing more)", line);
     fail();
+}
+
+/* ---- the system ---- */
+
+bool test_others_allowed(void)
+{
+    shmx *shm;
+    int status = shmx_create(&shm, NULL, 1, SHMX_OTHERS_READ);
+    shmx_close(&shm);
+    return status != SHMX_ENOTSUP;
 }
 
 /* ---- chance ---- */

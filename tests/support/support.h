@@ -89,6 +89,14 @@ _Noreturn void test_fail_hard(const char *file, int line, const char *what);
     assert_string_equal(shmx_status_name(call), shmx_status_name(expected))
 #define assert_ok(call) assert_status(call, SHMX_OK)
 
+/* Leave a test out where the system lets nobody but the owner attach. */
+#define test_needs_others()                                                                        \
+    do {                                                                                           \
+        if (!test_others_allowed())                                                                \
+            test_skip("the system lets nobody but the owner attach");                              \
+    } while (0)
+bool test_others_allowed(void);
+
 /* ---- names ---- */
 
 /* Return a name nobody else has, valid until the program ends. All names of one run, its children

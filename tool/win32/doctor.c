@@ -55,20 +55,21 @@ static void check_session(void)
                    "this user may not make machine-wide segments (SeCreateGlobalPrivilege)");
 }
 
-static void check_temporary(void)
+static void check_disk(void)
 {
     wchar_t path[MAX_PATH + 1];
     ULARGE_INTEGER left;
     char text[32];
-    DWORD length = GetTempPathW(MAX_PATH + 1, path);
+    DWORD length = GetEnvironmentVariableW(L"LOCALAPPDATA", path, MAX_PATH + 1);
+    if (length == 0)
+        length = GetEnvironmentVariableW(L"USERPROFILE", path, MAX_PATH + 1);
     if (length == 0 || length > MAX_PATH || !GetDiskFreeSpaceExW(path, &left, NULL, NULL)) {
-        doctor_say(VERDICT_LOOK, "set TEMP to a folder that exists and can be written",
-                   "there is no folder for temporary files; persistent segments need one");
+        doctor_say(VERDICT_LOOK, "set LOCALAPPDATA to a folder that exists and can be written",
+                   "this user has no folder for local data; persistent segments need one");
         return;
     }
     doctor_say(VERDICT_GOOD, NULL,
-               "%s free on the disk of temporary files, where persistent "
-               "segments lie",
+               "%s free on the disk of local data, where persistent segments lie",
                size_text(left.QuadPart, text));
 }
 
@@ -76,5 +77,5 @@ void system_doctor(void)
 {
     check_memory();
     check_session();
-    check_temporary();
+    check_disk();
 }

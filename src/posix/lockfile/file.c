@@ -11,30 +11,43 @@
 
 void shmx_lockfile_path_name(char path[LOCKFILE_PATH_MAX], const char *name)
 {
-    char folded[SHMX_NAME_FOLDED_MAX + 1];
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX], folded[SHMX_NAME_FOLDED_MAX + 1];
+    shmx_system.lock_directory(directory);
     shmx_name_fold(folded, name);
-    snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "n-%s", shmx_system.lock_directory,
-             folded);
+    snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "n-%s", directory, folded);
 }
 
 void shmx_lockfile_path_users(char path[LOCKFILE_PATH_MAX], uint64_t id)
 {
-    snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "u-%016" PRIx64,
-             shmx_system.lock_directory, id);
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
+    shmx_system.lock_directory(directory);
+    snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "u-%016" PRIx64, directory, id);
 }
 
 void shmx_lockfile_path_owner(char path[LOCKFILE_PATH_MAX], uint64_t id, uint32_t token)
 {
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
+    shmx_system.lock_directory(directory);
     snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "o-%016" PRIx64 "-%08" PRIx32,
-             shmx_system.lock_directory, id, token);
+             directory, id, token);
+}
+
+int shmx_lockfile_list(const char *start, int (*visit)(const char *rest, void *context),
+                       void *context)
+{
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
+    shmx_system.lock_directory(directory);
+    return shmx_posix_list(directory, start, visit, context);
 }
 
 void shmx_lockfile_path_mark(char path[LOCKFILE_PATH_MAX], uint64_t id,
                              const struct shmx_posix_mark *mark)
 {
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
+    shmx_system.lock_directory(directory);
     snprintf(path, LOCKFILE_PATH_MAX,
-             "%s/" LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-%08" PRIx32 "-%08" PRIx32,
-             shmx_system.lock_directory, id, (int)mark->space, mark->key, mark->number);
+             "%s/" LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-%08" PRIx32 "-%08" PRIx32, directory, id,
+             (int)mark->space, mark->key, mark->number);
 }
 
 int shmx_lockfile_set(int fd, int operation)

@@ -99,8 +99,13 @@ struct reading {
 static int list_folded(const char *folded, void *context)
 {
     const struct reading *reading = context;
-    char name[SHMX_NAME_MAX + 1];
-    return shmx_name_unfold(name, folded) ? reading->visit(name, reading->context) : SHMX_OK;
+    char name[SHMX_NAME_MAX + 1], plain[SHMX_NAME_FOLDED_MAX + 1];
+    size_t length = strcspn(folded, "@"); /* a user's may follow */
+    if (length > SHMX_NAME_FOLDED_MAX)
+        return SHMX_OK;
+    memcpy(plain, folded, length);
+    plain[length] = '\0';
+    return shmx_name_unfold(name, plain) ? reading->visit(name, reading->context) : SHMX_OK;
 }
 
 /* One that the system tells of: if it has a name file it was visited before. */
@@ -112,17 +117,11 @@ static int list_other(const char *name, void *context)
     return reading->visit(name, reading->context);
 }
 
-static int visit_files(const char *start, int (*visit)(const char *rest, void *context),
-                       void *context)
-{
-    return shmx_posix_list(shmx_system.lock_directory, start, visit, context);
-}
-
 static int read_names(shmx_listing_visit *visit, void *context)
 {
     struct reading reading = {visit, context};
     shmx_posix_gate_enter();
-    int status = visit_files(LOCKFILE_PREFIX "n-", list_folded, &reading);
+    int status = shmx_lockfile_list(LOCKFILE_PREFIX "n-", list_folded, &reading);
     if (status == SHMX_OK && shmx_system.list != NULL)
         status = shmx_system.list(list_other, &reading);
     shmx_posix_gate_leave();
@@ -143,8 +142,10 @@ static int remove_listed(struct shmx_lockfile_name *file, const char *name, bool
     if (status == SHMX_EAGAIN)
         return SHMX_OK; /* whoever holds all locks on the users file removes the segment */
     if (status == SHMX_ENOENT) {
+        /* Of one that was whole nothing is left to be freed: the machine has been restarted. */
+        bool half = file->record.state != LOCKFILE_LIVE;
         status = shmx_lockfile_clean(file, name);
-        *removed = status == SHMX_OK;
+        *removed = half && status == SHMX_OK;
         return status;
     }
     if (status != SHMX_OK)
@@ -200,9 +201,9 @@ static int leftover_owner(const char *rest, void *context)
 static int leftover_mark(const char *rest, void *context)
 {
     (void)context;
-    char path[LOCKFILE_PATH_MAX];
-    int length =
-        snprintf(path, sizeof path, "%s/" LOCKFILE_PREFIX "m-%s", shmx_system.lock_directory, rest);
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX], path[LOCKFILE_PATH_MAX];
+    shmx_system.lock_directory(directory);
+    int length = snprintf(path, sizeof path, "%s/" LOCKFILE_PREFIX "m-%s", directory, rest);
     if (length < (int)sizeof path)
         shmx_lockfile_sweep(path);
     return SHMX_OK;
@@ -266,14 +267,46 @@ static int leftover_users(const char *rest, void *context)
     return SHMX_OK;
 }
 
+/* ---- the sweep ---- */
+
+/* Segments looked at, after as many as chance says have been passed over. */
+#define SWEEP_NAMES 8
+#define SWEEP_PASSED 16
+
+struct sweep {
+    unsigned pass, left;
+};
+
+static int sweep_one(const char *rest, void *context)
+{
+    struct sweep *sweep = context;
+    if (sweep->pass > 0) {
+        sweep->pass--;
+        return SHMX_OK;
+    }
+    leftover_users(rest, NULL);
+    return --sweep->left == 0 ? 1 : SHMX_OK;
+}
+
+void shmx_os_sweep(void)
+{
+    uint32_t chance;
+    if (shmx_os_random(&chance, sizeof chance) != SHMX_OK)
+        return;
+    struct sweep first = {0, SWEEP_NAMES}, others = {chance % SWEEP_PASSED, SWEEP_NAMES};
+    shmx_posix_gate_enter();
+    shmx_lockfile_list(LOCKFILE_PREFIX "u-", sweep_one, chance % 2 == 0 ? &first : &others);
+    shmx_posix_gate_leave();
+}
+
 int shmx_os_remove_leftovers(void)
 {
     shmx_posix_gate_enter();
-    int status = visit_files(LOCKFILE_PREFIX "o-", leftover_owner, NULL);
+    int status = shmx_lockfile_list(LOCKFILE_PREFIX "o-", leftover_owner, NULL);
     if (status == SHMX_OK)
-        status = visit_files(LOCKFILE_PREFIX "m-", leftover_mark, NULL);
+        status = shmx_lockfile_list(LOCKFILE_PREFIX "m-", leftover_mark, NULL);
     if (status == SHMX_OK)
-        status = visit_files(LOCKFILE_PREFIX "u-", leftover_users, NULL);
+        status = shmx_lockfile_list(LOCKFILE_PREFIX "u-", leftover_users, NULL);
     shmx_posix_gate_leave();
     return status;
 }

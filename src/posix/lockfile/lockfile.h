@@ -34,6 +34,10 @@ void shmx_lockfile_path_owner(char path[LOCKFILE_PATH_MAX], uint64_t id, uint32_
 void shmx_lockfile_path_mark(char path[LOCKFILE_PATH_MAX], uint64_t id,
                              const struct shmx_posix_mark *mark);
 
+/* Visit what follows `start` in their names. */
+int shmx_lockfile_list(const char *start, int (*visit)(const char *rest, void *context),
+                       void *context);
+
 /* Lock without waiting; 0, or errno. */
 int shmx_lockfile_set(int fd, int operation);
 

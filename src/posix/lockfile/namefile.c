@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The name file: the lock under which all that concerns a name happens. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -11,11 +12,12 @@
 
 static int record_write(const struct shmx_lockfile_name *file)
 {
+    const struct shmx_lockfile_record record = file->record;
     ssize_t written;
     do
-        written = pwrite(file->fd, &file->record, sizeof file->record, 0);
+        written = pwrite(file->fd, &record, sizeof record, 0);
     while (written < 0 && errno == EINTR);
-    if (written == (ssize_t)sizeof file->record)
+    if (written == (ssize_t)sizeof record)
         return SHMX_OK;
     return shmx_posix_error(written < 0 ? errno : ENOSPC);
 }
@@ -40,11 +42,56 @@ static int hold(const struct shmx_lockfile_name *file)
     return error == 0 && shmx_lockfile_in_place(file->fd, file->path) ? SHMX_OK : SHMX_EAGAIN;
 }
 
+/* ---- files of several users ---- */
+
+/* A file with the plain path may be another user's, who cannot be asked to remove it: left by a
+ * restart, which takes the objects, or made to annoy. It counts if it belongs to the owner of the
+ * object. If not, the object's owner has a file whose path says the user; and of two who make the
+ * object at once, each by a file of its own, the system lets one. */
+static void path_of_user(char path[LOCKFILE_PATH_MAX], const char *name, uid_t user)
+{
+    shmx_lockfile_path_name(path, name);
+    size_t length = strlen(path);
+    snprintf(path + length, LOCKFILE_PATH_MAX - length, "@%lu", (unsigned long)user);
+}
+
+static bool is_anothers(const char *path, uid_t *owner)
+{
+    struct stat facts;
+    if (lstat(path, &facts) != 0)
+        return false;
+    *owner = facts.st_uid;
+    return facts.st_uid != geteuid();
+}
+
+/* The owner of what has the name. SHMX_ENOENT: nothing has. */
+static int object_owner(const char *name, uid_t *owner)
+{
+    struct shmx_lockfile_found found;
+    int status = shmx_lockfile_find_unlisted(&found, name, SHMX_READ_ONLY);
+    if (status != SHMX_OK)
+        return status;
+    *owner = found.owner;
+    close(found.fd);
+    return SHMX_OK;
+}
+
+static int make_file(struct shmx_lockfile_name *file, const char *name, unsigned flags)
+{
+    uid_t owner;
+    shmx_lockfile_path_name(file->path, name);
+    int status = shmx_lockfile_make(file->path, flags, "", &file->fd);
+    if (status != SHMX_EEXIST || !is_anothers(file->path, &owner) ||
+        object_owner(name, &owner) != SHMX_ENOENT)
+        return status;
+    path_of_user(file->path, name, geteuid());
+    return shmx_lockfile_make(file->path, flags, "", &file->fd);
+}
+
 int shmx_lockfile_name_make(struct shmx_lockfile_name *file, const char *name, unsigned flags,
                             enum shmx_lockfile_state state, uint64_t id)
 {
-    shmx_lockfile_path_name(file->path, name);
-    int status = shmx_lockfile_make(file->path, flags, "", &file->fd);
+    int status = make_file(file, name, flags);
     if (status != SHMX_OK)
         return status;
     /* Between the two calls another may have locked it. To him it is a leftover, and he takes it
@@ -68,10 +115,9 @@ int shmx_lockfile_name_make(struct shmx_lockfile_name *file, const char *name, u
     return status;
 }
 
-int shmx_lockfile_name_lock(struct shmx_lockfile_name *file, const char *name)
+static int lock_path(struct shmx_lockfile_name *file)
 {
     struct stat facts;
-    shmx_lockfile_path_name(file->path, name);
     int status = shmx_lockfile_open(file->path, &file->fd, &facts);
     if (status != SHMX_OK)
         return status;
@@ -81,6 +127,35 @@ int shmx_lockfile_name_lock(struct shmx_lockfile_name *file, const char *name)
         record_read(file);
     else
         close(file->fd);
+    return status;
+}
+
+static int lock_of_user(struct shmx_lockfile_name *file, const char *name, uid_t user)
+{
+    path_of_user(file->path, name, user);
+    return lock_path(file);
+}
+
+int shmx_lockfile_name_lock(struct shmx_lockfile_name *file, const char *name)
+{
+    uid_t owner, of_file;
+    shmx_lockfile_path_name(file->path, name);
+    int status = lock_path(file);
+    if (status == SHMX_ENOENT)
+        return lock_of_user(file, name, geteuid());
+    if (!is_anothers(file->path, &of_file))
+        return status;
+    int found = object_owner(name, &owner);
+    if (found == SHMX_OK ? owner == of_file : found != SHMX_ENOENT)
+        return status;
+    struct shmx_lockfile_name theirs = *file;
+    int locked = lock_of_user(file, name, found == SHMX_OK ? owner : geteuid());
+    if (locked != SHMX_ENOENT || found == SHMX_OK) {
+        if (status == SHMX_OK)
+            shmx_lockfile_name_unlock(&theirs);
+        return locked;
+    }
+    *file = theirs;
     return status;
 }
 

@@ -497,13 +497,22 @@ static void leave(struct shmx_attachment *attachment)
     shmx_lockfile_owners_sweep(attachment->label.id, atomic_load(&attachment->control->next_owner));
 }
 
+void shmx_posix_leave_at_exit(struct shmx_attachment *attachment)
+{
+    if (attachment->os.user_fd < 0 || attachment->os.left)
+        return;
+    shmx_lockfile_owner_drop(attachment);
+    leave(attachment);
+    attachment->os.left = true;
+}
+
 void shmx_os_close(struct shmx_attachment *attachment)
 {
     int before = shmx_os_last_error();
     shmx_posix_gate_enter();
     shmx_posix_marks_end(attachment);
     shmx_lockfile_owner_drop(attachment);
-    if (attachment->os.user_fd >= 0)
+    if (attachment->os.user_fd >= 0 && !attachment->os.left)
         leave(attachment);
     shmx_posix_detach(attachment);
     munmap(attachment->data, attachment->length);

@@ -118,7 +118,7 @@ void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given)
     char path[LOCKFILE_PATH_MAX];
     if (given > TOKENS_FEW) {
         snprintf(path, sizeof path, LOCKFILE_PREFIX "o-%016" PRIx64 "-", id);
-        shmx_posix_list(shmx_system.lock_directory, path, sweep_token, &id);
+        shmx_lockfile_list(path, sweep_token, &id);
         return;
     }
     for (uint32_t token = 1; token <= given; token++) {
@@ -194,7 +194,7 @@ int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space 
     struct look look = {attachment, {NULL, space, key, number, 0, -1}, false};
     snprintf(start, sizeof start, LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-%08" PRIx32 "-",
              attachment->label.id, (int)space, key);
-    int status = shmx_posix_list(shmx_system.lock_directory, start, look_at, &look);
+    int status = shmx_lockfile_list(start, look_at, &look);
     *held = look.held;
     return status;
 }

@@ -18,8 +18,12 @@ void shmx_posix_heir_make(struct shmx_attachment *attachment)
 {
     int *heir = &attachment->os.heir;
     unsigned flags = attachment->read_only ? SHMX_READ_ONLY : 0;
-    if (shmx_ofd_reopen(attachment->os.fd, flags, heir) != SHMX_OK) {
-        *heir = -1; /* out of descriptors: the child shares the parent's */
+    if (!shmx_ofd_intact(attachment) ||
+        shmx_ofd_reopen(attachment->os.fd, flags, heir) != SHMX_OK) {
+        /* Out of descriptors, without /proc, or no longer the user who may open it: both share one
+         * description, and neither may touch its locks, which go with the last of them. */
+        *heir = -1;
+        attachment->os.shared = true;
         return;
     }
     if (attachment->control != NULL && !attachment->guest)
@@ -28,8 +32,11 @@ void shmx_posix_heir_make(struct shmx_attachment *attachment)
 
 void shmx_posix_heir_take(struct shmx_attachment *attachment)
 {
-    if (attachment->os.heir < 0)
+    if (attachment->os.heir < 0) {
+        attachment->os.borrowed = true;
         return;
+    }
+    attachment->os.shared = attachment->os.borrowed = false;
     dup3(attachment->os.heir, attachment->os.fd, O_CLOEXEC);
     shmx_posix_heir_drop(attachment);
     /* A mapping holds on to the description that it was made by, and so would hold the parent's
@@ -66,14 +73,26 @@ static int make_passed(struct shmx_attachment *attachment)
         shmx_ofd_reopen(attachment->os.fd, attachment->read_only ? SHMX_READ_ONLY : 0, &fd);
     if (status != SHMX_OK)
         return status;
+    /* A user until the last process that inherits it has ended or closed it. */
+    if (attachment->control != NULL && !attachment->guest)
+        shmx_ofd_set(fd, F_RDLCK, LOCK_USER, 1);
     fcntl(fd, F_SETFD, 0);
     attachment->os.passed = fd;
     return SHMX_OK;
 }
 
+void shmx_ofd_passed_close(struct shmx_attachment *attachment)
+{
+    uint64_t device = 0, inode = 0;
+    int fd = attachment->os.passed;
+    if (fd >= 0 && identity(fd, &device, &inode) == SHMX_OK && device == attachment->os.device &&
+        inode == attachment->os.inode)
+        close(fd);
+}
+
 int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)
 {
-    uint64_t device, inode;
+    uint64_t device = 0, inode = 0;
     shmx_posix_gate_enter();
     int status = shmx_posix_share_once(attachment, make_passed);
     shmx_posix_gate_leave();

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* What there is, and who uses it: the kernel lists its locks in /proc/locks. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/listing.h"
 #include "base/name.h"
 #include "ofd.h"
+#include "system/linux_pages.h"
 
 /* ---- users, by the kernel's list of locks, proc_locks(5): each holds byte USER ---- */
 
@@ -185,23 +188,84 @@ int shmx_os_list(int (*visit)(const char *name, void *context), void *context)
 
 /* ---- the dead ---- */
 
-int shmx_os_remove_dead(const char *name, bool *removed)
+int shmx_ofd_remove_if_dead(const char *name, bool *removed)
 {
     int fd;
+    enum shmx_os_kind kind;
     *removed = false;
-    shmx_posix_gate_enter();
     int status = shmx_ofd_open_name(name, SHMX_READ_ONLY, &fd);
-    if (status == SHMX_OK) {
-        enum shmx_os_kind kind;
-        status = shmx_ofd_judge(fd, name, &kind);
-        if (status == SHMX_OK && kind == SHMX_OS_DEAD) {
-            status = shmx_ofd_remove_dead(fd, name);
-            *removed = status == SHMX_OK;
-        }
-        close(fd);
+    if (status != SHMX_OK)
+        return status;
+    status = shmx_ofd_judge(fd, name, &kind);
+    if (status == SHMX_OK && kind == SHMX_OS_DEAD) {
+        status = shmx_ofd_remove_dead(fd, name);
+        *removed = status == SHMX_OK;
     }
+    close(fd);
+    return status;
+}
+
+int shmx_os_remove_dead(const char *name, bool *removed)
+{
+    shmx_posix_gate_enter();
+    int status = shmx_ofd_remove_if_dead(name, removed);
     shmx_posix_gate_leave();
     return status == SHMX_ENOENT || status == SHMX_EAGAIN ? SHMX_OK : status;
+}
+
+/* ---- the sweep ---- */
+
+/* Names looked at in each of two places, and bytes read for them: the newest, and any others. */
+#define SWEEP_NAMES 8
+#define SWEEP_BYTES 1024
+
+/* What getdents64(2) writes. */
+struct entry {
+    uint64_t inode;
+    int64_t next; /* where lseek(2) leads behind it */
+    uint16_t length;
+    uint8_t type;
+    char name[];
+};
+
+static int64_t sweep_at(int directory, int64_t place)
+{
+    _Alignas(struct entry) char bytes[SWEEP_BYTES];
+    int64_t first = 0;
+    bool removed;
+    if (lseek(directory, (off_t)place, SEEK_SET) < 0)
+        return 0;
+    long got = syscall(SYS_getdents64, directory, bytes, sizeof bytes);
+    int looked = 0;
+    for (long at = 0; at < got && looked < SWEEP_NAMES;) {
+        const struct entry *entry = (const struct entry *)(const void *)(bytes + at);
+        at += entry->length;
+        if (shmx_name_check(entry->name) != SHMX_OK)
+            continue;
+        if (first == 0)
+            first = entry->next;
+        looked++;
+        shmx_ofd_remove_if_dead(entry->name, &removed);
+    }
+    return first;
+}
+
+/* The kernel lists the newest first, at the greatest place; a crash loop's leftovers are there. All
+ * others have their turn by chance. */
+void shmx_os_sweep(void)
+{
+    uint32_t chance;
+    if (shmx_os_random(&chance, sizeof chance) != SHMX_OK)
+        return;
+    shmx_posix_gate_enter();
+    int directory = shmx_posix_open(SHMX_LINUX_DIRECTORY, O_RDONLY | O_DIRECTORY, 0);
+    if (directory >= 0) {
+        int64_t greatest = sweep_at(directory, 0);
+        if (greatest > 0)
+            sweep_at(directory, (int64_t)((uint64_t)chance * (uint64_t)greatest >> 32));
+        close(directory);
+    }
+    shmx_posix_gate_leave();
 }
 
 int shmx_os_remove_leftovers(void)

@@ -32,18 +32,42 @@ int shmx_ofd_open_name(const char *name, unsigned flags, int *fd)
     return shmx_posix_object_open(path, flags, fd);
 }
 
-/* Remove the name that leads to fd's object, if it still has it. The caller holds the write lock on
- * byte NAME. SHMX_ENOENT: it had none any more. */
-static int remove_name(int fd, const char *name)
+/* Remove the name if it leads to that object; it may have been renamed, or another file system may
+ * have been mounted since. The caller holds the write lock on byte NAME of the object. SHMX_ENOENT:
+ * it does not. */
+static int remove_name(uint64_t device, uint64_t inode, const char *name)
+{
+    struct stat facts;
+    char path[SHMX_POSIX_OBJECT_MAX];
+    int status = shmx_system.stat_name(name, &facts);
+    if (status != SHMX_OK)
+        return status;
+    if ((uint64_t)facts.st_dev != device || (uint64_t)facts.st_ino != inode)
+        return SHMX_ENOENT;
+    shmx_posix_object_path(path, name);
+    return shm_unlink(path) == 0 ? SHMX_OK : shmx_posix_error(errno);
+}
+
+static int remove_name_of(int fd, const char *name)
 {
     struct stat facts;
     if (fstat(fd, &facts) != 0)
         return shmx_posix_error(errno);
-    if (facts.st_nlink == 0)
-        return SHMX_ENOENT;
-    char path[SHMX_POSIX_OBJECT_MAX];
-    shmx_posix_object_path(path, name);
-    return shm_unlink(path) == 0 ? SHMX_OK : shmx_posix_error(errno);
+    return remove_name(facts.st_dev, facts.st_ino, name);
+}
+
+static void identify(struct shmx_attachment *attachment, const struct stat *facts)
+{
+    attachment->os.device = facts->st_dev;
+    attachment->os.inode = facts->st_ino;
+}
+
+bool shmx_ofd_intact(const struct shmx_attachment *attachment)
+{
+    struct stat facts;
+    if (fstat(attachment->os.fd, &facts) != 0)
+        return errno != EBADF;
+    return facts.st_dev == attachment->os.device && facts.st_ino == attachment->os.inode;
 }
 
 /* ---- what an open descriptor leads to ---- */
@@ -108,7 +132,7 @@ int shmx_ofd_remove_dead(int fd, const char *name)
     if (status != SHMX_OK)
         return status;
     if (shmx_ofd_set(own, F_WRLCK, LOCK_USER, 2) == 0) {
-        status = remove_name(own, name);
+        status = remove_name_of(own, name);
         shmx_ofd_set(own, F_UNLCK, LOCK_USER, 2);
     } else {
         status = SHMX_EAGAIN;
@@ -178,13 +202,15 @@ static int complete(struct shmx_attachment *attachment, const char *name,
 static int create_inside(struct shmx_attachment *attachment, const char *name, size_t length,
                          unsigned flags, const struct shmx_label *label)
 {
+    struct stat facts;
     int fd, round = 0;
     int status = name != NULL && length >= LARGE ? make_room(name, &round) : SHMX_OK;
     if (status == SHMX_OK)
-        status = shmx_system.make(name, flags, &fd);
+        status = shmx_system.make_nameless(name != NULL, flags, &fd, &facts);
     if (status != SHMX_OK)
         return status;
     shmx_posix_start(attachment, fd, label == NULL);
+    identify(attachment, &facts);
     status = shmx_posix_fill(attachment, fd, length, flags);
     if (status != SHMX_OK)
         goto close_fd;
@@ -264,6 +290,7 @@ static int map(struct shmx_attachment *attachment, int fd, const char *name, uns
         status = shmx_posix_map(attachment, fd, (size_t)facts.st_size, flags);
     if (status != SHMX_OK)
         return status;
+    identify(attachment, &facts);
     enum shmx_control_kind kind;
     status = look_at_label(attachment, fd, &facts, name, &kind);
     if (status == SHMX_OK && kind == SHMX_CONTROL_DAMAGED && !attachment->guest)
@@ -329,8 +356,6 @@ static void leave(struct shmx_attachment *attachment)
 {
     int fd = attachment->os.fd;
     const char *name = attachment->label.name;
-    if (attachment->os.unlinked)
-        return;
     if (attachment->read_only) {
         shmx_ofd_set(fd, F_UNLCK, LOCK_USER, 1);
         if (shmx_ofd_held(fd, LOCK_USER) == F_UNLCK)
@@ -344,21 +369,61 @@ static void leave(struct shmx_attachment *attachment)
         if (shmx_ofd_held(fd, LOCK_USER) != F_UNLCK || shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 2) != 0)
             return;
     }
-    remove_name(fd, name);
+    remove_name(attachment->os.device, attachment->os.inode, name);
+}
+
+/* Is leaving this process's business? Not if another process has the description, and so its locks:
+ * these go with the last of them. Nor in a child made without the handlers of fork. */
+static bool alone(const struct shmx_attachment *attachment)
+{
+    return !attachment->os.shared && shmx_posix_is_own();
+}
+
+void shmx_posix_leave_at_exit(struct shmx_attachment *attachment)
+{
+    if (!transient(attachment) || attachment->os.unlinked || attachment->os.left ||
+        !alone(attachment) || !shmx_ofd_intact(attachment))
+        return;
+    leave(attachment);
+    attachment->os.left = true;
+}
+
+/* Give up the description without touching its locks, and see by the name whether it was the last
+ * that kept the segment. */
+static void give_up_shared(struct shmx_attachment *attachment, bool intact)
+{
+    bool removed;
+    munmap(attachment->data, attachment->length);
+    if (intact)
+        close(attachment->os.fd);
+    if (transient(attachment) && !attachment->os.unlinked)
+        shmx_ofd_remove_if_dead(attachment->label.name, &removed);
+}
+
+static void give_up(struct shmx_attachment *attachment)
+{
+    bool intact = shmx_ofd_intact(attachment);
+    if (!intact || !alone(attachment)) {
+        give_up_shared(attachment, intact);
+        return;
+    }
+    if (transient(attachment) && !attachment->os.unlinked && !attachment->os.left)
+        leave(attachment);
+    munmap(attachment->data, attachment->length);
+    close(attachment->os.fd);
 }
 
 void shmx_os_close(struct shmx_attachment *attachment)
 {
     int before = shmx_os_last_error();
     shmx_posix_gate_enter();
-    shmx_posix_marks_end(attachment);
+    if (shmx_posix_is_own())
+        shmx_posix_marks_end(attachment);
+    else
+        shmx_posix_marks_forget(attachment);
     shmx_posix_detach(attachment);
-    if (transient(attachment))
-        leave(attachment);
-    munmap(attachment->data, attachment->length);
-    close(attachment->os.fd);
-    if (attachment->os.passed >= 0)
-        close(attachment->os.passed);
+    shmx_ofd_passed_close(attachment); /* first, as it is a user as well */
+    give_up(attachment);
     shmx_posix_gate_leave();
     shmx_os_set_error(before);
 }
@@ -379,7 +444,7 @@ static int unlink_once(int fd, const char *name)
         return SHMX_EAGAIN; /* another is about to remove it */
     if (error != 0)
         return shmx_posix_error(error);
-    status = remove_name(fd, name);
+    status = remove_name_of(fd, name);
     return status == SHMX_ENOENT ? SHMX_EAGAIN : status;
 }
 
@@ -388,9 +453,9 @@ static int unlink_once(int fd, const char *name)
 static bool unlink_attached(struct shmx_attachment *attachment, int *status)
 {
     if (attachment->read_only || attachment->guest || attachment->os.unlinked ||
-        shmx_ofd_set(attachment->os.fd, F_WRLCK, LOCK_NAME, 1) != 0)
+        !shmx_ofd_intact(attachment) || shmx_ofd_set(attachment->os.fd, F_WRLCK, LOCK_NAME, 1) != 0)
         return false;
-    *status = remove_name(attachment->os.fd, attachment->label.name);
+    *status = remove_name(attachment->os.device, attachment->os.inode, attachment->label.name);
     attachment->os.unlinked = *status == SHMX_OK || *status == SHMX_ENOENT;
     /* For an object without a name the lock means nothing any more. */
     if (!attachment->os.unlinked)

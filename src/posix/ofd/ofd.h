@@ -47,6 +47,16 @@ int shmx_ofd_judge(int fd, const char *name, enum shmx_os_kind *kind);
  * all, or another removes it. */
 int shmx_ofd_remove_dead(int fd, const char *name);
 
+/* Is the attachment's descriptor still what it was? A program that closes all descriptors closes
+ * this one, and its number may be another file's since. */
+bool shmx_ofd_intact(const struct shmx_attachment *attachment);
+
+/* Remove what has the name if it is dead (inspect.c). Inside the gate. */
+int shmx_ofd_remove_if_dead(const char *name, bool *removed);
+
+/* Close what was to be inherited (inherit.c). */
+void shmx_ofd_passed_close(struct shmx_attachment *attachment);
+
 /* Attach to fd's object, which then is the attachment's; on failure it is closed. `name` NULL: an
  * object without one. SHMX_EAGAIN: look again by name. */
 int shmx_ofd_open(struct shmx_attachment *attachment, int fd, const char *name, unsigned flags);

@@ -6,9 +6,16 @@
 
 #include "ofd.h"
 
+/* So many places are tried: somebody who may only read can hold read locks on all of them. */
+#define TRIES_MOST 256
+
 static int claim(struct shmx_attachment *attachment, uint32_t *token)
 {
-    for (;;) {
+    if (attachment->os.borrowed)
+        return shmx_posix_error(EMFILE); /* the kernel would keep it for the parent */
+    if (!shmx_ofd_intact(attachment))
+        return shmx_posix_error(EBADF);
+    for (int tries = 0; tries < TRIES_MOST; tries++) {
         int status = shmx_posix_token_next(attachment, token);
         if (status != SHMX_OK)
             return status;
@@ -18,6 +25,7 @@ static int claim(struct shmx_attachment *attachment, uint32_t *token)
         if (error != EAGAIN && error != EACCES)
             return shmx_posix_error(error);
     }
+    return shmx_posix_error(EACCES);
 }
 
 int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
@@ -32,7 +40,8 @@ int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool
     /* The kernel reports other descriptions' locks only. */
     if (token == atomic_load_explicit(&attachment->owner, memory_order_relaxed))
         return SHMX_OK;
-    int held = shmx_ofd_held(attachment->os.fd, LOCK_OWNERS + (off_t)token);
+    /* A read lock of somebody who may only read says nothing. */
+    int held = shmx_ofd_against(attachment->os.fd, F_RDLCK, LOCK_OWNERS + (off_t)token, 1);
     if (held < 0)
         return shmx_posix_error(errno);
     *alive = held != F_UNLCK;

@@ -59,7 +59,7 @@ static int list(int (*visit)(const char *name, void *context), void *context)
 }
 
 const struct shmx_system shmx_system = {
-    .lock_directory = "/var/tmp", /* sticky: nobody removes another user's files */
+    .lock_directory = shmx_posix_lock_directory,
     .make = shmx_posix_make_exact,
     .reserve = shmx_posix_reserve_by_writing,
     .prefault = shmx_posix_prefault,

@@ -7,27 +7,42 @@
 #include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "system/linux_pages.h"
 
-#define DIRECTORY "/dev/shm"
+#define DIRECTORY SHMX_LINUX_DIRECTORY
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
 
 /* ---- objects ---- */
 
-static int make(const char *path, unsigned flags, int *fd)
+static int make_nameless(bool named, unsigned flags, int *fd, struct stat *facts)
 {
-    bool named = path != NULL;
     mode_t mode = shmx_posix_mode(flags);
     /* O_EXCL: it can never get a name */
     *fd = shmx_posix_open(DIRECTORY, O_TMPFILE | O_RDWR | (named ? 0 : O_EXCL), mode);
     if (*fd < 0)
         return errno == ENOENT ? shmx_posix_error(ENOSYS) : shmx_posix_error(errno);
-    int status = named ? shmx_posix_mode_set(*fd, mode) : SHMX_OK;
-    if (status != SHMX_OK)
-        close(*fd);
+    bool good = fstat(*fd, facts) == 0;
+    if (good && named && (facts->st_mode & 0777) != mode) /* the umask has taken some */
+        good = fchmod(*fd, mode) == 0;
+    if (good)
+        return SHMX_OK;
+    int status = shmx_posix_error(errno);
+    close(*fd);
     return status;
+}
+
+static int stat_name(const char *name, struct stat *facts)
+{
+    char path[sizeof DIRECTORY + SHMX_NAME_MAX + 1] = DIRECTORY "/";
+    memcpy(path + sizeof DIRECTORY, name, strlen(name) + 1);
+    return lstat(path, facts) == 0 ? SHMX_OK : shmx_posix_error(errno);
 }
 
 /* AT_EMPTY_PATH needs no /proc, and is open to everybody since Linux 6.10; before, to
@@ -88,44 +103,31 @@ static int list(int (*visit)(const char *name, void *context), void *context)
     return shmx_posix_list(DIRECTORY, "", visit, context);
 }
 
-static bool read_line(const char *text, const char *key, uint64_t *bytes)
+static unsigned char *wiped_on_fork(void)
 {
-    const char *line = strstr(text, key);
-    uint64_t kilobytes;
-    if (line == NULL || sscanf(line + strlen(key), "%" SCNu64, &kilobytes) != 1)
-        return false;
-    *bytes += kilobytes * 1024;
-    return true;
-}
-
-/* A tmpfs may promise more than there is, and who takes it is killed instead of refused:
- * /proc/meminfo, proc(5). */
-static bool available(uint64_t *bytes)
-{
-    char text[2048];
-    int fd = shmx_posix_open("/proc/meminfo", O_RDONLY, 0);
-    if (fd < 0)
-        return false;
-    ssize_t length = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (length <= 0)
-        return false;
-    text[length] = '\0';
-    *bytes = 0;
-    return read_line(text, "MemAvailable:", bytes) && read_line(text, "SwapFree:", bytes);
+    size_t length = shmx_os_facts()->page_size;
+    void *page = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return NULL;
+    if (madvise(page, length, MADV_WIPEONFORK) == 0)
+        return page;
+    munmap(page, length);
+    return NULL;
 }
 
 const struct shmx_system shmx_system = {
+    .wiped_on_fork = wiped_on_fork,
     .open_flags = O_NONBLOCK, /* a pipe that is planted there is not waited for */
-    .make = make,
+    .make_nameless = make_nameless,
     .publish = publish,
+    .stat_name = stat_name,
     .reserve = reserve,
     .reserve_present = reserve_present,
     .prefault = shmx_linux_prefault,
     .label = shmx_posix_label_read,
     .list = list,
     .footprint = shmx_posix_footprint,
-    .available = available,
+    .available = shmx_linux_available,
     .place = shmx_linux_place,
 };
 

@@ -11,4 +11,10 @@ void shmx_linux_prefault(const struct shmx_attachment *attachment);
 /* Have huge pages in a new object, as far as goes from its start; return how far. */
 size_t shmx_linux_collapse(const struct shmx_attachment *attachment, int fd);
 
+/* ---- how much memory there is (linux_memory.c) ---- */
+
+bool shmx_linux_available(uint64_t *bytes);
+
+#define SHMX_LINUX_DIRECTORY "/dev/shm"
+
 #endif

@@ -22,7 +22,7 @@ static uint64_t footprint(const struct stat *facts)
 
 const struct shmx_system shmx_system = {
     .name_limit = 30,
-    .lock_directory = "/var/tmp", /* sticky: nobody removes another user's files */
+    .lock_directory = shmx_posix_lock_directory,
     .make = make,
     /* Memory cannot be reserved. Shared memory is memory like any other, backed by swap files that
      * grow; no file system for it could be full, and what the machine cannot hold was refused. */

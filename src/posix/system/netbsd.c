@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* NetBSD: objects are files of a tmpfs, shown under names of their own; the system refuses to lock
- * them. */
+/* NetBSD: objects are files of a tmpfs, shown under names of their own. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -10,14 +10,23 @@
 
 #include "system/system.h"
 
+#define DIRECTORY "/var/shm"
+
+/* Beside the objects: lock files do not outlive them when the machine is restarted. Sticky, so that
+ * nobody removes another user's. */
+static void lock_directory(char path[SHMX_SYSTEM_DIRECTORY_MAX])
+{
+    snprintf(path, SHMX_SYSTEM_DIRECTORY_MAX, DIRECTORY);
+}
+
 static int list(int (*visit)(const char *name, void *context), void *context)
 {
-    return shmx_posix_list("/var/shm", ".shmobj_", visit, context);
+    return shmx_posix_list(DIRECTORY, ".shmobj_", visit, context);
 }
 
 const struct shmx_system shmx_system = {
-    .open_flags = O_NONBLOCK,     /* a pipe that is planted there is not waited for */
-    .lock_directory = "/var/tmp", /* sticky: nobody removes another user's files */
+    .open_flags = O_NONBLOCK, /* a pipe that is planted there is not waited for */
+    .lock_directory = lock_directory,
     .make = shmx_posix_make_exact,
     .reserve = shmx_posix_reserve_by_writing,
     .prefault = shmx_posix_prefault,

@@ -2,6 +2,8 @@
 /* OpenBSD: objects are files of /tmp with names that tell nothing, for their owner alone. What is
  * stored through a mapping is not seen by reading the file, nor the other way. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/time.h>
 /* after sys/time.h, which it does not include */
 #include <sys/futex.h>
@@ -17,8 +19,25 @@ static int make(const char *path, unsigned flags, int *fd)
     return shmx_posix_make_exact(path, flags, fd);
 }
 
+/* From /var/tmp daily(8) takes what nobody has read for a week, locked or not, but for directories
+ * whose names begin with ssh-. Each user has its own, as nobody else attaches. Should a neighbour
+ * have made it, no file can be there. */
+static void lock_directory(char path[SHMX_SYSTEM_DIRECTORY_MAX])
+{
+    struct stat facts;
+    snprintf(path, SHMX_SYSTEM_DIRECTORY_MAX, "/var/tmp/ssh-shmx-%lu", (unsigned long)geteuid());
+    /* It may go again while it is empty. */
+    if (lstat(path, &facts) != 0 && mkdir(path, 0700) == 0)
+        return;
+    bool ours = lstat(path, &facts) == 0 && S_ISDIR(facts.st_mode) && facts.st_uid == geteuid() &&
+                (facts.st_mode & 0777) == 0700;
+    if (!ours)
+        snprintf(path, SHMX_SYSTEM_DIRECTORY_MAX, "/dev/null");
+}
+
 const struct shmx_system shmx_system = {
-    .lock_directory = "/var/tmp", /* sticky: nobody removes another user's files */
+    .open_flags = O_RDWR, /* a pipe that is planted would be waited for by who reads only */
+    .lock_directory = lock_directory,
     .make = make,
     /* Nothing is mapped yet, so no page differs from what is written. */
     .reserve = shmx_posix_reserve_by_writing,

@@ -13,18 +13,31 @@
 
 #include "posix.h"
 
-struct shmx_system {
-    size_t name_limit;          /* an object's longest name in bytes; 0: any of ours fits */
-    int open_flags;             /* beside access, for shm_open */
-    const char *lock_directory; /* lockfile/: where its files are */
+#define SHMX_SYSTEM_DIRECTORY_MAX 48
 
-    /* Make an object of length 0 that only those whom flags' SHMX_OTHERS_... name may attach to,
-     * whatever the umask. lockfile/: under a path of shm_open; SHMX_EEXIST: there is one. ofd/: to
-     * be published; path NULL: never. */
+struct shmx_system {
+    size_t name_limit; /* an object's longest name in bytes; 0: any of ours fits */
+    int open_flags;    /* beside access, for shm_open */
+
+    /* lockfile/: where its files are; made if need be. */
+    void (*lock_directory)(char path[SHMX_SYSTEM_DIRECTORY_MAX]);
+
+    /* lockfile/: make an object of length 0 under a path of shm_open, that only those whom flags'
+     * SHMX_OTHERS_... name may attach to, whatever the umask. SHMX_EEXIST: there is one. */
     int (*make)(const char *path, unsigned flags, int *fd);
 
     /* ofd/: give it its name. */
     int (*publish)(int fd, const char *name);
+
+    /* ofd/: the same without a name, to be published or (not `named`) never, and what fstat(2) says
+     * of it. */
+    int (*make_nameless)(bool named, unsigned flags, int *fd, struct stat *facts);
+
+    /* A page that the child of a fork finds zeroed, whatever kind of fork; NULL: there is none. */
+    unsigned char *(*wiped_on_fork)(void);
+
+    /* ofd/: what has the name, as lstat(2) says. */
+    int (*stat_name)(const char *name, struct stat *facts);
 
     /* Give a new object its length, and all its memory. */
     int (*reserve)(int fd, size_t length);
@@ -54,6 +67,10 @@ struct shmx_system {
 extern const struct shmx_system shmx_system;
 
 /* ---- helpers for the table ---- */
+
+/* lock_directory: /var/tmp, which is not emptied, neither at a start nor by the clock, and sticky,
+ * so that nobody removes another user's files. */
+void shmx_posix_lock_directory(char path[SHMX_SYSTEM_DIRECTORY_MAX]);
 
 /* make: shm_open, and then set what the umask has taken of the access. */
 int shmx_posix_make_exact(const char *path, unsigned flags, int *fd);

@@ -83,9 +83,10 @@ static void files(const char *path, const char *start,
 
 /* Lock files, where the library needs them, begin with the name of their segment or have it in
  * theirs. */
-#define LOCK_FILES "/var/tmp"
+#define NAME_FILES ".shmx-n-"
 
 struct lock_files {
+    char directory[48];
     const char *prefix;
     void (*visit)(const char *name, void *context);
     void *context;
@@ -105,20 +106,41 @@ static bool holds(const char *path, const char *prefix)
 static void users_file(const char *name, void *context)
 {
     const struct lock_files *search = context;
-    char path[300];
-    snprintf(path, sizeof path, LOCK_FILES "/%s", name);
+    char path[600];
+    snprintf(path, sizeof path, "%s/%s", search->directory, name);
     if (holds(path, search->prefix))
         search->visit(name, search->context);
+}
+
+static void name_file(const char *name, void *context)
+{
+    const struct lock_files *search = context;
+    search->visit(name + strlen(NAME_FILES), search->context);
+}
+
+static void netbsds_object(const char *name, void *context)
+{
+    const struct lock_files *search = context;
+    search->visit(name + strlen(".shmobj_"), search->context);
 }
 
 /* The file of an owner that was killed stays until somebody asks for the owner, or prunes. */
 static void owner_file(const char *name, void *context)
 {
     const struct lock_files *search = context;
-    char path[300];
-    snprintf(path, sizeof path, LOCK_FILES "/%s", name);
+    char path[600];
+    snprintf(path, sizeof path, "%s/%s", search->directory, name);
     if (holds(path, search->prefix))
         unlink(path);
+}
+
+static void lock_files(struct lock_files *search)
+{
+    char start[64];
+    snprintf(start, sizeof start, NAME_FILES "%s", search->prefix);
+    files(search->directory, start, name_file, search);
+    files(search->directory, ".shmx-u-", users_file, search);
+    files(search->directory, ".shmx-o-", owner_file, search);
 }
 
 /* Linux and some others show shared memory as files. */
@@ -126,12 +148,16 @@ void system_leftovers(const char *prefix, void (*visit)(const char *name, void *
                       void *context)
 {
     char start[64];
-    struct lock_files search = {prefix, visit, context};
+    struct lock_files search = {"/var/tmp", prefix, visit, context};
     files("/dev/shm", prefix, visit, context);
-    snprintf(start, sizeof start, ".shmx-n-%s", prefix);
-    files(LOCK_FILES, start, visit, context);
-    files(LOCK_FILES, ".shmx-u-", users_file, &search);
-    files(LOCK_FILES, ".shmx-o-", owner_file, &search);
+    snprintf(start, sizeof start, ".shmobj_%s", prefix);
+    files("/var/shm", start, netbsds_object, &search);
+    lock_files(&search);
+    snprintf(search.directory, sizeof search.directory, "/var/shm"); /* NetBSD */
+    lock_files(&search);
+    snprintf(search.directory, sizeof search.directory, "/var/tmp/ssh-shmx-%lu", /* OpenBSD */
+             (unsigned long)geteuid());
+    lock_files(&search);
 }
 
 int test_open_handles(void)

@@ -98,8 +98,36 @@ PART(owner) /* NAME */
     return 0;
 }
 
-const struct test_part machine_parts[] = {
-    {"creator", part_creator}, {"user", part_user}, {"owner", part_owner}, {NULL, NULL}};
+PART(waiter) /* NAME: until the first word is not 0 */
+{
+    shmx *shm;
+    must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    must(shmx_wait(shm, shmx_data(shm), 0, 30) == SHMX_ETIMEDOUT);
+    say("waits");
+    volatile uint32_t *word = shmx_data(shm);
+    while (*word == 0)
+        must(shmx_wait(shm, (uint32_t *)shmx_data(shm), 0, SHMX_FOREVER) == SHMX_OK);
+    shmx_close(&shm);
+    return 0;
+}
+
+PART(follower) /* NAME COUNT: says in the second word what the first was changed to */
+{
+    shmx *shm;
+    must(argc == 3 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    volatile uint32_t *words = shmx_data(shm);
+    for (uint32_t value = 0; value < (uint32_t)atoi(argv[2]); value++) {
+        while (words[0] == value)
+            must(shmx_wait(shm, shmx_data(shm), value, SHMX_FOREVER) == SHMX_OK);
+        words[1] = value + 1;
+    }
+    shmx_close(&shm);
+    return 0;
+}
+
+const struct test_part machine_parts[] = {{"creator", part_creator},   {"user", part_user},
+                                          {"owner", part_owner},       {"waiter", part_waiter},
+                                          {"follower", part_follower}, {NULL, NULL}};
 
 struct test_child *machine_creator(const char *name, unsigned flags, bool other)
 {

@@ -69,7 +69,8 @@ const char *sim_path(const char *path, char buffer[SIM_PATH_MAX]);
 /* Restart it: memory is empty, and what the system clears at its start. */
 void sim_restart(void);
 
-/* Remove all of a directory's entries (in the machine) that `which` says, or all. */
+/* Remove all of a directory's entries (in the machine) that `which` says, or all; what is below a
+ * directory that it says, too. */
 void sim_clear(const char *directory, bool (*which)(const char *path, const struct stat *facts));
 
 /* ---- objects ---- */
@@ -87,8 +88,8 @@ bool sim_object_path(const char *name, size_t most, char path[SIM_PATH_MAX]);
 /* Set errno, and return -1. */
 int sim_fail(int number);
 
-/* True once in so many calls of this process: what a system does sometimes. */
-bool sim_sometimes(unsigned in);
+/* True once in so many calls with that counter: what a system does sometimes. */
+bool sim_sometimes(unsigned *calls, unsigned in);
 
 /* Linux's futex(2), shared between processes. `end`: a point on CLOCK_MONOTONIC, or NULL. */
 int sim_futex_wait(const void *word, uint32_t expected, const struct timespec *end);

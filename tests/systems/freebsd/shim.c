@@ -158,6 +158,8 @@ int sysctlbyname(const char *name, void *old, size_t *old_length, const void *no
     return whole ? 0 : sim_fail(ENOMEM);
 }
 
+static unsigned interrupted;
+
 /* ---- waiting: kern/kern_umtx.c ---- */
 
 /* umtx_copyin_umtx_time: the time's size says what it is. A plain timespec is a length on
@@ -188,7 +190,7 @@ static int wait_uint(const void *word, uint32_t value, size_t size, const struct
         return sim_fail(EINVAL);
     if (time != NULL)
         end = deadline(time, size);
-    if (sim_sometimes(61))
+    if (sim_sometimes(&interrupted, 61))
         return sim_fail(EINTR);
     int result = sim_futex_wait(word, value, time != NULL ? &end : NULL);
     return result == 0 || errno == EAGAIN ? 0 : -1;

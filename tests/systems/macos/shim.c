@@ -214,6 +214,9 @@ int sim_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attribut
     return held ? EBUSY : (pthread_rwlock_init)(lock, attributes);
 }
 
+static unsigned faulted;
+static unsigned interrupted;
+
 /* ---- waiting: bsd/kern/sys_ulock.c, as libplatform's os_sync_... offers it ---- */
 
 #define SHARED 1u
@@ -238,7 +241,7 @@ static bool faults(const void *word)
 {
     uintptr_t page = (uintptr_t)word / 4096 * 4096;
     int before = errno;
-    if (sim_sometimes(16))
+    if (sim_sometimes(&faulted, 16))
         madvise((void *)page, 4096, MADV_DONTNEED);
     bool is = !present(word);
     errno = before;
@@ -258,7 +261,7 @@ static int wait_with_timeout(void *word, uint64_t value, size_t size, uint32_t f
         return sim_fail(EINVAL);
     if (faults(word))
         return sim_fail(EFAULT);
-    if (sim_sometimes(61))
+    if (sim_sometimes(&interrupted, 61))
         return sim_fail(EINTR);
     struct timespec length = {(time_t)(nanoseconds / 1000000000), (long)(nanoseconds % 1000000000)};
     struct timespec end = sim_time_after(&length);

@@ -16,6 +16,9 @@
 #define sysconf(what) sim_sysconf(what)
 #define getpagesize() ((int)sim_sysconf(_SC_PAGESIZE))
 
+#undef ENOTSUP /* another error than EOPNOTSUPP there */
+#define ENOTSUP 1045
+
 int sim_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attributes);
 #define pthread_rwlock_init(lock, attributes) sim_rwlock_init(lock, attributes)
 

@@ -71,6 +71,8 @@ int sim_fstat(int fd, struct stat *facts)
     return result;
 }
 
+static unsigned interrupted;
+
 /* ---- waiting: sys/kern/sys_futex.c ---- */
 
 /* futex_func_wait: FUTEX_WAIT's time is a length, FUTEX_WAIT_BITSET's a point, both on
@@ -80,7 +82,7 @@ static long wait_for(const void *word, uint32_t value, const struct timespec *ti
     struct timespec end;
     if (time != NULL && !sim_time_good(time))
         return sim_fail(EINVAL);
-    if (sim_sometimes(61))
+    if (sim_sometimes(&interrupted, 61))
         return sim_fail(EINTR);
     if (time != NULL)
         end = point ? *time : sim_time_after(time);

@@ -11,6 +11,8 @@
 #undef F_OFD_SETLKW
 #undef F_OFD_GETLK
 
+#undef ENOTSUP /* another error than EOPNOTSUPP there */
+#define ENOTSUP 1086
 #define EFTYPE 1079 /* 79 there, which is another error here */
 
 #define SYS___futex 166

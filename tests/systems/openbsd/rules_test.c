@@ -175,7 +175,18 @@ static void daily(void **state)
     int fd = open("/var/tmp/lock", O_RDWR | O_CREAT, 0600);
     assert_int_equal(flock(fd, LOCK_EX), 0);
     age(sim_path("/var/tmp/lock", lock));
+    static const char *const places[] = {"/var/tmp/ssh-x", "/var/tmp/x"};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(old, sizeof old, "%s/file", places[i]);
+        assert_int_equal(mkdir(places[i], 0700), 0);
+        close(open(old, O_RDWR | O_CREAT, 0600));
+        age(sim_path(old, lock));
+    }
     sim_daily();
+    assert_int_equal(access("/var/tmp/ssh-x/file", F_OK), 0);
+    assert_refused(access("/var/tmp/x", F_OK), ENOENT);
+    assert_int_equal(unlink("/var/tmp/ssh-x/file"), 0);
+    assert_int_equal(rmdir("/var/tmp/ssh-x"), 0);
     assert_refused(shm_open("/old", O_RDWR, 0), ENOENT);
     assert_refused(access("/var/tmp/lock", F_OK), ENOENT); /* though it is locked */
     assert_int_equal(shm_unlink("/new"), 0);

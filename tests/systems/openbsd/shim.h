@@ -17,6 +17,9 @@
 #undef F_OFD_SETLKW
 #undef F_OFD_GETLK
 
+#undef ENOTSUP /* another error than EOPNOTSUPP there */
+#define ENOTSUP 1091
+
 /* The path of the file that is the object. */
 void sim_shm_path(const char *name, char path[SIM_PATH_MAX]);
 

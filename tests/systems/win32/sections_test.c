@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "base/shared.h"
 
@@ -230,6 +231,52 @@ static void a_persistent_segment_in_use_can_be_replaced(void **state)
     shmx_close(&two);
     expect(name, 3);
     shmx_close(&three);
+    expect(name, 0);
+}
+
+/* The file in which a persistent segment without upper case in its name lies. */
+static HANDLE file_open(const char *name, DWORD sharing)
+{
+    wchar_t path[600];
+    DWORD size = 400 * sizeof *path;
+    assert_int_equal(RegGetValueW(HKEY_CURRENT_USER, L"Software\\shmx", L"directory", RRF_RT_REG_SZ,
+                                  NULL, path, &size),
+                     ERROR_SUCCESS);
+    size_t used = wcslen(path);
+    path[used++] = L'\\';
+    path[used++] = L'=';
+    for (; *name != '\0'; name++)
+        path[used++] = (wchar_t)*name;
+    path[used] = L'\0';
+    return CreateFileW(path, GENERIC_READ, sharing, NULL, OPEN_EXISTING, 0, NULL);
+}
+
+static void closes_soon(void *file)
+{
+    Sleep(100);
+    CloseHandle(file);
+}
+
+/* As a scanner of viruses does it. */
+static void a_moment_without_sharing_is_waited_out(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create_marked(name, SHMX_PERSISTENT, 1);
+    shmx_close(&shm);
+    HANDLE file = file_open(name, 0);
+    assert_true(file != INVALID_HANDLE_VALUE);
+    struct test_thread *thread = thread_start(closes_soon, file);
+    assert_ok(shmx_open(&shm, name, 0));
+    thread_join(thread);
+    assert_int_equal(first_byte(shm), 1);
+    shmx_close(&shm);
+    file = file_open(name, 0);
+    assert_true(file != INVALID_HANDLE_VALUE);
+    assert_status(shmx_create(&shm, name, SIZE, 0), SHMX_EEXIST); /* never a second one */
+    thread = thread_start(closes_soon, file);
+    assert_ok(shmx_unlink(name));
+    thread_join(thread);
     expect(name, 0);
 }
 
@@ -801,6 +848,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_persistent_segment_needs_no_users),
     cmocka_unit_test(a_persistent_segment_in_use_can_be_replaced),
     cmocka_unit_test(a_persistent_segment_survives_its_killed_maker),
+    cmocka_unit_test(a_moment_without_sharing_is_waited_out),
     cmocka_unit_test(persistent_is_the_users_own),
     cmocka_unit_test(the_session_goes_before_the_machine),
     cmocka_unit_test(a_name_is_listed_once),

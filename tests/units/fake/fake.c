@@ -268,6 +268,10 @@ int shmx_os_remove_dead(const char *name, bool *removed)
     return status;
 }
 
+void shmx_os_sweep(void)
+{
+}
+
 int shmx_os_remove_leftovers(void)
 {
     return step();

@@ -224,14 +224,14 @@ struct call {
     }
 
 static const struct call calls[] = {
-    CALL(create_named),
-    CALL(create_random),
-    CALL(create_nameless),
-    CALL(create_raw),
+    {"create_named", create_named, true}, /* without room it tries again */
+    {"create_random", create_random, true}, /* without room it tries again */
+    {"create_nameless", create_nameless, true}, /* without room it tries again */
+    {"create_raw", create_raw, true}, /* without room it tries again */
     CALL(open_it),
     CALL(open_read_only),
     CALL(open_or_create_opens),
-    CALL(open_or_create_creates),
+    {"open_or_create_creates", open_or_create_creates, true}, /* without room it tries again */
     CALL(unlink_it),
     CALL(share_it),
     CALL(adopt_it),

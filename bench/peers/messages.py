@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""python_queue.py (pipe|queue) SIZE COUNT: hand COUNT messages of SIZE bytes from one process to
+"""messages.py (pipe|queue) SIZE COUNT: hand COUNT messages of SIZE bytes from one process to
 another by what Python's multiprocessing has for it, and print the nanoseconds that one takes."""
 import multiprocessing
 import sys

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "queue_peer.h"
+#include "../peers/queue_peer.h"
 
 struct end {
     int fd;
@@ -144,11 +144,9 @@ static void mq_end(void *context, bool consumer)
     free(end);
 }
 
-static const struct queue_peer pipe_peer = {"pipe",    0,        10,        pipe_open,
-                                            write_all, read_all, end_close, NULL};
-static const struct queue_peer socket_peer = {
+const struct queue_peer pipe_queue = {"pipe",    0,        10,        pipe_open,
+                                      write_all, read_all, end_close, NULL};
+const struct queue_peer socket_queue = {
     "Unix stream socket", 0, 20, socket_open, write_all, read_all, end_close, socket_connect};
-static const struct queue_peer mq_peer = {
+const struct queue_peer mq_queue = {
     "POSIX message queue", 16384, 10, mq_begin, mq_put, mq_get, mq_end, NULL};
-
-const struct queue_peer *const system_peers[] = {&pipe_peer, &socket_peer, &mq_peer, NULL};
