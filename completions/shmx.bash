@@ -3,12 +3,13 @@
 _shmx_options()
 {
     case $1 in
-    ls) echo "-l --long --json --help" ;;
-    stat) echo "--json --help" ;;
+    ls) echo "-l --long --json --sort --reverse --state --help" ;;
+    stat | doctor) echo "--json --help" ;;
     create) echo "--persistent --others --machine-wide --help" ;;
     write) echo "--offset --help" ;;
     cat | dump) echo "--offset --count --help" ;;
-    prune) echo "-n --dry-run --help" ;;
+    rm) echo "-f --force --help" ;;
+    prune) echo "-n --dry-run --every --help" ;;
     watch) echo "--offset --count --interval --for --help" ;;
     bench) echo "--quick --help" ;;
     *) echo "--help" ;;
@@ -23,13 +24,17 @@ _shmx()
         words="ls stat create write cat dump rm prune watch doctor bench help --help --version"
     elif [ "$before" = --others ]; then
         words="read write"
+    elif [ "$before" = --sort ]; then
+        words="name size memory users age"
+    elif [ "$before" = --state ]; then
+        words="live persistent foreign dead damaged"
     elif [ "${word:0:1}" = - ]; then
         words=$(_shmx_options "${COMP_WORDS[1]}")
     else
         case ${COMP_WORDS[1]} in
         stat | write | cat | dump | watch)
             [ "$COMP_CWORD" -eq 2 ] && words=$(shmx ls 2>/dev/null) ;;
-        rm) words=$(shmx ls 2>/dev/null) ;;
+        ls | rm) words=$(shmx ls 2>/dev/null) ;;
         help) words="ls stat create write cat dump rm prune watch doctor bench" ;;
         esac
     fi

@@ -1,7 +1,7 @@
 # fish completion of shmx(1)
 
 set -l commands ls stat create write cat dump rm prune watch doctor bench help
-set -l named stat write cat dump rm watch
+set -l named ls stat write cat dump rm watch
 
 complete -c shmx -f
 complete -c shmx -n "not __fish_seen_subcommand_from $commands" -l version -d "Tell the version"
@@ -23,7 +23,7 @@ complete -c shmx -n __fish_use_subcommand -a help -d "Tell more about a command"
 complete -c shmx -n "__fish_seen_subcommand_from $named" -a "(shmx ls 2>/dev/null)"
 complete -c shmx -n "__fish_seen_subcommand_from help" -a "$commands"
 complete -c shmx -n "__fish_seen_subcommand_from ls" -s l -l long -d "As a table"
-complete -c shmx -n "__fish_seen_subcommand_from ls stat" -l json -d "As JSON"
+complete -c shmx -n "__fish_seen_subcommand_from ls stat doctor" -l json -d "As JSON"
 complete -c shmx -n "__fish_seen_subcommand_from create" -l persistent -d "Stays until it is removed"
 complete -c shmx -n "__fish_seen_subcommand_from create" -l others -x -a "read write" -d "Access of other users"
 complete -c shmx -n "__fish_seen_subcommand_from create" -l machine-wide -d "In all login sessions"
@@ -32,4 +32,9 @@ complete -c shmx -n "__fish_seen_subcommand_from cat dump watch" -l count -x -d 
 complete -c shmx -n "__fish_seen_subcommand_from watch" -l interval -x -d "How often to look"
 complete -c shmx -n "__fish_seen_subcommand_from watch" -l for -x -d "Stop after that time"
 complete -c shmx -n "__fish_seen_subcommand_from prune" -s n -l dry-run -d "Only print the names"
+complete -c shmx -n "__fish_seen_subcommand_from prune" -l every -x -d "Again and again, in seconds"
+complete -c shmx -n "__fish_seen_subcommand_from rm" -s f -l force -d "Missing names are no failure"
+complete -c shmx -n "__fish_seen_subcommand_from ls" -l sort -x -a "name size memory users age" -d "Order"
+complete -c shmx -n "__fish_seen_subcommand_from ls" -l reverse -d "The other way round"
+complete -c shmx -n "__fish_seen_subcommand_from ls" -l state -x -a "live persistent foreign dead damaged" -d "Only those"
 complete -c shmx -n "__fish_seen_subcommand_from bench" -l quick -d "A few rounds only"

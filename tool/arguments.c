@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Options, operands, and sizes among them. */
+/* Options, operands, sizes and seconds among them. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
@@ -72,5 +73,18 @@ bool size_read(const struct command *command, const char *text, uint64_t *size)
         return true;
     wrong_use(command, "\"%s\" is no size; write bytes, or 64K, 1.5G (K, M, G, T: powers of 1024)",
               text);
+    return false;
+}
+
+bool seconds_read(const struct command *command, const char *option, const char *text,
+                  double *seconds)
+{
+    if (text == NULL)
+        return true;
+    char *end;
+    *seconds = strtod(text, &end);
+    if (end != text && *end == '\0' && *seconds > 0 && *seconds <= 1e6)
+        return true;
+    wrong_use(command, "%s takes seconds, not \"%s\"", option, text);
     return false;
 }

@@ -4,20 +4,24 @@
 
 static unsigned char buffer[65536];
 
-static void copy(const shmx *shm, const struct part *part)
+static bool copy(const shmx *shm, const struct part *part)
 {
     struct progress progress;
+    bool good = true;
     progress_start(&progress, "read", part->count);
     for (size_t done = 0; done < part->count && !ferror(stdout);) {
         size_t left = part->count - done;
         size_t count = left < sizeof buffer ? left : sizeof buffer;
-        shmx_read(shm, part->offset + done, buffer, count);
+        good = segment_read(shm, part->offset + done, buffer, count);
+        if (!good)
+            break;
         fwrite(buffer, 1, count, stdout);
         done += count;
         if (!system_is_terminal(stdout))
             progress_show(&progress, done);
     }
     progress_end(&progress);
+    return good;
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -30,8 +34,8 @@ static int run(const struct command *command, int argc, char **argv)
     shmx *shm = segment_open(argv[0], SHMX_READ_ONLY, &status);
     if (shm == NULL)
         return status;
-    if (part_read(command, &part, shm, &status))
-        copy(shm, &part);
+    if (part_read(command, &part, shm, &status) && !copy(shm, &part))
+        status = STATUS_NO;
     shmx_close(&shm);
     return status;
 }

@@ -49,12 +49,20 @@ bool size_read(const struct command *command, const char *text, uint64_t *size);
 
 /* ---- sizes ---- */
 
-/* "64K", "1.5G", "1000": K, M, G, T are powers of 1024, as are KiB and so on. False: it is no
+/* "64K", "1.5G", "1000": K, M, G, T are powers of 1024, as are KB, KiB and so on. False: it is no
  * size. */
 bool size_parse(const char *text, uint64_t *size);
 
 /* "1.5 GiB", "64 KiB", "1000 B"; returns buffer. */
 const char *size_text(uint64_t size, char buffer[32]);
+
+/* The same in five characters at most: "1.5G", "64K", "1000"; returns buffer. */
+const char *size_short(uint64_t size, char buffer[32]);
+
+/* ---- names ---- */
+
+/* The pattern fits the name: * is any run of characters, ? any one. */
+bool name_matches(const char *name, const char *pattern);
 
 /* ---- messages ---- */
 
@@ -105,8 +113,22 @@ struct part {
 /* Work out offset and count, or say what is wrong: then *status is the program's. */
 bool part_read(const struct command *command, struct part *part, const shmx *shm, int *status);
 
-/* Segments that all users were killed of, and that nothing has freed yet. */
-int leftovers_list(void (*visit)(const char *name, void *context), void *context);
+/* Copy bytes of a segment out, or into it; false, with a message, if another program has made its
+ * memory shorter meanwhile. */
+bool segment_read(const shmx *shm, size_t offset, void *bytes, size_t count);
+bool segment_write(shmx *shm, size_t offset, const void *bytes, size_t count);
+
+/* A segment whose users were all killed and that nothing has freed yet, or a damaged one. */
+struct leftover {
+    shmx_info info;
+    bool damaged; /* then only name, size and footprint are known */
+};
+int leftovers_list(void (*visit)(const struct leftover *leftover, void *context), void *context);
+
+enum state { STATE_LIVE, STATE_PERSISTENT, STATE_FOREIGN, STATE_DEAD, STATE_DAMAGED };
+enum state state_of(const shmx_info *info); /* of one that is no leftover */
+const char *state_text(enum state state);
+bool state_known(const char *text);
 
 /* "5 min"; "-" if it is not known. */
 const char *age_text(uint64_t created, char buffer[32]);
@@ -117,13 +139,20 @@ const char *flags_text(const shmx_info *info, char buffer[128]);
 enum creator { CREATOR_UNKNOWN, CREATOR_ALIVE, CREATOR_DEAD };
 enum creator creator_look(const shmx_info *info);
 
-void info_print_json(const shmx_info *info);
+/* One object; with_pids: and the processes that use it. */
+void info_print_json(const shmx_info *info, enum state state, bool with_pids);
 
-/* One line as `hexdump -C` prints it, of 1 to 16 bytes; changed (or NULL): which to mark. */
-void hex_line(FILE *stream, uint64_t offset, const unsigned char *bytes, size_t count,
-              const bool *changed);
+/* "--every 60": seconds, more than 0; false, with a message, if it is none. NULL changes nothing.
+ */
+bool seconds_read(const struct command *command, const char *option, const char *text,
+                  double *seconds);
 
 #define HEX_WIDTH 16
+
+/* One line as `hexdump -C` prints it, of 1 to `width` bytes (16, or less where there is no room);
+ * changed (or NULL): which to mark. */
+void hex_line(FILE *stream, uint64_t offset, const unsigned char *bytes, size_t count, size_t width,
+              const bool *changed);
 
 /* A run of lines, in which those equal to the one above are shown as one "*". Start with zeros. */
 struct hex_dump {

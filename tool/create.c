@@ -23,12 +23,10 @@ static bool others_read(const struct command *command, const char *text, unsigne
 /* A segment lives as long as its users, and this command is its first. */
 static void hold(const shmx *shm)
 {
-    fflush(stdout);
-    if (system_is_terminal(stderr))
-        fprintf(stderr,
-                "\"%s\" lives as long as somebody uses it; this command does until "
-                "Ctrl-C. With --persistent it would stay.\n",
-                shmx_name(shm));
+    fprintf(stderr,
+            "shmx: \"%s\" is held until this command ends (Ctrl-C); with --persistent it would "
+            "stay\n",
+            shmx_name(shm));
     system_await_stop();
 }
 
@@ -58,7 +56,10 @@ static int run(const struct command *command, int argc, char **argv)
     if (status != SHMX_OK)
         return complain("create", argv[0], status);
     puts(shmx_name(shm));
-    if (!persistent)
+    bool told = fflush(stdout) == 0; /* else main complains, and nothing stays */
+    if (!told)
+        shmx_unlink(shmx_name(shm));
+    else if (!persistent)
         hold(shm);
     shmx_close(&shm);
     return STATUS_YES;

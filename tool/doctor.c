@@ -5,22 +5,59 @@
 #include "command.h"
 #include "system.h"
 
-static int findings;
+#define PLURAL(count) (count), (count) == 1 ? "" : "s"
+#define TEXT_MAX 1024
+
+static int findings, lines;
+static bool json;
+
+static void string_print(const char *text)
+{
+    putchar('"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            putchar('\\');
+        if ((unsigned char)*text >= ' ')
+            putchar(*text);
+    }
+    putchar('"');
+}
+
+static void line_print_json(const char *verdict, const char *text, const char *advice)
+{
+    printf("%s  {\"verdict\": \"%s\", \"text\": ", lines++ > 0 ? ",\n" : "", verdict);
+    string_print(text);
+    printf(", \"advice\": ");
+    if (advice != NULL)
+        string_print(advice);
+    else
+        printf("null");
+    putchar('}');
+}
+
+static void line_print(const char *verdict, const char *colour, const char *text,
+                       const char *advice)
+{
+    printf("%s%-4s%s  %s\n", colour, verdict, style_for(stdout)->plain, text);
+    if (advice != NULL)
+        printf("      -> %s\n", advice);
+}
 
 void doctor_say(enum verdict verdict, const char *advice, const char *format, ...)
 {
-    static const char *const words[] = {"ok  ", "look", "bad "};
+    static const char *const words[] = {"ok", "look", "bad"};
     const struct style *style = style_for(stdout);
     const char *const colours[] = {style->good, style->mark, style->bad};
     findings += verdict != VERDICT_GOOD;
-    printf("%s%s%s  ", colours[verdict], words[verdict], style->plain);
+    char text[TEXT_MAX];
     va_list arguments;
     va_start(arguments, format);
-    vprintf(format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    putchar('\n');
-    if (advice != NULL)
-        printf("      -> %s\n", advice);
+    if (json)
+        line_print_json(words[verdict], text, advice);
+    else
+        line_print(words[verdict], colours[verdict], text, advice);
 }
 
 /* ---- does it work at all ---- */
@@ -78,44 +115,52 @@ static void check_segments(void)
                    shmx_strerror(status));
         return;
     }
-    doctor_say(VERDICT_GOOD, NULL, "%u segments of shmx and %u of other programs, in %s of memory",
-               count.ours, count.foreign, size_text(count.memory, memory));
+    doctor_say(VERDICT_GOOD, NULL, "%u segment%s of shmx and %u of other programs, in %s of memory",
+               PLURAL(count.ours), count.foreign, size_text(count.memory, memory));
     if (count.unused > 0)
         doctor_say(VERDICT_LOOK,
                    "if nobody will come back for them: shmx ls -l shows which, shmx rm removes",
-                   "%u persistent segments that nobody uses now", count.unused);
+                   "%u persistent segment%s that nobody uses now", PLURAL(count.unused));
 }
 
-static void count_leftover(const char *name, void *context)
+static void count_leftover(const struct leftover *leftover, void *context)
 {
-    (void)name;
-    ++*(unsigned *)context;
+    ++((unsigned *)context)[leftover->damaged ? 1 : 0];
 }
 
 static void check_leftovers(void)
 {
-    unsigned count = 0;
-    if (leftovers_list(count_leftover, &count) != SHMX_OK)
+    unsigned counts[2] = {0}; /* dead, damaged */
+    if (leftovers_list(count_leftover, counts) != SHMX_OK)
         return;
-    if (count == 0)
+    if (counts[1] > 0)
+        doctor_say(VERDICT_LOOK, "shmx ls -l --state damaged shows which; shmx rm removes them",
+                   "%u damaged segment%s", PLURAL(counts[1]));
+    if (counts[0] == 0)
         doctor_say(VERDICT_GOOD, NULL, "no segments left by killed processes");
     else
         doctor_say(VERDICT_LOOK, "shmx prune frees them; shmx prune --dry-run shows them",
-                   "%u segments left by killed processes", count);
+                   "%u segment%s left by killed processes", PLURAL(counts[0]));
 }
 
 static int run(const struct command *command, int argc, char **argv)
 {
-    const struct option options[] = {{0}};
+    const struct option options[] = {{"--json", &json, NULL}, {0}};
     if (arguments_read(command, options, argc, argv, 0, 0) < 0)
         return STATUS_WRONG_USE;
+    if (json)
+        puts("[");
     check_segment();
     check_segments();
     check_leftovers();
     system_doctor();
+    if (json)
+        puts("\n]");
     return findings == 0 ? STATUS_YES : STATUS_NO;
 }
 
 const struct command command_doctor = {
-    "doctor", "", "Tell what would surprise a user of shared memory here",
-    "One line each, and below it what to do. Status 0: nothing to do; 1: something.\n", run};
+    "doctor", "[--json]", "Tell what would surprise a user of shared memory here",
+    "One line each, and below it what to do. Status 0: nothing to do; 1: something.\n\n"
+    "  --json  an array of objects: verdict (ok, look, bad), text, advice or null\n",
+    run};

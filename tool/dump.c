@@ -3,17 +3,19 @@
 
 #include "command.h"
 
-static void dump(const shmx *shm, const struct part *part)
+static bool dump(const shmx *shm, const struct part *part)
 {
     unsigned char line[HEX_WIDTH];
     struct hex_dump state = {0};
     for (size_t done = 0; done < part->count && !ferror(stdout); done += HEX_WIDTH) {
         size_t left = part->count - done;
         size_t count = left < HEX_WIDTH ? left : HEX_WIDTH;
-        shmx_read(shm, part->offset + done, line, count);
+        if (!segment_read(shm, part->offset + done, line, count))
+            return false;
         hex_next(stdout, &state, part->offset + done, line, count);
     }
     printf("%08" PRIx64 "\n", (uint64_t)part->offset + part->count);
+    return true;
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -26,8 +28,8 @@ static int run(const struct command *command, int argc, char **argv)
     shmx *shm = segment_open(argv[0], SHMX_READ_ONLY, &status);
     if (shm == NULL)
         return status;
-    if (part_read(command, &part, shm, &status))
-        dump(shm, &part);
+    if (part_read(command, &part, shm, &status) && !dump(shm, &part))
+        status = STATUS_NO;
     shmx_close(&shm);
     return status;
 }

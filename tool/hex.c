@@ -21,12 +21,12 @@ static void text_byte(FILE *stream, int byte, bool marked, const struct style *s
         fputc(shown, stream);
 }
 
-void hex_line(FILE *stream, uint64_t offset, const unsigned char *bytes, size_t count,
+void hex_line(FILE *stream, uint64_t offset, const unsigned char *bytes, size_t count, size_t width,
               const bool *changed)
 {
     const struct style *style = style_for(stream);
     fprintf(stream, "%08" PRIx64 " ", offset);
-    for (size_t i = 0; i < HEX_WIDTH; i++) {
+    for (size_t i = 0; i < width; i++) {
         if (i < count)
             hex_byte(stream, bytes[i], changed != NULL && changed[i], style);
         else
@@ -49,7 +49,7 @@ void hex_next(FILE *stream, struct hex_dump *dump, uint64_t offset, const unsign
         dump->starred = true;
         return;
     }
-    hex_line(stream, offset, bytes, count, NULL);
+    hex_line(stream, offset, bytes, count, HEX_WIDTH, NULL);
     memcpy(dump->last, bytes, count);
     dump->any = true;
     dump->starred = false;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Segments whose users were all killed. The public functions show the living only, so this one goes
- * to the library's own contract with the system. One that is closed while we look is not there any
+ * What the public functions do not show: segments whose users were all killed, and names with a
+ * control block that cannot be believed. They show the living only, so this file goes to the
+ * library's own contract with the system. A segment that is closed while we look is not there any
  * more when we look again.
  */
 #include <stdlib.h>
@@ -10,60 +11,70 @@
 #include "command.h"
 #include "os.h"
 
-typedef char dead_name[SHMX_NAME_MAX + 1];
-
 struct listing {
-    dead_name *names; /* seen dead at the first look, sorted for the second */
+    struct leftover *all; /* seen at the first look, sorted for the second */
     size_t count, room;
-    void (*visit)(const char *name, void *context);
+    void (*visit)(const struct leftover *leftover, void *context);
     void *context;
 };
 
-static bool is_dead(const char *name)
+static bool is_leftover(const char *name, struct leftover *leftover)
 {
     struct shmx_os_view view;
-    return shmx_os_inspect(name, &view) == SHMX_OK && view.kind == SHMX_OS_DEAD;
+    if (strlen(name) > SHMX_NAME_MAX || shmx_os_inspect(name, &view) != SHMX_OK)
+        return false;
+    *leftover = (struct leftover){.damaged = view.kind == SHMX_OS_DAMAGED};
+    memcpy(leftover->info.name, name, strlen(name) + 1);
+    leftover->info.size = leftover->damaged ? view.length : view.label.size;
+    leftover->info.footprint = view.footprint;
+    leftover->info.created = view.label.created;
+    leftover->info.creator_pid = (int64_t)view.label.creator;
+    leftover->info.flags = view.label.flags;
+    return leftover->damaged || view.kind == SHMX_OS_DEAD;
 }
 
 static int look_first(const char *name, void *context)
 {
     struct listing *listing = context;
-    if (strlen(name) > SHMX_NAME_MAX || !is_dead(name))
+    struct leftover leftover;
+    if (!is_leftover(name, &leftover))
         return 0;
     if (listing->count == listing->room) {
         size_t room = listing->room * 2 + 64;
-        dead_name *names = realloc(listing->names, room * sizeof *names);
-        if (names == NULL)
+        struct leftover *all = realloc(listing->all, room * sizeof *all);
+        if (all == NULL)
             return SHMX_ENOMEM;
-        listing->names = names;
+        listing->all = all;
         listing->room = room;
     }
-    memcpy(listing->names[listing->count++], name, strlen(name) + 1);
+    listing->all[listing->count++] = leftover;
     return 0;
 }
 
 static int compare(const void *a, const void *b)
 {
-    return strcmp(a, b);
+    const struct leftover *x = a, *y = b;
+    return strcmp(x->info.name, y->info.name);
 }
 
 static int look_again(const char *name, void *context)
 {
     const struct listing *listing = context;
-    if (bsearch(name, listing->names, listing->count, sizeof(dead_name), compare) != NULL &&
-        is_dead(name))
-        listing->visit(name, listing->context);
+    struct leftover leftover;
+    if (is_leftover(name, &leftover) &&
+        bsearch(&leftover, listing->all, listing->count, sizeof leftover, compare) != NULL)
+        listing->visit(&leftover, listing->context);
     return 0;
 }
 
-int leftovers_list(void (*visit)(const char *name, void *context), void *context)
+int leftovers_list(void (*visit)(const struct leftover *leftover, void *context), void *context)
 {
     struct listing listing = {NULL, 0, 0, visit, context};
     int status = shmx_os_list(look_first, &listing);
     if (status == SHMX_OK && listing.count > 0) {
-        qsort(listing.names, listing.count, sizeof(dead_name), compare);
+        qsort(listing.all, listing.count, sizeof *listing.all, compare);
         status = shmx_os_list(look_again, &listing);
     }
-    free(listing.names);
+    free(listing.all);
     return status;
 }

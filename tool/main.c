@@ -68,7 +68,7 @@ static int dispatch(int argc, char **argv)
         help_all(stderr);
         return STATUS_WRONG_USE;
     }
-    if (strcmp(argv[1], "--version") == 0) {
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         printf("shmx %s\n", shmx_version());
         return STATUS_YES;
     }

@@ -2,6 +2,7 @@
 /* Messages, colours, progress. */
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "command.h"
 #include "system.h"
@@ -49,7 +50,10 @@ int complain(const char *what, const char *name, int status)
     fprintf(stderr, "shmx: cannot %s \"%s\": %s", what, name, shmx_strerror(status));
     if (status == SHMX_EIO)
         fprintf(stderr, " (system error %d)", shmx_os_error());
-    fprintf(stderr, "%s\n", advice(status));
+    fprintf(stderr, "%s%s\n", advice(status),
+            status == SHMX_EINVAL && strchr(name, '/') != NULL
+                ? "; it has no slash: what shm_open(3) calls \"/name\" is \"name\" here"
+                : "");
     return status == SHMX_EINVAL || status == SHMX_ENAMETOOLONG ? STATUS_WRONG_USE : STATUS_NO;
 }
 

@@ -16,21 +16,24 @@ static int complain_of(const char *name, int status)
 
 static int run(const struct command *command, int argc, char **argv)
 {
-    const struct option options[] = {{0}};
+    bool force = false;
+    const struct option options[] = {{"-f", &force, NULL}, {"--force", &force, NULL}, {0}};
     int names = arguments_read(command, options, argc, argv, 1, INT_MAX);
     if (names < 0)
         return STATUS_WRONG_USE;
     int result = STATUS_YES;
     for (int i = 0; i < names; i++) {
         int status = shmx_unlink(argv[i]);
-        int one = status == SHMX_OK ? STATUS_YES : complain_of(argv[i], status);
+        bool good = status == SHMX_OK || (force && status == SHMX_ENOENT);
+        int one = good ? STATUS_YES : complain_of(argv[i], status);
         result = one > result ? one : result;
     }
     return result;
 }
 
 const struct command command_rm = {
-    "rm", "NAME...", "Take the names of segments away",
+    "rm", "[-f] NAME...", "Take the names of segments away",
     "Each name is free at once. Programs that use the segment keep it until they\n"
-    "close it; then its memory is returned.\n",
+    "close it; then its memory is returned.\n\n"
+    "  -f, --force  a name that is not there is no failure\n",
     run};

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What several subcommands do with a segment. */
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "command.h"
@@ -42,7 +44,48 @@ bool part_read(const struct command *command, struct part *part, const shmx *shm
     return true;
 }
 
+static bool cut_short(const shmx *shm)
+{
+    fprintf(stderr, "shmx: \"%s\" was made shorter by another program: its memory ends early\n",
+            shmx_name(shm));
+    return false;
+}
+
+bool segment_read(const shmx *shm, size_t offset, void *bytes, size_t count)
+{
+    const unsigned char *data = shmx_data(shm);
+    return system_copy(bytes, data + offset, count) || cut_short(shm);
+}
+
+bool segment_write(shmx *shm, size_t offset, const void *bytes, size_t count)
+{
+    unsigned char *data = shmx_data(shm);
+    return system_copy(data + offset, bytes, count) || cut_short(shm);
+}
+
 /* ---- in words ---- */
+
+static const char *const state_names[] = {"live", "persistent", "foreign", "dead", "damaged"};
+
+enum state state_of(const shmx_info *info)
+{
+    return info->foreign                          ? STATE_FOREIGN
+           : (info->flags & SHMX_PERSISTENT) != 0 ? STATE_PERSISTENT
+                                                  : STATE_LIVE;
+}
+
+const char *state_text(enum state state)
+{
+    return state_names[state];
+}
+
+bool state_known(const char *text)
+{
+    for (size_t i = 0; i < sizeof state_names / sizeof state_names[0]; i++)
+        if (strcmp(state_names[i], text) == 0)
+            return true;
+    return false;
+}
 
 const char *age_text(uint64_t created, char buffer[32])
 {
@@ -94,11 +137,32 @@ enum creator creator_look(const shmx_info *info)
 }
 
 /* Names have no character that JSON would want escaped. */
-void info_print_json(const shmx_info *info)
+static void pid_print_json(int64_t pid, void *context)
+{
+    const char **comma = context;
+    printf("%s%" PRId64, *comma, pid);
+    *comma = ", ";
+}
+
+static void pids_print_json(const char *name)
+{
+    const char *comma = "";
+    printf(", \"user_pids\": ");
+    if (!system_users(name, NULL, NULL)) {
+        printf("null");
+        return;
+    }
+    putchar('[');
+    system_users(name, pid_print_json, &comma);
+    putchar(']');
+}
+
+void info_print_json(const shmx_info *info, enum state state, bool with_pids)
 {
     static const char *const alive[] = {"null", "true", "false"};
-    printf("{\"name\": \"%s\", \"size\": %" PRIu64 ", \"footprint\": %" PRIu64, info->name,
-           info->size, info->footprint);
+    printf("{\"name\": \"%s\", \"size\": %" PRIu64 ", \"footprint\": %" PRIu64
+           ", \"state\": \"%s\"",
+           info->name, info->size, info->footprint, state_text(state));
     if (info->users >= 0)
         printf(", \"users\": %d", info->users);
     else
@@ -113,5 +177,8 @@ void info_print_json(const shmx_info *info)
         printf("%s\"%s\"", comma, flag_names[i].name);
         comma = ", ";
     }
-    printf("], \"foreign\": %s}", info->foreign ? "true" : "false");
+    printf("], \"foreign\": %s", info->foreign ? "true" : "false");
+    if (with_pids)
+        pids_print_json(info->name);
+    putchar('}');
 }

@@ -61,7 +61,20 @@ bool size_parse(const char *text, uint64_t *size)
     if (unit == 1)
         return *text == '\0' || strcmp(text, "B") == 0;
     text++;
-    return *text == '\0' || strcmp(text, "iB") == 0;
+    return *text == '\0' || strcmp(text, "B") == 0 || strcmp(text, "iB") == 0;
+}
+
+const char *size_short(uint64_t size, char buffer[32])
+{
+    size_t unit = 0;
+    double value = (double)size;
+    for (; value >= 1023.5; unit++)
+        value /= 1024;
+    /* "1.5G", but "64K" and "200M". */
+    bool whole = value >= 99.5 || value == (double)(uint64_t)value;
+    snprintf(buffer, 32, whole ? "%.0f%.1s" : "%.1f%.1s", value,
+             unit > 0 ? &"KMGTPE"[unit - 1] : "");
+    return buffer;
 }
 
 const char *size_text(uint64_t size, char buffer[32])

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "command.h"
+#include "system.h"
 
 static void time_print(uint64_t created)
 {
@@ -15,6 +16,28 @@ static void time_print(uint64_t created)
     if (utc != NULL)
         printf(" (%s ago)", age_text(created, age));
     putchar('\n');
+}
+
+static void owner_print(const shmx_info *info)
+{
+    static const char *const words[] = {"", ": nothing", ": read", ": read and write"};
+    char owner[32];
+    enum access others = system_owner(info, owner);
+    if (others != ACCESS_UNKNOWN)
+        printf("owner:    %s (others%s)\n", owner, words[others]);
+}
+
+static void user_print(int64_t pid, void *context)
+{
+    int *count = context;
+    printf(++*count == 1 ? "used by:  %" PRId64 : " %" PRId64, pid);
+}
+
+static void users_print(const char *name)
+{
+    int count = 0;
+    if (system_users(name, user_print, &count) && count > 0)
+        putchar('\n');
 }
 
 static void info_print(const shmx_info *info)
@@ -35,6 +58,8 @@ static void info_print(const shmx_info *info)
         printf("creator:  unknown\n");
     time_print(info->created);
     printf("flags:    %s\n", flags_text(info, flags));
+    owner_print(info);
+    users_print(info->name);
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -48,7 +73,7 @@ static int run(const struct command *command, int argc, char **argv)
     if (status != SHMX_OK)
         return complain("describe", argv[0], status);
     if (json) {
-        info_print_json(&info);
+        info_print_json(&info, state_of(&info), true);
         putchar('\n');
     } else {
         info_print(&info);
@@ -56,5 +81,9 @@ static int run(const struct command *command, int argc, char **argv)
     return STATUS_YES;
 }
 
-const struct command command_stat = {"stat", "NAME [--json]", "Describe one segment",
-                                     "  --json      one object, as in shmx ls --json\n", run};
+const struct command command_stat = {
+    "stat", "NAME [--json]", "Describe one segment",
+    "Where the system tells (Linux), the processes that use it and that this user may\n"
+    "look at are listed.\n\n"
+    "  --json      one object, as in shmx ls --json\n",
+    run};

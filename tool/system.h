@@ -4,8 +4,11 @@
 #define TOOL_SYSTEM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include <shmx.h>
 
 /* Standard streams carry bytes as they are. */
 void system_begin(void);
@@ -37,6 +40,20 @@ int system_key(int timeout_ms);
 /* The process of that number runs, and has done so since `created` (ns since 1970). 1, 0, or -1 if
  * it cannot be told. */
 int system_process_alive(int64_t pid, uint64_t created);
+
+/* Whose the segment is, "-" if that cannot be told, and what other users may. */
+enum access { ACCESS_UNKNOWN, ACCESS_OWNER, ACCESS_READ, ACCESS_WRITE };
+enum access system_owner(const shmx_info *info, char owner[32]);
+
+/* Call visit with each process that has the segment mapped and that this user may look at; false:
+ * the system does not say. */
+bool system_users(const char *name, void (*visit)(int64_t pid, void *context), void *context);
+
+/* memcpy, or false if memory that is mapped is not there: a program made the object shorter. */
+bool system_copy(void *to, const void *from, size_t count);
+
+/* Sleep, or return at once when a request to end comes. */
+void system_pause(double seconds);
 
 /* Start this program again with these words (ending with NULL); wait for its end and return what
  * it ended with, -1 if it could not. */

@@ -17,6 +17,8 @@ struct view {
     int interval_ms;
     int64_t end;
     bool screen;
+    bool gone;    /* the memory, by another program */
+    size_t width; /* bytes a line */
 };
 
 static unsigned char now_bytes[WINDOW_MAX], old_bytes[WINDOW_MAX];
@@ -34,16 +36,19 @@ static void window_set(struct view *view, size_t at)
     int rows, columns;
     system_screen_size(&rows, &columns);
     size_t page = WINDOW_MAX;
-    if (view->screen)
-        page =
-            smaller(WINDOW_MAX, (size_t)(rows > OTHER_LINES ? rows - OTHER_LINES : 1) * HEX_WIDTH);
+    view->width = HEX_WIDTH;
+    if (view->screen) {
+        view->width = columns >= 79 ? HEX_WIDTH : columns >= 47 ? 8 : 4;
+        page = smaller(WINDOW_MAX,
+                       (size_t)(rows > OTHER_LINES ? rows - OTHER_LINES : 1) * view->width);
+    }
     view->at = at;
     view->count = smaller(page, view->part.offset + view->part.count - at);
 }
 
-static void look(const struct view *view)
+static void look(struct view *view)
 {
-    shmx_read(view->shm, view->at, now_bytes, view->count);
+    view->gone = !segment_read(view->shm, view->at, now_bytes, view->count);
 }
 
 static void start_over(struct view *view, size_t at)
@@ -71,11 +76,11 @@ static bool compare(const struct view *view, int64_t now)
 static void line_show(const struct view *view, size_t line, int64_t now, int64_t fresh)
 {
     bool changed[HEX_WIDTH];
-    size_t from = line * HEX_WIDTH;
-    size_t count = smaller(HEX_WIDTH, view->count - from);
+    size_t from = line * view->width;
+    size_t count = smaller(view->width, view->count - from);
     for (size_t i = 0; i < count; i++)
         changed[i] = changed_at[from + i] != 0 && now - changed_at[from + i] <= fresh;
-    hex_line(stdout, view->at + from, now_bytes + from, count, changed);
+    hex_line(stdout, view->at + from, now_bytes + from, count, view->width, changed);
 }
 
 static void title_show(const struct view *view)
@@ -95,9 +100,10 @@ static void screen_show(const struct view *view, int64_t now)
 {
     printf("\033[H");
     title_show(view);
-    for (size_t line = 0; line * HEX_WIDTH < view->count; line++)
+    for (size_t line = 0; line * view->width < view->count; line++)
         line_show(view, line, now, FRESH_NS);
-    printf("\033[Jspace, b: next, last page   q: quit\033[K");
+    printf(view->width == HEX_WIDTH ? "\033[Jspace, b: next, last page   q: quit\033[K"
+                                    : "\033[Jspace, b: page  q: quit\033[K");
     fflush(stdout);
 }
 
@@ -156,14 +162,16 @@ static void watch(struct view *view)
 {
     bool keys = view->screen && system_keys_begin();
     start_over(view, view->part.offset);
-    if (!view->screen)
+    if (!view->screen && !view->gone)
         all_print(view);
     int key = KEY_NONE;
-    while (!system_stopped() && !ferror(stdout) && (!keys || key_obey(view, key))) {
+    while (!view->gone && !system_stopped() && !ferror(stdout) && (!keys || key_obey(view, key))) {
         int64_t now = system_now();
         if (now >= view->end)
             break;
         look(view);
+        if (view->gone)
+            break;
         bool changed = compare(view, now);
         if (view->screen)
             screen_show(view, now);
@@ -177,19 +185,6 @@ static void watch(struct view *view)
         clearerr(stdout); /* the request may have come in the middle of a write: no failure */
     if (view->screen)
         putchar('\n');
-}
-
-static bool seconds_read(const struct command *command, const char *option, const char *text,
-                         double *seconds)
-{
-    if (text == NULL)
-        return true;
-    char *end;
-    *seconds = strtod(text, &end);
-    if (end != text && *end == '\0' && *seconds > 0 && *seconds <= 1e6)
-        return true;
-    wrong_use(command, "%s takes seconds, not \"%s\"", option, text);
-    return false;
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -215,6 +210,8 @@ static int run(const struct command *command, int argc, char **argv)
     system_catch_stop();
     if (part_read(command, &view.part, view.shm, &status))
         watch(&view);
+    if (view.gone)
+        status = STATUS_NO;
     shmx_close(&view.shm);
     return status;
 }

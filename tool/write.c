@@ -4,40 +4,48 @@
 
 static unsigned char buffer[65536];
 
-/* Copy standard input into the segment at offset, as it comes; *done counts the bytes, *more is
- * true if there were more than fit. Returns false if the input cannot be read. */
-static bool copy(shmx *shm, size_t offset, size_t *done, bool *more)
+enum result { DONE, NO_ROOM, NO_INPUT, NO_MEMORY };
+
+/* Copy standard input into the segment at offset, as it comes; *done counts the bytes. */
+static enum result copy(shmx *shm, size_t offset, size_t *done)
 {
     struct progress progress;
     progress_start(&progress, "written", 0);
-    int count;
-    while (!*more && (count = system_read(buffer, sizeof buffer)) > 0) {
+    int count = 0;
+    enum result result = DONE;
+    while (result == DONE && (count = system_read(buffer, sizeof buffer)) > 0) {
         size_t room = shmx_size(shm) - offset - *done;
         size_t fits = (size_t)count < room ? (size_t)count : room;
-        shmx_write(shm, offset + *done, buffer, fits);
+        if (!segment_write(shm, offset + *done, buffer, fits)) {
+            result = NO_MEMORY;
+            break;
+        }
         *done += fits;
-        *more = fits < (size_t)count;
+        result = fits < (size_t)count ? NO_ROOM : DONE;
         progress_show(&progress, *done);
     }
     progress_end(&progress);
-    return *more || count == 0;
+    return result == DONE && count < 0 ? NO_INPUT : result;
 }
 
 static int write_to(shmx *shm, size_t offset)
 {
     size_t done = 0;
-    bool more = false;
-    if (!copy(shm, offset, &done, &more)) {
+    switch (copy(shm, offset, &done)) {
+    case DONE:
+        return STATUS_YES;
+    case NO_INPUT:
         fprintf(stderr, "shmx: cannot read standard input; %zu bytes written\n", done);
-        return STATUS_NO;
-    }
-    if (more) {
+        break;
+    case NO_ROOM:
         fprintf(stderr,
                 "shmx: \"%s\" is full: it took the first %zu bytes of the input, which has more\n",
                 shmx_name(shm), done);
-        return STATUS_NO;
+        break;
+    case NO_MEMORY:
+        break; /* said already */
     }
-    return STATUS_YES;
+    return STATUS_NO;
 }
 
 static int run(const struct command *command, int argc, char **argv)

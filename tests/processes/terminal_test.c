@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -185,10 +186,66 @@ static void colours_only_where_wanted(void **state)
     assert_non_null(strstr(terminal.seen, "ok  "));
 }
 
+static int run_to(const char *path, const char *const *words)
+{
+    const char *tool = getenv("SHMX_TOOL");
+    must(tool != NULL);
+    fflush(NULL);
+    pid_t pid = fork();
+    must(pid >= 0);
+    if (pid == 0) {
+        int fd = open(path, O_RDWR | O_CREAT, 0600);
+        dup2(fd, 1);
+        fd = open("/dev/null", O_WRONLY);
+        dup2(fd, 2);
+        execv(tool, (char *const *)words);
+        _exit(99);
+    }
+    int status;
+    must(waitpid(pid, &status, 0) == pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void a_name_that_cannot_be_said_stays_free(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx_info info;
+    if (access("/dev/full", W_OK) != 0)
+        test_skip("this system has no /dev/full");
+    assert_int_equal(run_to("/dev/full", (const char *const[]){"shmx", "create", name, "1",
+                                                               "--persistent", NULL}),
+                     1);
+    assert_status(shmx_stat(name, &info), SHMX_ENOENT);
+}
+
+static void memory_that_is_cut_short_is_said(void **state)
+{
+    (void)state;
+    char path[SHMX_NAME_MAX + 2];
+    shmx *shm;
+    snprintf(path, sizeof path, "/%s", test_name());
+    int fd = shm_open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    must(fd >= 0 && ftruncate(fd, 65536) == 0);
+    assert_ok(shmx_open(&shm, path + 1, 0));
+    terminal_open(&terminal);
+    terminal_run(&terminal, "", "watch", path + 1);
+    test_until(terminal_says(&terminal, "q: quit"));
+    must(ftruncate(fd, 0) == 0);
+    test_until(terminal_says(&terminal, "was made shorter"));
+    assert_int_equal(terminal_wait(&terminal), 1);
+    terminal_close(&terminal);
+    close(fd);
+    shmx_close(&shm);
+    assert_ok(shmx_unlink(path + 1));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(watches_until_q),
     cmocka_unit_test(gives_the_terminal_back),
     cmocka_unit_test(turns_pages),
+    cmocka_unit_test(a_name_that_cannot_be_said_stays_free),
+    cmocka_unit_test(memory_that_is_cut_short_is_said),
     cmocka_unit_test(colours_only_where_wanted),
 };
 

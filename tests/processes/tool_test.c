@@ -82,6 +82,17 @@ static bool says_line(const char *text, const char *line)
     return false;
 }
 
+/* "name  4 KiB" is a line of it. */
+static bool says_name(const char *text, const char *name)
+{
+    char start[SHMX_NAME_MAX + 3];
+    int length = snprintf(start, sizeof start, "%s  ", name);
+    for (; *text != '\0'; text += strcspn(text, "\n"), text += *text != '\0')
+        if (strncmp(text, start, (size_t)length) == 0)
+            return true;
+    return false;
+}
+
 static int files_make(void **state)
 {
     (void)state;
@@ -130,6 +141,8 @@ static void tells_its_version(void **state)
     (void)state;
     assert_int_equal(run("--version"), 0);
     assert_string_equal(out, "shmx " SHMX_VERSION "\n");
+    assert_int_equal(run("-V"), 0);
+    assert_string_equal(out, "shmx " SHMX_VERSION "\n");
 }
 
 static void refuses_wrong_use(void **state)
@@ -165,6 +178,7 @@ static void refuses_bad_names(void **state)
         assert_int_equal(run("create", bad[i], "1", "--persistent"), 2);
         assert_says(err, bad[i]);
         assert_says(err, "a name is");
+        assert_int_equal(strstr(err, "has no slash") != NULL, strchr(bad[i], '/') != NULL);
         assert_int_equal(run("rm", bad[i]), 2);
     }
 }
@@ -210,9 +224,10 @@ static void reads_sizes(void **state)
     static const struct {
         const char *text;
         uint64_t size;
-    } good[] = {{"1", 1},          {"1000", 1000},  {"1000B", 1000},   {"1K", 1024},
-                {"1.5K", 1536},    {"1.5k", 1536},  {"0.001K", 2},     {"2KiB", 2048},
-                {"0.25M", 262144}, {"1M", 1048576}, {"1.5M", 1572864}, {"0.001G", 1073742}};
+    } good[] = {{"1", 1},           {"1000", 1000},    {"1000B", 1000}, {"1K", 1024},
+                {"1.5K", 1536},     {"1.5k", 1536},    {"0.001K", 2},   {"2KiB", 2048},
+                {"2KB", 2048},      {"0.25M", 262144}, {"1M", 1048576}, {"1.5M", 1572864},
+                {"0.001G", 1073742}};
     const char *name = test_name();
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         shmx_info info;
@@ -227,6 +242,67 @@ static void reads_sizes(void **state)
         assert_int_equal(run("create", name, bad[i], "--persistent"), 2);
     assert_int_equal(run("create", name, "1000000T", "--persistent"), 1);
     assert_says(err, name);
+}
+
+static void removing_nothing_may_be_meant(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    assert_int_equal(run("rm", "-f", name), 0);
+    assert_string_equal(err, "");
+    assert_int_equal(run("rm", "-f", "a/b"), 2);
+    assert_int_equal(run("create", name, "1", "--persistent"), 0);
+    assert_int_equal(run("rm", "--force", name), 0);
+    assert_int_equal(run("rm", name), 1);
+}
+
+static int lines_of(const char *text)
+{
+    int lines = 0;
+    for (; *text != '\0'; text++)
+        lines += *text == '\n';
+    return lines;
+}
+
+static size_t longest_line(const char *text)
+{
+    size_t longest = 0;
+    for (; *text != '\0'; text += strcspn(text, "\n") + 1)
+        longest = strcspn(text, "\n") > longest ? strcspn(text, "\n") : longest;
+    return longest;
+}
+
+static void sorts_and_filters(void **state)
+{
+    (void)state;
+    shmx *small, *large;
+    char pattern[64], wanted[2 * SHMX_NAME_MAX + 4];
+    char first[SHMX_NAME_MAX + 1], second[SHMX_NAME_MAX + 1];
+    snprintf(first, sizeof first, "%s", test_name());
+    snprintf(second, sizeof second, "%s", test_name());
+    snprintf(pattern, sizeof pattern, "%s*", test_prefix());
+    assert_ok(shmx_create(&small, first, 1, 0));
+    assert_ok(shmx_create(&large, second, 100000, SHMX_PERSISTENT));
+    assert_int_equal(run("ls", "--sort", "size", pattern), 0);
+    snprintf(wanted, sizeof wanted, "%s\n%s\n", second, first);
+    assert_string_equal(out, wanted);
+    assert_int_equal(run("ls", "--sort", "size", "--reverse", first, second), 0);
+    snprintf(wanted, sizeof wanted, "%s\n%s\n", first, second);
+    assert_string_equal(out, wanted);
+    assert_int_equal(run("ls", "--state", "persistent", pattern), 0);
+    assert_int_equal(lines_of(out), 1);
+    assert_true(says_line(out, second));
+    assert_int_equal(run("ls", first, test_name()), 1);
+    assert_true(says_line(out, first));
+    assert_says(err, "no such segment");
+    assert_int_equal(run("ls", "-l", pattern), 0);
+    assert_int_equal(lines_of(out), 3);
+    assert_true(longest_line(out) <= 66 + strlen(second));
+    assert_int_equal(run("ls", "--sort", "colour"), 2);
+    assert_int_equal(run("ls", "--state", "good"), 2);
+    assert_ok(shmx_unlink(second));
+    shmx_close(&small);
+    shmx_close(&large);
 }
 
 static void removes_several(void **state)
@@ -263,8 +339,13 @@ static void describes(void **state)
     snprintf(line, sizeof line, "\"creator_pid\": %lld, \"creator_alive\": true",
              (long long)system_pid());
     assert_says(out, line);
-    assert_says(out, others ? "\"flags\": [\"others-read\"], \"foreign\": false}\n"
-                            : "\"flags\": [], \"foreign\": false}\n");
+    assert_says(out, "\"state\": \"live\"");
+    assert_says(out, others ? "\"flags\": [\"others-read\"], \"foreign\": false, \"user_pids\": "
+                            : "\"flags\": [], \"foreign\": false, \"user_pids\": ");
+    assert_string_equal(out + out_size - 2, "}\n");
+    bool told = strstr(out, "\"user_pids\": null") == NULL;
+    snprintf(line, sizeof line, "\"user_pids\": [%lld]}\n", (long long)system_pid());
+    assert_int_equal(strstr(out, line) != NULL, told);
     assert_int_equal(run("ls", "--json"), 0);
     assert_int_equal(out[0], '[');
     assert_string_equal(out + out_size - 3, "\n]\n");
@@ -281,7 +362,7 @@ static void knows_a_creator_that_is_gone(void **state)
     assert_says(out, "(gone)\n");
     assert_says(out, "flags:    persistent\n");
     assert_int_equal(run("ls", "-l"), 0);
-    assert_says(out, "NAME ");
+    assert_says(out, " NAME\n");
     assert_says(out, name);
     assert_says(out, " gone ");
     assert_int_equal(run("rm", name), 0);
@@ -428,16 +509,18 @@ static void prunes_what_killed_users_left(void **state)
     bool left = leaves_name(name);
     assert_int_equal(run("ls"), 0);
     assert_true(says_line(out, used));
+    assert_int_equal(run("ls", "-l", name), left ? 0 : 1);
+    assert_int_equal(strncmp(out, "STATE", 5) == 0 && strstr(out, "\ndead ") != NULL, left);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(run("prune", "--dry-run"), 0);
-        assert_int_equal(says_line(out, name), left && leaves_name(name));
-        assert_false(says_line(out, used));
+        assert_int_equal(says_name(out, name), left && leaves_name(name));
+        assert_false(says_name(out, used));
     }
     assert_int_equal(run("prune"), 0);
     assert_says(out, " freed\n");
     assert_false(leaves_name(name));
     assert_int_equal(run("prune", "--dry-run"), 0);
-    assert_false(says_line(out, name));
+    assert_false(says_name(out, name));
     assert_ok(shmx_stat(used, &info));
     shmx_close(&shm);
 }
@@ -450,6 +533,27 @@ static void examines_the_system(void **state)
     assert_says(out, "ok    a segment can be created, opened and waited on\n");
     assert_int_equal(status, strstr(out, "\nlook") != NULL || strstr(out, "\nbad") != NULL);
     assert_null(strchr(out, '\033'));
+    assert_int_equal(run("doctor", "--json"), status);
+    assert_int_equal(strncmp(out, "[\n  {\"verdict\": \"", 16), 0);
+    assert_string_equal(out + out_size - 4, "}\n]\n");
+}
+
+static void prunes_again_and_again(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx_info info;
+    struct command *holder = start("create", name, "4K");
+    test_until(shmx_stat(name, &info) == SHMX_OK);
+    struct command *pruner = start("prune", "--every", "0.01");
+    command_kill(holder);
+    assert_int_equal(command_wait(holder), COMMAND_STOPPED);
+    test_until(!leaves_name(name));
+    bool gently = command_interrupt(pruner);
+    if (!gently)
+        command_kill(pruner);
+    assert_int_equal(command_wait(pruner), gently ? 0 : COMMAND_STOPPED);
+    assert_int_equal(run("prune", "--every", "0"), 2);
 }
 
 static void measures(void **state)
@@ -505,6 +609,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(knows_what_is_not_there),
     cmocka_unit_test(creates_lists_and_removes),
     cmocka_unit_test(reads_sizes),
+    cmocka_unit_test(removing_nothing_may_be_meant),
+    cmocka_unit_test(sorts_and_filters),
     cmocka_unit_test(removes_several),
     cmocka_unit_test(describes),
     cmocka_unit_test(knows_a_creator_that_is_gone),
@@ -514,6 +620,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(dumps),
     cmocka_unit_test(watches),
     cmocka_unit_test(prunes_what_killed_users_left),
+    cmocka_unit_test(prunes_again_and_again),
     cmocka_unit_test(examines_the_system),
     cmocka_unit_test(measures),
     cmocka_unit_test(stops_measuring),

@@ -3,7 +3,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/select.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../system.h"
@@ -79,4 +81,18 @@ int system_key(int timeout_ms)
         return KEY_NONE;
     unsigned char key;
     return read(STDIN_FILENO, &key, 1) == 1 ? key : KEY_END;
+}
+
+void system_pause(double seconds)
+{
+    sigset_t blocked, old;
+    struct timespec time = {.tv_sec = (time_t)seconds};
+    time.tv_nsec = (long)((seconds - (double)time.tv_sec) * 1e9);
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++)
+        sigaddset(&blocked, requests[i]);
+    sigprocmask(SIG_BLOCK, &blocked, &old); /* as in system_await_stop */
+    if (!stopped)
+        pselect(0, NULL, NULL, NULL, &time, &old);
+    sigprocmask(SIG_SETMASK, &old, NULL);
 }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Linux tells when a process began, so that a number that is used again is not taken for it. */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../system.h"
+#include "owner.h"
 
 #define STARTTIME 22 /* field of /proc/PID/stat, proc(5); in ticks since the machine started */
 #define TOLERANCE_NS 1000000000 /* of two clocks, one of which counts in ticks */
@@ -49,4 +53,52 @@ int system_process_alive(int64_t pid, uint64_t created)
     if (kill((pid_t)pid, 0) != 0 && errno == ESRCH)
         return 0;
     return began(pid) <= (int64_t)created + TOLERANCE_NS;
+}
+
+/* ---- owners and users ---- */
+
+static bool object_look(const char *name, struct stat *facts)
+{
+    char path[SHMX_NAME_MAX + 16];
+    snprintf(path, sizeof path, "/dev/shm/%s", name);
+    return stat(path, facts) == 0;
+}
+
+enum access system_owner(const shmx_info *info, char owner[32])
+{
+    struct stat facts;
+    snprintf(owner, 32, "-");
+    return object_look(info->name, &facts) ? owner_text(&facts, owner) : ACCESS_UNKNOWN;
+}
+
+static bool process_maps(const char *pid, const struct stat *object)
+{
+    char path[300], line[1024];
+    bool found = false;
+    snprintf(path, sizeof path, "/proc/%s/maps", pid);
+    FILE *file = fopen(path, "r");
+    while (file != NULL && !found && fgets(line, sizeof line, file) != NULL) {
+        unsigned high, low;
+        unsigned long long inode;
+        found = sscanf(line, "%*s %*s %*s %x:%x %llu", &high, &low, &inode) == 3 &&
+                inode == object->st_ino && makedev(high, low) == object->st_dev;
+    }
+    if (file != NULL)
+        fclose(file);
+    return found;
+}
+
+bool system_users(const char *name, void (*visit)(int64_t pid, void *context), void *context)
+{
+    struct stat object;
+    DIR *folder = object_look(name, &object) ? opendir("/proc") : NULL;
+    if (folder == NULL)
+        return false;
+    const struct dirent *entry;
+    while (visit != NULL && (entry = readdir(folder)) != NULL)
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+            process_maps(entry->d_name, &object))
+            visit(strtoll(entry->d_name, NULL, 10), context);
+    closedir(folder);
+    return true;
 }

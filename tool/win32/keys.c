@@ -75,3 +75,8 @@ int system_key(int timeout_ms)
     DWORD which = WaitForMultipleObjects(count, events, FALSE, (DWORD)timeout_ms);
     return which == WAIT_OBJECT_0 + 1 ? key_read() : KEY_NONE;
 }
+
+void system_pause(double seconds)
+{
+    WaitForSingleObject(stop_event, (DWORD)(seconds * 1000));
+}

@@ -53,6 +53,13 @@ int64_t system_now(void)
     return (int64_t)((double)ticks.QuadPart * 1e9 / (double)frequency.QuadPart);
 }
 
+/* A section cannot be made shorter. */
+bool system_copy(void *to, const void *from, size_t count)
+{
+    memcpy(to, from, count);
+    return true;
+}
+
 /* ---- other processes ---- */
 
 static bool began_before(HANDLE process, uint64_t created)
@@ -75,6 +82,24 @@ int system_process_alive(int64_t pid, uint64_t created)
     bool alive = WaitForSingleObject(process, 0) == WAIT_TIMEOUT && began_before(process, created);
     CloseHandle(process);
     return alive;
+}
+
+/* Access is kept in descriptors that name people, not in a few bits: the flags say enough. */
+enum access system_owner(const shmx_info *info, char owner[32])
+{
+    snprintf(owner, 32, "-");
+    return info->foreign                            ? ACCESS_UNKNOWN
+           : (info->flags & SHMX_OTHERS_WRITE) != 0 ? ACCESS_WRITE
+           : (info->flags & SHMX_OTHERS_READ) != 0  ? ACCESS_READ
+                                                    : ACCESS_OWNER;
+}
+
+bool system_users(const char *name, void (*visit)(int64_t pid, void *context), void *context)
+{
+    (void)name;
+    (void)visit;
+    (void)context;
+    return false;
 }
 
 /* ---- this program once more ---- */
