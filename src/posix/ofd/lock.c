@@ -19,7 +19,7 @@ int shmx_ofd_set(int fd, short type, off_t start, off_t count)
  * processes that have the same number in two namespaces. */
 int shmx_ofd_use(int fd)
 {
-    uint64_t before = (uint64_t)getpid() << 38 | ((uint64_t)fd & 0x3ffff) << 20 |
+    uint64_t before = (uint64_t)shmx_os_pid() << 38 | ((uint64_t)fd & 0x3ffff) << 20 |
                       ((uint64_t)shmx_os_now() & 0xfffff);
     return shmx_ofd_set(fd, F_RDLCK, LOCK_USER - (off_t)before, (off_t)before + 1);
 }
