@@ -25,7 +25,8 @@ struct command {
 };
 
 extern const struct command command_ls, command_stat, command_create, command_write, command_cat,
-    command_dump, command_rm, command_prune, command_watch, command_doctor, command_bench;
+    command_dump, command_rm, command_prune, command_watch, command_topic, command_doctor,
+    command_bench;
 
 /* How this program was called, to start it again. */
 extern const char *program_path;
