@@ -56,6 +56,10 @@ static inline int shmx_place_check(const shmx *shm, const void *place, size_t by
     return shm->attachment.control != NULL || shmx_os_facts()->futex ? SHMX_OK : SHMX_ENOTSUP;
 }
 
+/* Is this the header of an object whose first word is written before all others, or zeros that will
+ * be one? Otherwise something else lies here, or an object that begins elsewhere. */
+bool shmx_header_begins(const _Atomic uint32_t *header, size_t bytes);
+
 /* Orders a read-modify-write, and all before it, before the loads after it. On x86 locked
  * instructions do that by themselves; elsewhere (ARMv8.0) later loads may pass even a sequentially
  * consistent one. */

@@ -64,7 +64,9 @@ static int settle(const shmx_topic *topic, _Atomic uint32_t *word, uint32_t valu
 int shmx_topic_confirm(shmx_topic *topic)
 {
     struct topic_header *header = topic->header;
-    int status = settle(topic, &header->magic, TOPIC_MAGIC, SHMX_EPROTO);
+    int status = shmx_header_begins(&header->magic, sizeof *header) ? SHMX_OK : SHMX_EPROTO;
+    if (status == SHMX_OK)
+        status = settle(topic, &header->magic, TOPIC_MAGIC, SHMX_EPROTO);
     if (status == SHMX_OK)
         status = settle(topic, &header->version, TOPIC_VERSION, SHMX_EPROTO);
     if (status == SHMX_OK)
