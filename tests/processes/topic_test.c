@@ -784,6 +784,50 @@ static void read_only_readers_do_all_but_write(void **state)
     close_both(&fixture);
 }
 
+struct looking {
+    shmx_topic *topic;
+    _Atomic int begun;
+    uint64_t number;
+    int status;
+};
+
+static void look_in_thread(void *context)
+{
+    struct looking *looking = context;
+    looking->begun = 1;
+    looking->status =
+        shmx_topic_latest(looking->topic, NULL, 0, NULL, &looking->number, SHMX_FOREVER);
+}
+
+/* One that may write is woken, one that may not looks again and again. */
+static void latest_waits_while_there_is_none(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx *shm;
+    struct looking lookers[2] = {{.topic = another(&fixture, 0)}, {.topic = NULL}};
+    struct test_thread *threads[2];
+    assert_ok(shmx_open(&shm, fixture.name, SHMX_READ_ONLY));
+    assert_ok(shmx_topic_open(&lookers[1].topic, shm, 0, 4096, 0));
+    for (int i = 0; i < 2; i++) {
+        threads[i] = thread_start(look_in_thread, &lookers[i]);
+        test_until(lookers[i].begun);
+    }
+    test_until(test_sleepers(fixture.shm, &fixture.topic->header->publishers.event) != 0);
+    int64_t start = test_now_ms();
+    publish_text(fixture.topic, "");
+    for (int i = 0; i < 2; i++) {
+        thread_join(threads[i]);
+        assert_ok(lookers[i].status);
+        assert_int_equal(lookers[i].number, 1);
+        expect_text(lookers[i].topic, "", 0); /* the reader is where it was */
+        shmx_topic_close(&lookers[i].topic);
+    }
+    assert_true(test_now_ms() - start <= 10 + 100); /* and a busy machine's pause */
+    shmx_close(&shm);
+    close_both(&fixture);
+}
+
 /* Opened before there was a topic, with another size than it got. */
 static void a_read_only_reader_finds_out_later(void **state)
 {
@@ -1075,6 +1119,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(when_the_last_sender_has_gone),
     cmocka_unit_test(when_the_last_receiver_has_gone),
     cmocka_unit_test(read_only_readers_do_all_but_write),
+    cmocka_unit_test(latest_waits_while_there_is_none),
     cmocka_unit_test(a_read_only_reader_finds_out_later),
     cmocka_unit_test(every_reader_gets_everything_whole_and_in_order),
     cmocka_unit_test(a_dead_publishers_reservation_is_no_message),
