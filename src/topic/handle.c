@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+void *(*const volatile shmx_topic_copy)(void *to, const void *from, size_t size) = memcpy;
+
 #define TOPIC_FLAGS (SHMX_TOPIC_OLDEST | SHMX_TOPIC_LOSSLESS)
 
 size_t shmx_topic_size_for(size_t message, size_t count)
