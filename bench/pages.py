@@ -132,7 +132,7 @@ class Pages:
     def figures_readers(self):
         counts = ["0", "1", "8", "64"]
         ways = ["shmx_topic_publish", "shmx_topic_publish, lossless", "shmx_queue_send to each"]
-        return table(["ns, by readers that sleep", *counts],
+        return table(["ns, by the number of readers", *counts],
                      [[way, *(self.median("topic", count, way) for count in counts)] for way in ways])
 
     def figures_targets(self):
