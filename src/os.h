@@ -174,6 +174,9 @@ int shmx_os_mark_drop(struct shmx_attachment *attachment, enum shmx_os_space spa
 int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
                       bool *held);
 
+/* The lowest key from `from` on under which another attachment is PRESENT; SHMX_ENOENT: none. */
+int shmx_os_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key);
+
 /* ---- process, time and chance ---- */
 
 int64_t shmx_os_pid(void);
