@@ -343,12 +343,21 @@ static void describes(void **state)
              (long long)system_pid());
     assert_says(out, line);
     assert_says(out, "\"state\": \"live\"");
-    assert_says(out, others ? "\"flags\": [\"others-read\"], \"foreign\": false, \"user_pids\": "
-                            : "\"flags\": [], \"foreign\": false, \"user_pids\": ");
+    assert_says(
+        out,
+        others
+            ? "\"flags\": [\"others-read\"], \"foreign\": false, \"present\": [], \"user_pids\": "
+            : "\"flags\": [], \"foreign\": false, \"present\": [], \"user_pids\": ");
     assert_string_equal(out + out_size - 2, "}\n");
     bool told = strstr(out, "\"user_pids\": null") == NULL;
     snprintf(line, sizeof line, "\"user_pids\": [%lld]}\n", (long long)system_pid());
     assert_int_equal(strstr(out, line) != NULL, told);
+    assert_ok(shmx_presence_enter(shm, 4711));
+    assert_ok(shmx_presence_enter(shm, 7));
+    assert_int_equal(run("stat", name, "--json"), 0);
+    assert_says(out, ", \"present\": [7, 4711], ");
+    assert_int_equal(run("stat", name), 0);
+    assert_says(out, "\npresent:  7 4711\n");
     assert_int_equal(run("ls", "--json"), 0);
     assert_int_equal(out[0], '[');
     assert_string_equal(out + out_size - 3, "\n]\n");
