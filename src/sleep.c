@@ -177,7 +177,8 @@ int shmx_event_notify_armed(shmx *shm, _Atomic uint32_t *event, int count)
     return woken < 0 ? woken : SHMX_OK;
 }
 
-int shmx_event_notify_fresh(shmx *shm, _Atomic uint32_t *event, int count)
+/* It looks fresh. */
+static int notify_fresh(shmx *shm, _Atomic uint32_t *event, int count)
 {
     uint32_t seen = 0;
     if (shmx_sleepers_counted(shm, event))
@@ -187,4 +188,11 @@ int shmx_event_notify_fresh(shmx *shm, _Atomic uint32_t *event, int count)
         (seen & EVENT_ARMED) == 0)
         return SHMX_OK;
     return shmx_event_notify_armed(shm, event, count);
+}
+
+int shmx_event_notify_zeroed(shmx *shm, _Atomic uint32_t *event, int count)
+{
+    /* Relaxed: as in shmx_event_notify. */
+    uint32_t seen = atomic_load_explicit(event, memory_order_relaxed);
+    return seen == 0 ? notify_fresh(shm, event, count) : shmx_event_notify(shm, event, count);
 }
