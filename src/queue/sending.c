@@ -4,11 +4,11 @@
 
 /* Make room of what no consumer has looked at: cancelled records, dead producers' ones; and give
  * back what dead consumers hold. */
-static int collect(shmx_queue *queue, struct queue_wait *wait)
+static int collect(shmx_queue *queue, struct shmx_limit *limit)
 {
     struct queue_side *side = &queue->header->consumers;
     struct queue_own found;
-    int status = queue_lock(queue, side, wait);
+    int status = queue_lock(queue, side, limit);
     if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
         return status;
     uint32_t head = atomic_load_explicit(&side->edge, memory_order_relaxed);
@@ -23,7 +23,7 @@ static int collect(shmx_queue *queue, struct queue_wait *wait)
         queue_tell(queue, side);
     if (back)
         queue_tell(queue, &queue->header->producers);
-    return status == QUEUE_NOTHING || status == QUEUE_AGAIN ? SHMX_OK : status;
+    return status == SHMX_NOTHING || status == SHMX_AGAIN ? SHMX_OK : status;
 }
 
 /* The usual case of shmx_queue_room: there is room where the tail is, as far as is known. */
@@ -45,9 +45,9 @@ static inline bool room_at_tail(const shmx_queue *queue, uint32_t units, uint32_
 static inline int room_lock(shmx_queue *queue, struct queue_job *job, bool ask, uint32_t *place)
 {
     struct queue_side *side = &queue->header->producers;
-    int status = ask ? collect(queue, &job->wait) : SHMX_OK;
+    int status = ask ? collect(queue, &job->limit) : SHMX_OK;
     if (status == SHMX_OK)
-        status = queue_lock(queue, side, &job->wait);
+        status = queue_lock(queue, side, &job->limit);
     /* What a dead owner left behind is put in order at each look for room. */
     if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
         return status;

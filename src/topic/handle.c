@@ -49,7 +49,7 @@ static void place_handle(shmx_topic *topic, shmx *shm, size_t offset, size_t siz
     topic->longest = (uint32_t)(longest < TOPIC_MESSAGE_MAX ? longest : TOPIC_MESSAGE_MAX);
 }
 
-/* Is a word of the header what it shall be? TOPIC_NOTHING: nobody has written it, nor may this
+/* Is a word of the header what it shall be? SHMX_NOTHING: nobody has written it, nor may this
  * handle. */
 static int settle(const shmx_topic *topic, _Atomic uint32_t *word, uint32_t value, int otherwise)
 {
@@ -58,7 +58,7 @@ static int settle(const shmx_topic *topic, _Atomic uint32_t *word, uint32_t valu
         seen = atomic_load(word);
     else if (atomic_compare_exchange_strong(word, &seen, value))
         return SHMX_OK;
-    return seen == value ? SHMX_OK : seen == 0 ? TOPIC_NOTHING : otherwise;
+    return seen == value ? SHMX_OK : seen == 0 ? SHMX_NOTHING : otherwise;
 }
 
 int shmx_topic_confirm(shmx_topic *topic)
@@ -84,7 +84,7 @@ static int open_handle(shmx_topic *topic, unsigned flags)
         status = shmx_os_owner_claim(&topic->shm->attachment, &token);
     if (status == SHMX_OK)
         status = shmx_topic_confirm(topic);
-    if (status == TOPIC_NOTHING)
+    if (status == SHMX_NOTHING)
         return SHMX_OK; /* it will begin with the first one */
     if (status == SHMX_OK && (flags & SHMX_TOPIC_LOSSLESS) != 0)
         return shmx_topic_place_take(topic, oldest);

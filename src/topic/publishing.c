@@ -14,14 +14,14 @@ static int settle(shmx_topic *topic, bool ask)
         topic_notify(topic, &topic->header->readers.event);
     }
     /* A reservation that is open may be in nobody's way. */
-    return status == TOPIC_NOTHING ? SHMX_OK : status;
+    return status == SHMX_NOTHING ? SHMX_OK : status;
 }
 
 /* Take the lock and make room at the tail. */
 static inline int room_lock(shmx_topic *topic, struct topic_job *job, bool ask)
 {
     struct topic_header *header = topic->header;
-    int status = topic_lock(topic, &job->wait);
+    int status = topic_lock(topic, &job->limit);
     if (status != SHMX_OK)
         return status;
     STEP();
@@ -129,8 +129,8 @@ static void shrink(shmx_topic *topic, const struct topic_own *own, uint32_t size
 /* Give the record its end state, and show what can be shown then. */
 static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, size_t size)
 {
-    struct topic_wait wait = {.timeout_ms = SHMX_FOREVER};
-    int status = topic_lock(topic, &wait);
+    struct shmx_limit limit = {.timeout_ms = SHMX_FOREVER};
+    int status = topic_lock(topic, &limit);
     if (status != SHMX_OK)
         return shmx_result(status);
     struct topic_record *record = topic_record(topic, own->position);
