@@ -17,7 +17,8 @@
  * buffer is too small; the steps of an attempt, with what is killed in it, and what a killed
  * consumer gives back (queue.pml has both); the end of a side, and readers without write access.
  *
- * Taken back, to see it fail: who was woken and leaves a message behind wakes the next (KEEP); a
+ * Taken back, to see it fail: a consumer that was woken and
+ * leaves a message behind wakes the next (KEEP); a
  * cancelled reservation is told to producers (CANCEL_QUIETLY, which no consumer that goes on
  * receiving lets be seen); so is a released message (RELEASE_QUIETLY); a sleeper looks for itself
  * after a slice (SLEEP_ON); the event's number changes with its bit (STAY).
