@@ -194,11 +194,8 @@ static int open_until(shmx **shm, const char *name, unsigned flags, int64_t dead
         int status = open_checked(shm, name, flags);
         if (status != SHMX_ENOENT && status != SHMX_EAGAIN)
             return status;
-        int64_t left = deadline - shmx_os_now();
-        if (left <= 0)
+        if (!shmx_nap(deadline, &pause, LOOK_MOST))
             return shmx_refuse(SHMX_ETIMEDOUT);
-        shmx_os_sleep(left < pause ? left : pause);
-        pause = pause * 2 < LOOK_MOST ? pause * 2 : LOOK_MOST;
     }
 }
 
@@ -283,6 +280,15 @@ int shmx_place_check(const shmx *shm, const void *place, size_t bytes)
     if (shm->attachment.read_only)
         return SHMX_EACCES;
     return shm->usable != 0 ? SHMX_OK : SHMX_ENOTSUP;
+}
+
+int shmx_region_check(const shmx *shm, size_t offset, size_t size, size_t least)
+{
+    if (shm == NULL || offset % 8 != 0 || size < least)
+        return SHMX_EINVAL;
+    if (offset > shm->size || size > shm->size - offset)
+        return SHMX_ERANGE;
+    return shmx_place_check(shm, shm->attachment.data + offset, size);
 }
 
 static int range_check(const shmx *shm, size_t offset, const void *memory, size_t count)

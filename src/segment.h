@@ -18,7 +18,10 @@ struct shmx {
  * `shm` and `place` may be NULL. */
 int shmx_place_check(const shmx *shm, const void *place, size_t bytes);
 
-/* Is it SHMX_OK? For quick ways, which leave everything else to a call that begins again. */
+/* The same for a region of at least `least` bytes, aligned to 8; SHMX_ERANGE: it ends outside. */
+int shmx_region_check(const shmx *shm, size_t offset, size_t size, size_t least);
+
+/* Is the place good? For quick ways, which leave everything else to a call that begins again. */
 static inline bool shmx_place_good(const shmx *shm, const void *place, size_t bytes)
 {
     if (shm == NULL)

@@ -35,6 +35,9 @@
 /* A deadline that has always passed: try once. */
 #define SHMX_DEADLINE_PAST ((int64_t)0)
 
+/* A sleeper that may not write cannot be announced, so nobody wakes it: it looks so often. */
+#define SHMX_UNANNOUNCED ((int64_t)8 * 1000 * 1000)
+
 /* What a public function returns when nothing but the lock's own state may be behind the status. */
 static inline int shmx_report(int status)
 {
@@ -45,6 +48,9 @@ static inline int shmx_report(int status)
 
 /* Write when timeout_ms ends, on the clock of shmx_os_now; SHMX_EINVAL if it is no time limit. */
 int shmx_deadline(int timeout_ms, int64_t *deadline);
+
+/* Sleep for a pause, and double the next one up to `most`. False: the deadline has passed. */
+bool shmx_nap(int64_t deadline, int64_t *pause, int64_t most);
 
 /* Orders a read-modify-write, and all before it, before the loads after it. On x86 locked
  * instructions do that by themselves; elsewhere (ARMv8.0) later loads may pass even a sequentially

@@ -2,17 +2,12 @@
 /* Waiting on a word of the user's. */
 #include "quick.h"
 
-/* A read-only sleeper cannot be announced, so nobody wakes it: it looks for itself. */
-#define NAP ((int64_t)8 * 1000 * 1000)
-
 static int watch(const _Atomic uint32_t *word, uint32_t expected, int64_t deadline)
 {
-    while (atomic_load(word) == expected) {
-        int64_t left = deadline - shmx_os_now();
-        if (left <= 0)
+    int64_t pause = SHMX_UNANNOUNCED;
+    while (atomic_load(word) == expected)
+        if (!shmx_nap(deadline, &pause, SHMX_UNANNOUNCED))
             return SHMX_ETIMEDOUT;
-        shmx_os_sleep(left < NAP ? left : NAP);
-    }
     return SHMX_OK;
 }
 

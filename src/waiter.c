@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "waiter.h"
 
-/* One that may not write cannot say that it sleeps, so nobody wakes it: it looks for itself. */
-#define NAP ((int64_t)8 * 1000 * 1000)
-
 int64_t shmx_limit_end(struct shmx_limit *limit)
 {
     if (!limit->begun)
@@ -36,11 +33,9 @@ static int attempt_asking(struct shmx_waiter *waiter)
 
 static int nap(const struct shmx_waiter *waiter)
 {
-    int64_t left = waiter->limit->deadline - shmx_os_now();
-    if (left <= 0)
-        return SHMX_ETIMEDOUT;
-    shmx_os_sleep(left < NAP ? left : NAP);
-    return SHMX_OK;
+    int64_t pause = SHMX_UNANNOUNCED;
+    bool more = shmx_nap(waiter->limit->deadline, &pause, SHMX_UNANNOUNCED);
+    return more ? SHMX_OK : SHMX_ETIMEDOUT;
 }
 
 /* Sleep until the other side has done something, or for a slice, and try once more. Between taking

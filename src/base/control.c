@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/name.h"
+#include "os.h"
 
 #define FLAGS_KNOWN                                                                                \
     (SHMX_PERSISTENT | SHMX_OTHERS_READ | SHMX_OTHERS_WRITE | SHMX_MACHINE_WIDE | SHMX_PREFAULT)
@@ -34,6 +35,14 @@ uint32_t shmx_label_sum(const struct shmx_label *label)
         hash ^= hash >> 32;
     }
     return (uint32_t)hash;
+}
+
+int shmx_control_count(_Atomic uint32_t *counter, uint32_t *number)
+{
+    if (counter == NULL)
+        return shmx_os_random(number, sizeof *number);
+    *number = atomic_fetch_add(counter, 1) + 1;
+    return SHMX_OK;
 }
 
 void shmx_control_write(void *mapping, size_t length, const struct shmx_label *label)

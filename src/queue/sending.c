@@ -156,15 +156,6 @@ static int send_check(const shmx_queue *queue, size_t size, int timeout_ms)
     return size > queue->longest ? SHMX_EMSGSIZE : SHMX_OK;
 }
 
-/* Is there nobody to send to? */
-static inline int receivers_check(shmx_queue *queue)
-{
-    const struct shmx_sides *sides = &queue->header->sides;
-    if (!shmx_sides_used(sides))
-        return SHMX_OK;
-    return shmx_sides_check_often(queue->shm, sides, &queue->joined, SHMX_RECEIVER);
-}
-
 static int reserve(shmx_queue *queue, size_t size, struct queue_own *own, int timeout_ms)
 {
     struct queue_job job;
@@ -199,7 +190,7 @@ int shmx_queue_send(shmx_queue *queue, const void *message, size_t size, int tim
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = receivers_check(queue);
+    status = shmx_sides_check_receivers(queue->shm, &queue->header->sides, &queue->joined);
     if (status != SHMX_OK)
         return shmx_report(status);
     if (size > QUEUE_COPY_LOCKED)
@@ -220,7 +211,7 @@ int shmx_queue_reserve(shmx_queue *queue, size_t size, void **message, int timeo
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = receivers_check(queue);
+    status = shmx_sides_check_receivers(queue->shm, &queue->header->sides, &queue->joined);
     if (status != SHMX_OK)
         return shmx_report(status);
     status = reserve(queue, size, &queue->reserved, timeout_ms);

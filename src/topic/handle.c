@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define TOPIC_FLAGS (SHMX_TOPIC_OLDEST | SHMX_TOPIC_LOSSLESS)
+#define SIZE_LEAST (TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT)
 
 size_t shmx_topic_size_for(size_t message, size_t count)
 {
@@ -17,8 +18,8 @@ size_t shmx_topic_size_for(size_t message, size_t count)
     if (messages > TOPIC_CAPACITY_MAX / units)
         return 0;
     uint64_t size = TOPIC_HEADER_SIZE + units * messages * TOPIC_UNIT;
-    if (size < TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT)
-        size = TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT;
+    if (size < SIZE_LEAST)
+        size = SIZE_LEAST;
     return size > SIZE_MAX ? 0 : (size_t)size;
 }
 
@@ -26,12 +27,9 @@ size_t shmx_topic_size_for(size_t message, size_t count)
 
 static int region_check(const shmx *shm, size_t offset, size_t size, unsigned flags)
 {
-    if (shm == NULL || offset % 8 != 0 || (flags & ~TOPIC_FLAGS) != 0 ||
-        size < TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT)
+    if ((flags & ~TOPIC_FLAGS) != 0)
         return SHMX_EINVAL;
-    if (offset > shm->size || size > shm->size - offset)
-        return SHMX_ERANGE;
-    int status = shmx_place_check(shm, shm->attachment.data + offset, size);
+    int status = shmx_region_check(shm, offset, size, SIZE_LEAST);
     return status == SHMX_EACCES && (flags & SHMX_TOPIC_LOSSLESS) == 0 ? SHMX_OK : status;
 }
 

@@ -79,15 +79,6 @@ static int publish_check(const shmx_topic *topic, size_t size, int timeout_ms)
     return size > topic->longest ? SHMX_EMSGSIZE : SHMX_OK;
 }
 
-/* Is there nobody to publish to? */
-static inline int receivers_check(shmx_topic *topic)
-{
-    const struct shmx_sides *sides = &topic->header->sides;
-    if (!shmx_sides_used(sides))
-        return SHMX_OK;
-    return shmx_sides_check_often(topic->shm, sides, &topic->joined, SHMX_RECEIVER);
-}
-
 /* ---- records of its own ---- */
 
 /* In the child of a fork the parent's reservation is not the handle's any more. */
@@ -173,7 +164,7 @@ int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeo
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = receivers_check(topic);
+    status = shmx_sides_check_receivers(topic->shm, &topic->header->sides, &topic->joined);
     if (status != SHMX_OK)
         return shmx_report(status);
     status = reserve(topic, size, &topic->reserved, timeout_ms);
@@ -202,7 +193,7 @@ int shmx_topic_publish(shmx_topic *topic, const void *message, size_t size, int 
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = receivers_check(topic);
+    status = shmx_sides_check_receivers(topic->shm, &topic->header->sides, &topic->joined);
     if (status != SHMX_OK)
         return shmx_report(status);
     if (size > TOPIC_COPY_LOCKED)
