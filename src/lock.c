@@ -30,7 +30,14 @@ struct shmx_holding {
 
 #define HOLDING_FIRST 8
 
-_Thread_local struct shmx_thread shmx_thread_self;
+/* The stack of a thread that has not locked yet: full. */
+static struct shmx_lock *none[1];
+#define THREAD_NEW                                                                                 \
+    {                                                                                              \
+        none + 1, none + 1, NULL, 0                                                                \
+    }
+
+_Thread_local struct shmx_thread shmx_thread_self = THREAD_NEW;
 
 static uint32_t number_next(void)
 {
@@ -74,17 +81,20 @@ static int thread_ready(void)
     return self->top != self->end ? SHMX_OK : thread_grow(self);
 }
 
-void shmx_thread_forget(const struct shmx_lock *lock)
+/* Bring the lock to the top of the stack. False: it is not there, whatever its words say. */
+static bool thread_raise(struct shmx_lock *lock)
 {
     struct shmx_thread *self = &shmx_thread_self;
     struct shmx_lock **at = self->top;
-    while (at > self->holding->locks && at[-1] != lock)
+    struct shmx_lock **least = self->holding != NULL ? self->holding->locks : self->top;
+    while (at > least && at[-1] != lock)
         at--;
-    if (at == self->holding->locks)
-        return;
+    if (at == least)
+        return false;
     for (; at < self->top; at++)
         at[-1] = *at;
-    self->top--;
+    self->top[-1] = lock;
+    return true;
 }
 
 /* ---- the end of a thread ---- */
@@ -131,7 +141,7 @@ void shmx_thread_ended(void *state)
             shmx_os_find(abandon, &ending);
     }
     if (shmx_thread_self.holding == holding)
-        shmx_thread_self = (struct shmx_thread){NULL, NULL, NULL, 0};
+        shmx_thread_self = (struct shmx_thread)THREAD_NEW;
     free(holding);
 }
 
@@ -313,4 +323,12 @@ int shmx_lock_acquire(shmx *shm, struct shmx_lock *lock, int64_t deadline)
     struct attempt attempt = {.shm = shm, .word = &lock->word, .lock = lock, .deadline = deadline};
     status = shmx_os_owner_claim(&shm->attachment, &attempt.token);
     return status == SHMX_OK ? acquire_slowly(&attempt) : status;
+}
+
+int shmx_lock_release(shmx *shm, struct shmx_lock *lock)
+{
+    if (!shmx_lock_held(shm, lock) || (shmx_thread_self.top[-1] != lock && !thread_raise(lock)))
+        return SHMX_EPERM;
+    shmx_lock_back_quickly(shm, lock);
+    return SHMX_OK;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/control.h"
 #include "system/system.h"
 
 /* Threads inside open and close descriptors; a fork waits until there are none. A read-write lock
@@ -273,17 +274,13 @@ bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *contex
 
 int shmx_posix_token_next(struct shmx_attachment *attachment, uint32_t *token)
 {
+    struct shmx_control *control = attachment->control;
+    int status;
     do {
-        if (attachment->control != NULL) {
-            *token = atomic_fetch_add(&attachment->control->next_owner, 1) + 1;
-        } else {
-            int status = shmx_os_random(token, sizeof *token);
-            if (status != SHMX_OK)
-                return status;
-        }
+        status = shmx_control_count(control != NULL ? &control->next_owner : NULL, token);
         *token &= SHMX_OWNER_MASK;
-    } while (*token == 0 || *token == SHMX_OWNER_MASK);
-    return SHMX_OK;
+    } while (status == SHMX_OK && (*token == 0 || *token == SHMX_OWNER_MASK));
+    return status;
 }
 
 int shmx_posix_share_once(struct shmx_attachment *attachment,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define TOPIC_FLAGS (SHMX_TOPIC_OLDEST | SHMX_TOPIC_LOSSLESS)
+#define SIZE_LEAST (TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT)
 
 size_t shmx_topic_size_for(size_t message, size_t count)
 {
@@ -17,8 +18,8 @@ size_t shmx_topic_size_for(size_t message, size_t count)
     if (messages > TOPIC_CAPACITY_MAX / units)
         return 0;
     uint64_t size = TOPIC_HEADER_SIZE + units * messages * TOPIC_UNIT;
-    if (size < TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT)
-        size = TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT;
+    if (size < SIZE_LEAST)
+        size = SIZE_LEAST;
     return size > SIZE_MAX ? 0 : (size_t)size;
 }
 
@@ -26,12 +27,9 @@ size_t shmx_topic_size_for(size_t message, size_t count)
 
 static int region_check(const shmx *shm, size_t offset, size_t size, unsigned flags)
 {
-    if (shm == NULL || offset % 8 != 0 || (flags & ~TOPIC_FLAGS) != 0 ||
-        size < TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT)
+    if ((flags & ~TOPIC_FLAGS) != 0)
         return SHMX_EINVAL;
-    if (offset > shm->size || size > shm->size - offset)
-        return SHMX_ERANGE;
-    int status = shmx_place_check(shm, shm->attachment.data + offset, size);
+    int status = shmx_region_check(shm, offset, size, SIZE_LEAST);
     return status == SHMX_EACCES && (flags & SHMX_TOPIC_LOSSLESS) == 0 ? SHMX_OK : status;
 }
 
@@ -49,7 +47,7 @@ static void place_handle(shmx_topic *topic, shmx *shm, size_t offset, size_t siz
     topic->longest = (uint32_t)(longest < TOPIC_MESSAGE_MAX ? longest : TOPIC_MESSAGE_MAX);
 }
 
-/* Is a word of the header what it shall be? TOPIC_NOTHING: nobody has written it, nor may this
+/* Is a word of the header what it shall be? SHMX_NOTHING: nobody has written it, nor may this
  * handle. */
 static int settle(const shmx_topic *topic, _Atomic uint32_t *word, uint32_t value, int otherwise)
 {
@@ -58,7 +56,7 @@ static int settle(const shmx_topic *topic, _Atomic uint32_t *word, uint32_t valu
         seen = atomic_load(word);
     else if (atomic_compare_exchange_strong(word, &seen, value))
         return SHMX_OK;
-    return seen == value ? SHMX_OK : seen == 0 ? TOPIC_NOTHING : otherwise;
+    return seen == value ? SHMX_OK : seen == 0 ? SHMX_NOTHING : otherwise;
 }
 
 int shmx_topic_confirm(shmx_topic *topic)
@@ -84,7 +82,7 @@ static int open_handle(shmx_topic *topic, unsigned flags)
         status = shmx_os_owner_claim(&topic->shm->attachment, &token);
     if (status == SHMX_OK)
         status = shmx_topic_confirm(topic);
-    if (status == TOPIC_NOTHING)
+    if (status == SHMX_NOTHING)
         return SHMX_OK; /* it will begin with the first one */
     if (status == SHMX_OK && (flags & SHMX_TOPIC_LOSSLESS) != 0)
         return shmx_topic_place_take(topic, oldest);

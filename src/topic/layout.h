@@ -32,7 +32,7 @@
 #define SHMX_TOPIC_LAYOUT_H
 
 #include "lock.h"
-#include "sides.h"
+#include "waiter.h"
 
 #include <string.h>
 
@@ -112,9 +112,7 @@ static_assert(offsetof(struct topic_header, places) == 256, "layout");
 static_assert(sizeof(struct topic_record) == TOPIC_UNIT, "layout");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "positions are shared with other processes");
 
-/* Records passed in one attempt, so that time limits are kept whatever the ring holds; and how
- * often a reader that is overrun begins again in one. */
-#define TOPIC_PASS_MOST 4096
+/* How often a reader that is overrun begins again in one attempt. */
 #define TOPIC_OVERRUN_MOST 64
 
 /* A record that this handle has reserved. */
@@ -146,16 +144,6 @@ struct shmx_topic {
     uint32_t watch_value;
 };
 
-/* Statuses beside the public ones: not now; try again, for what was in the way is gone. */
-enum { TOPIC_NOTHING = 1, TOPIC_AGAIN = 2 };
-
-/* Somebody's time limit; the end is computed when there is something to wait for. */
-struct topic_wait {
-    int timeout_ms;
-    bool begun;
-    int64_t deadline;
-};
-
 /* What is to be published or read. */
 struct topic_job {
     const void *message; /* publish */
@@ -164,11 +152,10 @@ struct topic_job {
     uint64_t number;     /* read: messages before it */
     uint64_t lost;       /* next: messages that were missed */
     struct topic_own own;
-    struct topic_wait wait;
+    struct shmx_limit limit;
 };
 
-/* How publishing and reading try and wait. An attempt returns SHMX_OK, TOPIC_NOTHING, TOPIC_AGAIN
- * or a failure; `ask`: find out whether those who are in the way are dead. */
+/* How publishing and reading try and wait. `attempt` is as in waiter.h. */
 struct topic_direction {
     int (*attempt)(shmx_topic *topic, struct topic_job *job, bool ask);
     bool publisher;
@@ -376,7 +363,7 @@ void shmx_topic_place_leave(shmx_topic *topic);
 /* Publishers need not keep what lies before the reader's position. */
 void shmx_topic_place_move(shmx_topic *topic);
 
-/* Under the lock: may head move there? SHMX_OK, TOPIC_NOTHING, or a failure. */
+/* Under the lock: may head move there? SHMX_OK, SHMX_NOTHING, or a failure. */
 int shmx_topic_floor(shmx_topic *topic, uint64_t head, bool ask);
 
 /* The reader has a message of `size` bytes: where it goes on. */
@@ -391,20 +378,20 @@ static inline void topic_step_over(shmx_topic *topic, size_t size, uint64_t numb
 /* ---- handle.c ---- */
 
 /* The header of a topic that was not there when a read-only attachment opened it: SHMX_OK,
- * TOPIC_NOTHING as long as it is not, SHMX_EPROTO or SHMX_ERANGE. */
+ * SHMX_NOTHING as long as it is not, SHMX_EPROTO or SHMX_ERANGE. */
 int shmx_topic_confirm(shmx_topic *topic);
 
 /* ---- under the lock (ring.c) ---- */
 
 /* The whole of taking the lock (waiting.c). */
-int shmx_topic_lock_slowly(shmx_topic *topic, struct topic_wait *wait);
+int shmx_topic_lock_slowly(shmx_topic *topic, struct shmx_limit *limit);
 
 /* Take it: SHMX_OK or a failure. What a dead owner left behind is put in order by settling. */
-static inline int topic_lock(shmx_topic *topic, struct topic_wait *wait)
+static inline int topic_lock(shmx_topic *topic, struct shmx_limit *limit)
 {
     if (shmx_word_try(&topic->header->publishers.lock, shmx_token_known(topic->shm)))
         return SHMX_OK;
-    return shmx_topic_lock_slowly(topic, wait);
+    return shmx_topic_lock_slowly(topic, limit);
 }
 
 /* The lock was given back with this value, and somebody may be to be woken. */
@@ -484,23 +471,21 @@ static inline void topic_append(shmx_topic *topic, uint32_t units, uint32_t size
 }
 
 /* Give each record from shown on its number, up to the first that is still reserved. `ask`: ask the
- * system whether its owner is dead. SHMX_OK, TOPIC_NOTHING if one is reserved, or a failure. */
+ * system whether its owner is dead. SHMX_OK, SHMX_NOTHING if one is reserved, or a failure. */
 int shmx_topic_settle(shmx_topic *topic, bool ask);
 
-/* Make room for `units` units at the tail. SHMX_OK, TOPIC_NOTHING, or a failure. */
+/* Make room for `units` units at the tail. SHMX_OK, SHMX_NOTHING, or a failure. */
 int shmx_topic_room(shmx_topic *topic, uint32_t units, bool ask);
 
 /* ---- waiting (waiting.c) ---- */
-
-/* Begin, once, to count the time. */
-void shmx_topic_wait_begin(struct topic_wait *wait);
 
 /* Field by field: what need not be written is not, in a call that takes a few nanoseconds. */
 static inline void topic_begin(struct topic_job *job, size_t size, int timeout_ms)
 {
     job->size = size;
-    job->wait.timeout_ms = timeout_ms;
-    job->wait.begun = false;
+    job->limit.timeout_ms = timeout_ms;
+    job->limit.begun = false;
+    job->limit.slept = false;
 }
 
 /* Go on after a first attempt that did not succeed; what it returned is `status`. */

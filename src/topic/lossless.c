@@ -48,9 +48,9 @@ static int find_place(shmx_topic *topic, struct topic_place **found)
 
 int shmx_topic_place_take(shmx_topic *topic, bool oldest)
 {
-    struct topic_wait wait = {.timeout_ms = SHMX_FOREVER};
+    struct shmx_limit limit = {.timeout_ms = SHMX_FOREVER};
     struct topic_place *place;
-    int status = topic_lock(topic, &wait);
+    int status = topic_lock(topic, &limit);
     if (status != SHMX_OK)
         return status;
     STEP();
@@ -106,7 +106,7 @@ static int handle_slow(shmx_topic *topic, struct topic_place *place, uint32_t to
 {
     bool dead = false;
     int status = ask ? free_dead(topic, place, token, &dead) : SHMX_OK;
-    return status != SHMX_OK || dead ? status : TOPIC_NOTHING;
+    return status != SHMX_OK || dead ? status : SHMX_NOTHING;
 }
 
 int shmx_topic_floor(shmx_topic *topic, uint64_t head, bool ask)

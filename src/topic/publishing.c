@@ -14,14 +14,14 @@ static int settle(shmx_topic *topic, bool ask)
         topic_notify(topic, &topic->header->readers.event);
     }
     /* A reservation that is open may be in nobody's way. */
-    return status == TOPIC_NOTHING ? SHMX_OK : status;
+    return status == SHMX_NOTHING ? SHMX_OK : status;
 }
 
 /* Take the lock and make room at the tail. */
 static inline int room_lock(shmx_topic *topic, struct topic_job *job, bool ask)
 {
     struct topic_header *header = topic->header;
-    int status = topic_lock(topic, &job->wait);
+    int status = topic_lock(topic, &job->limit);
     if (status != SHMX_OK)
         return status;
     STEP();
@@ -79,15 +79,6 @@ static int publish_check(const shmx_topic *topic, size_t size, int timeout_ms)
     return size > topic->longest ? SHMX_EMSGSIZE : SHMX_OK;
 }
 
-/* Is there nobody to publish to? */
-static inline int receivers_check(shmx_topic *topic)
-{
-    const struct shmx_sides *sides = &topic->header->sides;
-    if (!shmx_sides_used(sides))
-        return SHMX_OK;
-    return shmx_sides_check_often(topic->shm, sides, &topic->joined, SHMX_RECEIVER);
-}
-
 /* ---- records of its own ---- */
 
 /* In the child of a fork the parent's reservation is not the handle's any more. */
@@ -129,8 +120,8 @@ static void shrink(shmx_topic *topic, const struct topic_own *own, uint32_t size
 /* Give the record its end state, and show what can be shown then. */
 static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, size_t size)
 {
-    struct topic_wait wait = {.timeout_ms = SHMX_FOREVER};
-    int status = topic_lock(topic, &wait);
+    struct shmx_limit limit = {.timeout_ms = SHMX_FOREVER};
+    int status = topic_lock(topic, &limit);
     if (status != SHMX_OK)
         return shmx_result(status);
     struct topic_record *record = topic_record(topic, own->position);
@@ -173,7 +164,7 @@ int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeo
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = receivers_check(topic);
+    status = shmx_sides_check_receivers(topic->shm, &topic->header->sides, &topic->joined);
     if (status != SHMX_OK)
         return shmx_report(status);
     status = reserve(topic, size, &topic->reserved, timeout_ms);
@@ -202,7 +193,7 @@ int shmx_topic_publish(shmx_topic *topic, const void *message, size_t size, int 
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = receivers_check(topic);
+    status = shmx_sides_check_receivers(topic->shm, &topic->header->sides, &topic->joined);
     if (status != SHMX_OK)
         return shmx_report(status);
     if (size > TOPIC_COPY_LOCKED)

@@ -21,14 +21,14 @@ static int handle_reserved(shmx_topic *topic, uint64_t position, uint32_t *state
     topic->watch_value = *state;
     int64_t now = shmx_os_now();
     if (!ask && now < topic->ask_at)
-        return TOPIC_NOTHING;
+        return SHMX_NOTHING;
     bool dead;
     int status = shmx_owner_dead(topic->shm, *state, &dead);
     if (status != SHMX_OK)
         return status;
     if (!dead) {
         topic->ask_at = now + SHMX_SLICE;
-        return TOPIC_NOTHING;
+        return SHMX_NOTHING;
     }
     *state = STATE_CANCELLED;
     /* Relaxed: readers that see it before it is shown take it for what it is. */
@@ -87,7 +87,7 @@ static int pass_oldest(shmx_topic *topic, uint64_t *head, uint64_t least)
     uint64_t limit = open && newest - *head < shown - *head ? newest : shown;
     while (*head < least) {
         if (*head >= limit)
-            return open ? TOPIC_NOTHING : SHMX_EPROTO;
+            return open ? SHMX_NOTHING : SHMX_EPROTO;
         if (!topic_end(topic, *head, topic_state(topic, *head), &end))
             return SHMX_EPROTO;
         *head = end;

@@ -2,7 +2,7 @@
 /* Reading where that is not simple: what was overwritten, what is no message, what comes later. */
 #include "layout.h"
 
-/* Statuses of a look at one record, beside TOPIC_NOTHING and TOPIC_AGAIN: it is not there any more;
+/* Statuses of a look at one record, beside SHMX_NOTHING and SHMX_AGAIN: it is not there any more;
  * it is no message. */
 enum { READ_OVERRUN = 10, READ_PASS = 11 };
 
@@ -81,13 +81,13 @@ static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, 
     bool dead;
     int64_t now = shmx_os_now();
     if (!ask && now < topic->ask_at)
-        return TOPIC_NOTHING;
+        return SHMX_NOTHING;
     int status = shmx_owner_dead(topic->shm, *state, &dead);
     if (status != SHMX_OK)
         return status;
     if (!dead) {
         topic->ask_at = now + SHMX_SLICE;
-        return TOPIC_NOTHING;
+        return SHMX_NOTHING;
     }
     /* It may have committed before it died. */
     *state = topic_state(topic, position);
@@ -101,10 +101,10 @@ static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, 
 static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *found)
 {
     uint64_t at, number;
-    int status = TOPIC_NOTHING;
+    int status = SHMX_NOTHING;
     shmx_topic_after(topic, &at, &number);
     if (!last && topic_newest(topic) > topic->position)
-        return TOPIC_AGAIN; /* there is one before these */
+        return SHMX_AGAIN; /* there is one before these */
     /* Acquire: the records before it are seen. */
     uint64_t tail = atomic_load_explicit(&topic->header->publishers.tail, memory_order_acquire);
     while (at != tail && tail - at <= topic->capacity) {
@@ -157,7 +157,7 @@ static int nothing_next(shmx_topic *topic, struct topic_job *job, bool ask)
     topic->watch = &topic->header->front.turn;
     topic->watch_value = atomic_load_explicit(topic->watch, memory_order_acquire);
     if (topic_newest(topic) > topic->position)
-        return TOPIC_AGAIN;
+        return SHMX_AGAIN;
     if (topic->place != NULL)
         shmx_topic_place_move(topic);
     struct unshown found;
@@ -170,10 +170,10 @@ static int nothing_next(shmx_topic *topic, struct topic_job *job, bool ask)
         }
         if (status == SHMX_OK)
             return step_over(topic, job);
-        if (status != TOPIC_NOTHING)
-            return status == READ_OVERRUN || status == READ_PASS ? TOPIC_AGAIN : status;
+        if (status != SHMX_NOTHING)
+            return status == READ_OVERRUN || status == READ_PASS ? SHMX_AGAIN : status;
     }
-    return TOPIC_NOTHING;
+    return SHMX_NOTHING;
 }
 
 static int attempt_next(shmx_topic *topic, struct topic_job *job, bool ask)
@@ -182,7 +182,7 @@ static int attempt_next(shmx_topic *topic, struct topic_job *job, bool ask)
     if (status != SHMX_OK)
         return status;
     int overruns = 0;
-    for (int i = 0; i < TOPIC_PASS_MOST && overruns < TOPIC_OVERRUN_MOST; i++) {
+    for (int i = 0; i < SHMX_PASS_MOST && overruns < TOPIC_OVERRUN_MOST; i++) {
         if (topic_newest(topic) <= topic->position)
             return nothing_next(topic, job, ask);
         status = read_at(topic, topic->position, job);
@@ -195,7 +195,7 @@ static int attempt_next(shmx_topic *topic, struct topic_job *job, bool ask)
         if (status != SHMX_OK)
             return status;
     }
-    return TOPIC_AGAIN;
+    return SHMX_AGAIN;
 }
 
 /* ---- latest ---- */
@@ -204,10 +204,10 @@ static int nothing_latest(shmx_topic *topic)
 {
     topic->watch = &topic->header->front.turn;
     topic->watch_value = atomic_load_explicit(topic->watch, memory_order_acquire);
-    return topic_newest(topic) != 0 ? TOPIC_AGAIN : TOPIC_NOTHING;
+    return topic_newest(topic) != 0 ? SHMX_AGAIN : SHMX_NOTHING;
 }
 
-/* The last message behind a dead publisher's reservation; TOPIC_NOTHING if there is none. */
+/* The last message behind a dead publisher's reservation; SHMX_NOTHING if there is none. */
 static int latest_unshown(shmx_topic *topic, struct topic_job *job, bool ask)
 {
     struct unshown found;
@@ -216,7 +216,7 @@ static int latest_unshown(shmx_topic *topic, struct topic_job *job, bool ask)
         status = read_at(topic, found.position, job);
         job->number = found.number;
     }
-    return status == READ_OVERRUN || status == READ_PASS ? TOPIC_AGAIN : status;
+    return status == READ_OVERRUN || status == READ_PASS ? SHMX_AGAIN : status;
 }
 
 static int attempt_latest(shmx_topic *topic, struct topic_job *job, bool ask)
@@ -226,7 +226,7 @@ static int attempt_latest(shmx_topic *topic, struct topic_job *job, bool ask)
         return status;
     if (topic_pending(topic)) {
         status = latest_unshown(topic, job, ask);
-        if (status != TOPIC_NOTHING)
+        if (status != SHMX_NOTHING)
             return status;
     }
     for (int i = 0; i < TOPIC_OVERRUN_MOST; i++) {
@@ -237,7 +237,7 @@ static int attempt_latest(shmx_topic *topic, struct topic_job *job, bool ask)
         if (status == SHMX_OK || status < 0)
             return status;
     }
-    return TOPIC_AGAIN;
+    return SHMX_AGAIN;
 }
 
 /* ---- the whole ---- */

@@ -27,62 +27,37 @@
 #include "base/name.h"
 #include "nt.h"
 
-/* Longest name of a file: '=', the name, '+', a digit for four bytes. */
-#define FILE_MAX (SHMX_NAME_MAX + SHMX_NAME_MAX / 4 + 3)
+/* Longest name of a file, with the zero. */
+#define FILE_MAX (SHMX_NAME_FOLDED_MAX + 2)
 
 #define FILE_RIGHTS (GENERIC_READ | GENERIC_WRITE | DELETE)
 #define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 
 /* ---- names of files ---- */
 
-/* "=mymemory+5" for MyMemory: bit n of the number is set if byte n is upper case. Only where there
- * is upper case. */
-static void encode(wchar_t *out, const char *name)
+/* '=' and the name as base/name.h folds it. */
+static void encode(wchar_t out[FILE_MAX], const char *name)
 {
-    unsigned char upper[SHMX_NAME_MAX / 4 + 1] = {0};
-    size_t digits = 0;
+    char folded[SHMX_NAME_FOLDED_MAX + 1];
+    shmx_name_fold(folded, name);
     *out++ = L'=';
-    for (size_t i = 0; name[i] != '\0'; i++) {
-        bool is_upper = name[i] >= 'A' && name[i] <= 'Z';
-        *out++ = (wchar_t)(is_upper ? name[i] - 'A' + 'a' : name[i]);
-        if (is_upper) {
-            upper[i / 4] |= (unsigned char)(1u << i % 4);
-            digits = i / 4 + 1;
-        }
-    }
-    if (digits > 0)
-        *out++ = L'+';
-    for (size_t i = 0; i < digits; i++)
-        *out++ = L"0123456789abcdef"[upper[i]];
-    *out = L'\0';
-}
-
-static bool marked(const wchar_t *digits, size_t i)
-{
-    wchar_t digit = digits[i / 4];
-    unsigned bits = (unsigned)(digit >= L'a' ? digit - L'a' + 10 : digit - L'0');
-    return (bits >> i % 4 & 1) != 0;
+    for (size_t i = 0; i <= strlen(folded); i++)
+        out[i] = (wchar_t)(unsigned char)folded[i];
 }
 
 /* False if that is no segment's file. */
 static bool decode(char name[SHMX_NAME_MAX + 1], const wchar_t *file)
 {
-    const wchar_t *mark = wcschr(file, L'+');
-    size_t length = mark != NULL ? (size_t)(mark - file) : wcslen(file);
-    if (file[0] != L'=' || length < 2 || length > SHMX_NAME_MAX + 1)
+    char folded[SHMX_NAME_FOLDED_MAX + 1];
+    size_t length = wcslen(file);
+    if (file[0] != L'=' || length > SHMX_NAME_FOLDED_MAX + 1)
         return false;
-    length--;
-    for (size_t i = 0; i < length; i++)
-        name[i] = (char)file[1 + i];
-    name[length] = '\0';
-    for (size_t i = 0; mark != NULL && i < length && mark[1 + i / 4] != L'\0'; i++)
-        if (marked(mark + 1, i) && name[i] >= 'a' && name[i] <= 'z')
-            name[i] = (char)(name[i] - 'a' + 'A');
-    if (shmx_name_check(name) != SHMX_OK)
-        return false;
-    wchar_t again[FILE_MAX];
-    encode(again, name);
-    return wcscmp(again, file) == 0;
+    for (size_t i = 0; i < length; i++) {
+        if (file[i + 1] > 127)
+            return false;
+        folded[i] = (char)file[i + 1];
+    }
+    return shmx_name_unfold(name, folded);
 }
 
 /* Write the whole path of a file. SHMX_ENOENT: there is no directory, and `make` is false. */
