@@ -86,6 +86,32 @@ int test_leftovers(void)
     return leftovers(stderr);
 }
 
+struct thing {
+    const char *name;
+    bool found;
+};
+
+static void same_name(const char *name, void *context)
+{
+    struct thing *thing = context;
+    thing->found |= strcmp(name, thing->name) == 0;
+}
+
+static int same_name_listed(const shmx_info *info, void *context)
+{
+    same_name(info->name, context);
+    return 0;
+}
+
+bool test_there(const char *name)
+{
+    struct thing thing = {name, false};
+    if (shmx_list(same_name_listed, &thing) != SHMX_OK)
+        return true;
+    system_leftovers(name, same_name, &thing);
+    return thing.found;
+}
+
 #define LOOKS_MOST 100
 
 /* ---- the program ---- */

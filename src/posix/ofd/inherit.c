@@ -88,6 +88,7 @@ void shmx_ofd_passed_close(struct shmx_attachment *attachment)
     if (fd >= 0 && identity(fd, &device, &inode) == SHMX_OK && device == attachment->os.device &&
         inode == attachment->os.inode)
         close(fd);
+    attachment->os.passed = -1;
 }
 
 int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)

@@ -384,6 +384,7 @@ void shmx_posix_leave_at_exit(struct shmx_attachment *attachment)
     if (!transient(attachment) || attachment->os.unlinked || attachment->os.left ||
         !alone(attachment) || !shmx_ofd_intact(attachment))
         return;
+    shmx_ofd_passed_close(attachment); /* first, as it is a user as well */
     leave(attachment);
     attachment->os.left = true;
 }
