@@ -179,8 +179,13 @@ void shmx_posix_start(struct shmx_attachment *attachment, int fd, bool guest)
     attachment->control = NULL;
     memset(&attachment->label, 0, sizeof attachment->label);
     atomic_store_explicit(&attachment->owner, 0, memory_order_relaxed); /* nobody sees it yet */
-    attachment->os = (struct shmx_os_private){
-        .fd = fd, .user_fd = -1, .owner_fd = -1, .heir = -1, .user_heir = -1, .passed = -1};
+    attachment->os = (struct shmx_os_private){.fd = fd,
+                                              .user_fd = -1,
+                                              .owner_fd = -1,
+                                              .heir = -1,
+                                              .user_heir = -1,
+                                              .passed = -1,
+                                              .passed_user = -1};
 }
 
 static struct shmx_attachment **bucket_of(const char *name)

@@ -14,6 +14,7 @@
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -130,8 +131,11 @@ static void owner_file(const char *name, void *context)
     const struct lock_files *search = context;
     char path[600];
     snprintf(path, sizeof path, "%s/%s", search->directory, name);
-    if (holds(path, search->prefix))
+    int fd = holds(path, search->prefix) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) /* else the owner lives */
         unlink(path);
+    if (fd >= 0)
+        close(fd);
 }
 
 static void lock_files(struct lock_files *search)

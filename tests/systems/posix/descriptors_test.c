@@ -96,6 +96,40 @@ static void a_program_that_closes_all_descriptors(void **state)
     assert_int_equal(forked(closes_all, (void *)test_name()), 0);
 }
 
+/* The segment opened anew has the numbers of before, and leads to the same files. */
+static void opens_anew(void *context)
+{
+    shmx *old, *anew;
+    must(shmx_create(&old, context, SIZE, 0) == SHMX_OK);
+    shmx_mutex *mutex = shmx_data(old);
+    must(shmx_mutex_lock(old, mutex + 2, 0) == SHMX_OK);
+    struct test_child *user = child_start("holds", context);
+    child_expect(user, "SHMX_OK");
+    struct stat facts;
+    for (int fd = 3; fd < 64; fd++)
+        if (fstat(fd, &facts) == 0 && !S_ISFIFO(facts.st_mode))
+            close(fd);
+    must(shmx_open(&anew, context, 0) == SHMX_OK);
+    mutex = shmx_data(anew);
+    must(shmx_mutex_lock(anew, mutex + 1, 0) == SHMX_OK);
+    shmx_close(&old);
+    child_kill(user);
+    must(child_wait(user) == CHILD_KILLED);
+    struct test_child *looks = child_start("looks", context);
+    child_expect(looks, "SHMX_EOWNERDEAD"); /* the one that was killed */
+    child_expect(looks, "SHMX_ETIMEDOUT");  /* this one */
+    must(child_wait(looks) == 0);
+    must(test_there(context));
+    shmx_close(&anew);
+    must(!test_there(context));
+}
+
+static void opened_anew_it_is_a_user(void **state)
+{
+    (void)state;
+    assert_int_equal(forked(opens_anew, (void *)test_name()), 0);
+}
+
 /* Another process owns the lock and lives. Whose descriptor is another file's by now cannot ask,
  * and must not take the silence for a death. */
 static void asks_through_anothers_file(void *context)
@@ -107,16 +141,16 @@ static void asks_through_anothers_file(void *context)
     struct test_child *owner = child_start("holds", context);
     child_expect(owner, "SHMX_OK");
     struct stat facts;
+    int null = open("/dev/null", O_RDWR);
+    must(null >= 0);
     for (int fd = 3; fd < 64; fd++) { /* the segment's own; not the child's pipes */
-        if (fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode)) {
-            close(fd);
-            must(open("/dev/null", O_RDWR) == fd);
-        }
+        bool pipe = fstat(fd, &facts) != 0 || S_ISFIFO(facts.st_mode) || S_ISCHR(facts.st_mode);
+        if (!pipe && fd != null)
+            must(dup2(null, fd) == fd);
     }
     int status = shmx_mutex_lock(shm, mutex, 100);
     must(status != SHMX_OK && status != SHMX_EOWNERDEAD);
-    must(shmx_presence_enter(shm, 1) != SHMX_OK);
-    must(shmx_presence_wait(shm, 1, 0, 0) != SHMX_OK);
+    must(shmx_presence_wait(shm, 1, 0, 0) != SHMX_OK); /* it is there */
     child_kill(owner);
     must(child_wait(owner) == CHILD_KILLED);
     shmx_close(&shm);
@@ -127,6 +161,7 @@ PART(holds)
 {
     shmx *shm;
     must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    must(shmx_presence_enter(shm, 1) == SHMX_OK);
     say("%s", shmx_status_name(shmx_mutex_lock(shm, shmx_data(shm), 0)));
     hear();
     return 0;
@@ -163,6 +198,7 @@ PART(looks)
     shmx *shm;
     must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
     say("%s", shmx_status_name(shmx_mutex_lock(shm, mutex_of(shm), 0)));
+    say("%s", shmx_status_name(shmx_mutex_lock(shm, mutex_of(shm) + 1, 0)));
     shmx_close(&shm);
     return 0;
 }
@@ -205,19 +241,23 @@ static void fork_without_a_descriptor_harms_nobody(void **state)
 static void prefork(void *context)
 {
     const char *name = context;
-    shmx *shm;
-    must(shmx_create(&shm, name, SIZE, SHMX_OTHERS_READ) == SHMX_OK);
+    shmx *shm, *again;
+    must(shmx_create(&shm, name, SIZE, 0) == SHMX_OK);
+    must(shmx_open(&again, name, 0) == SHMX_OK);
     must(shmx_mutex_lock(shm, mutex_of(shm), 0) == SHMX_OK);
     must(setuid(65534) == 0);
     pid_t child = fork();
     if (child == 0) {
+        int status = shmx_mutex_lock(again, mutex_of(again), 0);
+        must(status != SHMX_OK && status != SHMX_EOWNERDEAD);
+        shmx_close(&again);
         shmx_close(&shm);
         _exit(0);
     }
     int ended;
     must(waitpid(child, &ended, 0) == child && ended == 0);
-    must(test_there(name));
-    say("forked");
+    /* A first lock may be refused now; who has got it lives. */
+    say("%s", shmx_status_name(shmx_mutex_lock(again, mutex_of(again) + 1, 0)));
     hear();
     _exit(0);
 }
@@ -229,9 +269,12 @@ static void fork_after_giving_up_root_harms_nobody(void **state)
         test_skip("only root can give up root");
     const char *name = test_name();
     struct test_child *server = child_fork(prefork, (void *)name);
-    child_expect(server, "forked");
+    const char *said = child_receive(server);
+    assert_non_null(said);
+    const char *second = strcmp(said, "SHMX_OK") == 0 ? "SHMX_ETIMEDOUT" : "SHMX_OK";
     struct test_child *looks = child_start("looks", name);
     child_expect(looks, "SHMX_ETIMEDOUT");
+    child_expect(looks, second);
     assert_int_equal(child_wait(looks), 0);
     child_kill(server);
     assert_int_equal(child_wait(server), CHILD_KILLED);
@@ -248,6 +291,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_end_of_the_last_thread_counts_as_closing),
     cmocka_unit_test(a_limit_of_files_set_later_is_enospc),
     cmocka_unit_test(a_program_that_closes_all_descriptors),
+    cmocka_unit_test(opened_anew_it_is_a_user),
     cmocka_unit_test(a_living_owner_is_not_dead_after_closefrom),
     cmocka_unit_test(fork_without_a_descriptor_harms_nobody),
     cmocka_unit_test(fork_after_giving_up_root_harms_nobody),
