@@ -231,13 +231,18 @@ static void memory_that_is_cut_short_is_said(void **state)
     terminal_open(&terminal);
     terminal_run(&terminal, "", "watch", path + 1);
     test_until(terminal_says(&terminal, "q: quit"));
-    must(ftruncate(fd, 0) == 0);
-    test_until(terminal_says(&terminal, "was made shorter"));
-    assert_int_equal(terminal_wait(&terminal), 1);
+    bool cut = ftruncate(fd, 0) == 0;
+    if (cut)
+        test_until(terminal_says(&terminal, "was made shorter"));
+    else
+        type(&terminal, "q");
+    assert_int_equal(terminal_wait(&terminal), cut ? 1 : 0);
     terminal_close(&terminal);
     close(fd);
     shmx_close(&shm);
     assert_ok(shmx_unlink(path + 1));
+    if (!cut)
+        test_skip("the system sets an object's length once");
 }
 
 static const struct CMUnitTest tests[] = {
