@@ -110,6 +110,9 @@ int test_leftovers(void);
 /* Is anything left that belongs to a segment of that name, dead or alive? Looking changes nothing. */
 bool test_there(const char *name);
 
+/* ... to one whose name starts so? */
+bool test_any_there(const char *start);
+
 /* ---- other processes ---- */
 
 struct test_child;

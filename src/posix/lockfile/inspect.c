@@ -275,15 +275,17 @@ static int leftover_users(const char *rest, void *context)
     return SHMX_OK;
 }
 
-/* A name file that does not say LIVE and that nobody holds: its maker was killed. */
+/* A name file without a users file: its maker was killed, or whoever removed the segment; or the
+ * segment is persistent. One with a users file goes with that. */
 static void leftover_name(const char *folded)
 {
     struct shmx_lockfile_name file;
-    char name[SHMX_NAME_MAX + 1];
+    char name[SHMX_NAME_MAX + 1], path[LOCKFILE_PATH_MAX];
     bool removed;
     if (!unfold(name, folded) || shmx_lockfile_name_lock(&file, name) != SHMX_OK)
         return;
-    if (!file.known || file.record.state != LOCKFILE_LIVE)
+    shmx_lockfile_path_users(path, file.record.id);
+    if (!file.known || file.record.state != LOCKFILE_LIVE || access(path, F_OK) != 0)
         remove_listed(&file, name, &removed);
     shmx_lockfile_name_unlock(&file);
 }

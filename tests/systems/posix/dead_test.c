@@ -2,7 +2,6 @@
 /* Linux: nothing is left in a /dev/shm that is small, limits are ENOSPC, names that lead elsewhere
  * are left alone, and a neighbour who may only read hides no death. */
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "posix/scarce.h"
 #include "support.h"
 
 #define SHM "/dev/shm/"
@@ -41,13 +41,6 @@ static shmx *create(const char *name)
 
 /* ---- nothing is left over ---- */
 
-/* In a mount name space of its own, where /dev/shm is small. */
-static bool small_shm(const char *options)
-{
-    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-           mount("tmpfs", "/dev/shm", "tmpfs", 0, options) == 0;
-}
-
 static void create_and_die(void *context)
 {
     shmx *shm;
@@ -59,7 +52,7 @@ static void create_and_die(void *context)
 static void loops_in_a_small_one(void *context)
 {
     (void)context;
-    must(small_shm("size=16m"));
+    must(scarce_mount("size=16m"));
     for (int i = 0; i < 20; i++)
         must(forked(create_and_die, NULL) == CHILD_KILLED);
     must(shmx_prune(NULL) == SHMX_OK);
@@ -78,7 +71,7 @@ static void dies_in_a_full_one(void *context)
     shmx *shm, *rest;
     size_t size = MIB;
     (void)context;
-    must(small_shm("size=1m"));
+    must(scarce_mount("size=1m"));
     while (shmx_create(&rest, "rest", size, 0) == SHMX_ENOSPC)
         size -= 4096;
     shmx_close(&rest);
@@ -101,22 +94,10 @@ static void a_crash_loop_runs_for_ever(void **state)
 
 /* ---- limits ---- */
 
-static bool write_to(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY);
-    bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-    if (fd >= 0)
-        close(fd);
-    return good;
-}
-
 static void in_the_group(void *context)
 {
-    char path[256], pid[16];
     shmx *shm;
-    snprintf(path, sizeof path, "%s/cgroup.procs", (const char *)context);
-    snprintf(pid, sizeof pid, "%d", (int)getpid());
-    must(write_to(path, pid));
+    must(scarce_group_enter(context));
     must(shmx_create(&shm, NULL, 128 * MIB, 0) == SHMX_ENOSPC);
     must(shmx_create(&shm, NULL, 8 * MIB, 0) == SHMX_OK);
     shmx_close(&shm);
@@ -125,21 +106,11 @@ static void in_the_group(void *context)
 static void a_control_groups_limit_is_enospc(void **state)
 {
     (void)state;
-    char group[128], limit[160];
-    const char *file = "memory.limit_in_bytes";
-    snprintf(group, sizeof group, "/sys/fs/cgroup/memory/shmx-%d", (int)getpid());
-    if (mkdir(group, 0755) != 0) {
-        snprintf(group, sizeof group, "/sys/fs/cgroup/shmx-%d", (int)getpid());
-        file = "memory.max";
-        if (mkdir(group, 0755) != 0)
-            test_skip("no control group can be made");
-    }
-    snprintf(limit, sizeof limit, "%s/%s", group, file);
-    bool limited = write_to(limit, "67108864");
-    int ended = limited ? forked(in_the_group, group) : 0;
-    rmdir(group);
-    if (!limited)
+    char group[SCARCE_GROUP_MAX];
+    if (!scarce_group_make(group, "67108864"))
         test_skip("no control group's memory can be limited");
+    int ended = forked(in_the_group, group);
+    scarce_group_remove(group);
     assert_int_equal(ended, 0);
 }
 
@@ -167,7 +138,7 @@ static void another_mount(void *context)
     (void)context;
     shmx *old, *successor;
     must(shmx_create(&old, "twice", SIZE, 0) == SHMX_OK);
-    must(small_shm("size=4m"));
+    must(scarce_mount("size=4m"));
     must(shmx_create(&successor, "twice", SIZE, 0) == SHMX_OK);
     shmx_close(&old);
     must(exists("twice"));
