@@ -70,6 +70,10 @@ void shmx_posix_gate_leave(void);
  * Not so in a child by _Fork(2) or clone(2), which shares all that the parent has. */
 bool shmx_posix_is_own(void);
 
+/* Does this thread fork at this moment? Then it is in another's handler of fork, which runs between
+ * ours. In the child there no lock of the process can be had that another thread may have held. */
+bool shmx_posix_is_forking(void);
+
 /* The process ends without having closed: give up being a user, and no more: other threads may run.
  * The list is locked. */
 void shmx_posix_leave_at_exit(struct shmx_attachment *attachment);

@@ -554,6 +554,7 @@ static void close_own(struct shmx_attachment *attachment)
     shmx_posix_marks_end(attachment);
     shmx_lockfile_owner_drop(attachment);
     shmx_lockfile_passed_close(attachment); /* first, as it is a user as well */
+    shmx_posix_heir_drop(attachment);       /* ... like this one, in another's handler of fork */
     if (attachment->os.user_fd >= 0 && !attachment->os.left)
         leave(attachment);
 }

@@ -34,7 +34,7 @@ void shmx_posix_heir_make(struct shmx_attachment *attachment)
 void shmx_posix_heir_take(struct shmx_attachment *attachment)
 {
     if (attachment->os.heir < 0) {
-        attachment->os.borrowed = true;
+        attachment->os.borrowed = attachment->os.shared;
         return;
     }
     attachment->os.shared = attachment->os.borrowed = false;
