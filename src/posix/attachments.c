@@ -28,6 +28,16 @@ static struct shmx_attachment *list;
 #define BUCKETS 256
 static struct shmx_attachment *named[BUCKETS];
 
+/* ---- what this thread is at ---- */
+
+/* How deep it is inside the gate and the list: a signal handler that forks there can neither wait
+ * for itself nor touch what is half-done. */
+static _Thread_local volatile unsigned busy;
+
+/* It forks: between our handlers it has the gate and the list for itself, and handlers of others
+ * may use the library. */
+static _Thread_local bool forking;
+
 /* ---- cancellation ---- */
 
 static _Thread_local int cancelable; /* while it is disabled: what it was */
@@ -59,14 +69,20 @@ static void own_begin(void)
         *own_page = 1;
 }
 
+/* From inside the library, in a signal handler: nothing is done, and the child is as one that is
+ * made without handlers. */
 static void before_fork(void)
 {
+    if (busy != 0)
+        return;
     cancel_disable();
     pthread_mutex_lock(&gate.lock);
     gate.forks++; /* who comes now waits, or some would be inside for ever */
     while (gate.inside != 0)
         pthread_cond_wait(&gate.empty, &gate.lock);
+    pthread_mutex_unlock(&gate.lock);
     pthread_mutex_lock(&list_lock);
+    forking = true;
     for (struct shmx_attachment *attachment = list; attachment != NULL;
          attachment = attachment->os.next)
         shmx_posix_heir_make(attachment);
@@ -74,10 +90,14 @@ static void before_fork(void)
 
 static void after_fork_in_parent(void)
 {
+    if (busy != 0)
+        return;
     for (struct shmx_attachment *attachment = list; attachment != NULL;
          attachment = attachment->os.next)
         shmx_posix_heir_drop(attachment);
+    forking = false;
     pthread_mutex_unlock(&list_lock);
+    pthread_mutex_lock(&gate.lock);
     gate.forks--;
     pthread_cond_broadcast(&gate.open);
     pthread_mutex_unlock(&gate.lock);
@@ -86,6 +106,8 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
+    if (busy != 0)
+        return;
     own_begin();
     shmx_posix_process_forked();
     for (struct shmx_attachment *attachment = list; attachment != NULL;
@@ -98,6 +120,7 @@ static void after_fork_in_child(void)
      * systems notice, and this thread is the only one. */
     memcpy(&list_lock, &list_lock_new, sizeof list_lock);
     memcpy(&gate, &gate_new, sizeof gate);
+    forking = false;
     cancel_restore();
 }
 
@@ -108,9 +131,15 @@ bool shmx_posix_is_own(void)
     return own_page != NULL ? *own_page == 1 : getpid() == own_process;
 }
 
-/* When the library is loaded, so that other handlers of fork, which may use it, run with the gate
- * open: those registered later run first before a fork, and last after it. */
-__attribute__((constructor)) static void begin_process(void)
+bool shmx_posix_is_forking(void)
+{
+    return forking;
+}
+
+/* When the library is loaded, and before other constructors of the program, so that other handlers
+ * of fork run with the gate open: those registered later run first before a fork, and last after
+ * it. 101 is the first place that is not the system's. */
+__attribute__((constructor(101))) static void begin_process(void)
 {
     own_page = shmx_system.wiped_on_fork != NULL ? shmx_system.wiped_on_fork() : NULL;
     own_begin();
@@ -126,6 +155,8 @@ __attribute__((destructor)) static void end_process(void)
     if (!shmx_posix_is_own())
         return;
     int tries = 0;
+    if (forking) /* exit(3) in another's handler of fork */
+        return;
     shmx_posix_gate_enter();
     while (pthread_mutex_trylock(&list_lock) != 0) {
         if (tries++ == TRIES_AT_EXIT) {
@@ -145,6 +176,9 @@ __attribute__((destructor)) static void end_process(void)
 
 void shmx_posix_gate_enter(void)
 {
+    if (forking)
+        return;
+    busy++;
     cancel_disable();
     pthread_mutex_lock(&gate.lock);
     while (gate.forks != 0)
@@ -155,23 +189,32 @@ void shmx_posix_gate_enter(void)
 
 void shmx_posix_gate_leave(void)
 {
+    if (forking)
+        return;
     pthread_mutex_lock(&gate.lock);
     if (--gate.inside == 0 && gate.forks != 0)
         pthread_cond_signal(&gate.empty);
     pthread_mutex_unlock(&gate.lock);
     cancel_restore();
+    busy--;
 }
 
 /* ---- the list ---- */
 
 void shmx_posix_list_lock(void)
 {
+    if (forking)
+        return;
+    busy++;
     pthread_mutex_lock(&list_lock);
 }
 
 void shmx_posix_list_unlock(void)
 {
+    if (forking)
+        return;
     pthread_mutex_unlock(&list_lock);
+    busy--;
 }
 
 void shmx_posix_start(struct shmx_attachment *attachment, int fd, bool guest)
@@ -180,8 +223,13 @@ void shmx_posix_start(struct shmx_attachment *attachment, int fd, bool guest)
     attachment->control = NULL;
     memset(&attachment->label, 0, sizeof attachment->label);
     atomic_store_explicit(&attachment->owner, 0, memory_order_relaxed); /* nobody sees it yet */
-    attachment->os = (struct shmx_os_private){
-        .fd = fd, .user_fd = -1, .owner_fd = -1, .heir = -1, .user_heir = -1, .passed = -1};
+    attachment->os = (struct shmx_os_private){.fd = fd,
+                                              .user_fd = -1,
+                                              .owner_fd = -1,
+                                              .heir = -1,
+                                              .user_heir = -1,
+                                              .passed = -1,
+                                              .passed_user = -1};
 }
 
 static struct shmx_attachment **bucket_of(const char *name)
@@ -216,35 +264,38 @@ static void leave_named(struct shmx_attachment *attachment)
 
 void shmx_posix_attach(struct shmx_attachment *attachment)
 {
-    pthread_mutex_lock(&list_lock);
+    shmx_posix_list_lock();
+    /* The child of the fork that has begun has no description of its own. */
+    attachment->os.shared |= forking && shmx_posix_is_own();
     attachment->os.next = list;
     attachment->os.link = &list;
     if (list != NULL)
         list->os.link = &attachment->os.next;
     list = attachment;
     enter_named(attachment);
-    pthread_mutex_unlock(&list_lock);
+    shmx_posix_list_unlock();
 }
 
 void shmx_posix_detach(struct shmx_attachment *attachment)
 {
-    pthread_mutex_lock(&list_lock);
+    shmx_posix_list_lock();
     *attachment->os.link = attachment->os.next;
     if (attachment->os.next != NULL)
         attachment->os.next->os.link = attachment->os.link;
     leave_named(attachment);
-    pthread_mutex_unlock(&list_lock);
+    shmx_posix_heir_drop(attachment);
+    shmx_posix_list_unlock();
 }
 
 bool shmx_posix_find(const char *name,
                      bool (*visit)(struct shmx_attachment *attachment, int *status), int *status)
 {
     bool done = false;
-    pthread_mutex_lock(&list_lock);
+    shmx_posix_list_lock();
     struct shmx_attachment *attachment = *bucket_of(name);
     for (; attachment != NULL && !done; attachment = attachment->os.named_next)
         done = strcmp(attachment->label.name, name) == 0 && visit(attachment, status);
-    pthread_mutex_unlock(&list_lock);
+    shmx_posix_list_unlock();
     return done;
 }
 
@@ -252,23 +303,23 @@ int shmx_posix_claim_once(struct shmx_attachment *attachment, uint32_t *token,
                           int (*claim)(struct shmx_attachment *attachment, uint32_t *token))
 {
     int status = SHMX_OK;
-    pthread_mutex_lock(&list_lock);
+    shmx_posix_list_lock();
     *token = atomic_load(&attachment->owner);
     if (*token == 0)
         status = claim(attachment, token);
     if (status == SHMX_OK)
         atomic_store(&attachment->owner, *token);
-    pthread_mutex_unlock(&list_lock);
+    shmx_posix_list_unlock();
     return status;
 }
 
 bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *context), void *context)
 {
     bool found = false;
-    pthread_mutex_lock(&list_lock);
+    shmx_posix_list_lock();
     for (struct shmx_attachment *other = list; other != NULL && !found; other = other->os.next)
         found = visit(other, context);
-    pthread_mutex_unlock(&list_lock);
+    shmx_posix_list_unlock();
     return found;
 }
 
@@ -286,18 +337,18 @@ int shmx_posix_token_next(struct shmx_attachment *attachment, uint32_t *token)
 int shmx_posix_share_once(struct shmx_attachment *attachment,
                           int (*make)(struct shmx_attachment *attachment))
 {
-    pthread_mutex_lock(&list_lock);
+    shmx_posix_list_lock();
     int status = attachment->os.passed < 0 ? make(attachment) : SHMX_OK;
-    pthread_mutex_unlock(&list_lock);
+    shmx_posix_list_unlock();
     return status;
 }
 
 bool shmx_posix_passed_here(int fd)
 {
     bool here = false;
-    pthread_mutex_lock(&list_lock);
+    shmx_posix_list_lock();
     for (struct shmx_attachment *other = list; other != NULL && !here; other = other->os.next)
         here = other->os.passed == fd;
-    pthread_mutex_unlock(&list_lock);
+    shmx_posix_list_unlock();
     return here;
 }

@@ -76,6 +76,8 @@ int shmx_os_random(void *bytes, size_t count)
 {
     assert(count <= sizeof stock.bytes);
     int error = 0;
+    if (shmx_posix_is_forking())
+        return getentropy(bytes, count) == 0 ? SHMX_OK : shmx_posix_error(errno);
     pthread_mutex_lock(&stock.lock);
     if (stock.left < count) {
         error = getentropy(stock.bytes, sizeof stock.bytes) == 0 ? 0 : errno;

@@ -16,6 +16,14 @@ static unsigned openness(const struct shmx_attachment *attachment)
     return attachment->control != NULL ? attachment->label.flags : SHMX_OTHERS_READ;
 }
 
+/* In a directory that is not the attachment's own there is no owner to be found, which is no death.
+ */
+static int find_directory(const struct shmx_attachment *attachment)
+{
+    bool another = shmx_system.own_directory && geteuid() != attachment->os.user;
+    return another ? shmx_posix_error(EACCES) : SHMX_OK;
+}
+
 static int try_claim(struct shmx_attachment *attachment, uint32_t token)
 {
     char path[LOCKFILE_PATH_MAX];
@@ -30,13 +38,16 @@ static int try_claim(struct shmx_attachment *attachment, uint32_t token)
         close(fd);
         return SHMX_EEXIST;
     }
+    shmx_posix_tag(fd, attachment);
     attachment->os.owner_fd = fd;
     return SHMX_OK;
 }
 
 static int claim(struct shmx_attachment *attachment, uint32_t *token)
 {
-    int status;
+    int status = find_directory(attachment);
+    if (status != SHMX_OK)
+        return status;
     do {
         status = shmx_posix_token_next(attachment, token);
         if (status == SHMX_OK)
@@ -74,9 +85,12 @@ int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool
     *alive = true;
     if (token == atomic_load_explicit(&attachment->owner, memory_order_relaxed))
         return SHMX_OK;
-    shmx_lockfile_path_owner(path, attachment->label.id, token);
     shmx_posix_gate_enter();
-    int status = shmx_lockfile_open(path, &fd, &facts);
+    int status = find_directory(attachment);
+    if (status != SHMX_OK)
+        goto leave;
+    shmx_lockfile_path_owner(path, attachment->label.id, token);
+    status = shmx_lockfile_open(path, &fd, &facts);
     if (status == SHMX_OK) {
         status = ask(fd, path, alive);
         close(fd);
@@ -84,6 +98,7 @@ int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool
         *alive = false;
         status = SHMX_OK;
     }
+leave:
     shmx_posix_gate_leave();
     return status;
 }
@@ -95,7 +110,8 @@ void shmx_lockfile_owner_drop(struct shmx_attachment *attachment)
         return;
     shmx_lockfile_path_owner(path, attachment->label.id, atomic_load(&attachment->owner));
     unlink(path);
-    close(attachment->os.owner_fd);
+    if (shmx_posix_tagged(attachment->os.owner_fd, attachment))
+        close(attachment->os.owner_fd);
     attachment->os.owner_fd = -1;
 }
 
@@ -132,10 +148,14 @@ void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given)
 int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_mark *mark)
 {
     char path[LOCKFILE_PATH_MAX];
+    int status = find_directory(attachment);
+    if (status != SHMX_OK)
+        return status;
     shmx_lockfile_path_mark(path, attachment->label.id, mark);
-    int status = shmx_lockfile_make(path, openness(attachment) & ~SHMX_PERSISTENT, "", &mark->fd);
+    status = shmx_lockfile_make(path, openness(attachment) & ~SHMX_PERSISTENT, "", &mark->fd);
     if (status != SHMX_OK)
         return status == SHMX_EEXIST ? SHMX_EIO : status;
+    shmx_posix_tag(mark->fd, attachment);
     int error = shmx_lockfile_set(mark->fd, LOCK_EX);
     if (error == 0 && shmx_lockfile_in_place(mark->fd, path))
         return SHMX_OK;
@@ -149,7 +169,8 @@ void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_m
     char path[LOCKFILE_PATH_MAX];
     shmx_lockfile_path_mark(path, attachment->label.id, mark);
     unlink(path);
-    close(mark->fd);
+    if (shmx_posix_tagged(mark->fd, attachment))
+        close(mark->fd);
 }
 
 /* A look for marks with a key. */
@@ -191,10 +212,13 @@ int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space 
                          uint32_t number, bool *held)
 {
     char start[64];
+    int status = find_directory(attachment);
+    if (status != SHMX_OK)
+        return status;
     struct look look = {attachment, {NULL, space, key, number, 0, -1}, false};
     snprintf(start, sizeof start, LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-%08" PRIx32 "-",
              attachment->label.id, (int)space, key);
-    int status = shmx_lockfile_list(start, look_at, &look);
+    status = shmx_lockfile_list(start, look_at, &look);
     *held = look.held;
     return status;
 }

@@ -64,10 +64,7 @@ static void identify(struct shmx_attachment *attachment, const struct stat *fact
 
 bool shmx_ofd_intact(const struct shmx_attachment *attachment)
 {
-    struct stat facts;
-    if (fstat(attachment->os.fd, &facts) != 0)
-        return errno != EBADF;
-    return facts.st_dev == attachment->os.device && facts.st_ino == attachment->os.inode;
+    return shmx_posix_tagged(attachment->os.fd, attachment);
 }
 
 /* ---- what an open descriptor leads to ---- */
@@ -217,6 +214,7 @@ static int create_inside(struct shmx_attachment *attachment, const char *name, s
     status = complete(attachment, name, label);
     if (status == SHMX_OK) {
         attachment->os.creator = true;
+        shmx_posix_tag(fd, attachment);
         shmx_posix_attach(attachment);
         return SHMX_OK;
     }
@@ -323,6 +321,7 @@ int shmx_ofd_open(struct shmx_attachment *attachment, int fd, const char *name, 
     }
     if ((flags & SHMX_PREFAULT) != 0)
         shmx_system.prefault(attachment);
+    shmx_posix_tag(fd, attachment);
     shmx_posix_attach(attachment);
     return SHMX_OK;
 }
@@ -384,6 +383,7 @@ void shmx_posix_leave_at_exit(struct shmx_attachment *attachment)
     if (!transient(attachment) || attachment->os.unlinked || attachment->os.left ||
         !alone(attachment) || !shmx_ofd_intact(attachment))
         return;
+    shmx_ofd_passed_close(attachment); /* first, as it is a user as well */
     leave(attachment);
     attachment->os.left = true;
 }

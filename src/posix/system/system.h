@@ -21,6 +21,7 @@ struct shmx_system {
 
     /* lockfile/: where its files are; made if need be. */
     void (*lock_directory)(char path[SHMX_SYSTEM_DIRECTORY_MAX]);
+    bool own_directory; /* each user has another */
 
     /* lockfile/: make an object of length 0 under a path of shm_open, that only those whom flags'
      * SHMX_OTHERS_... name may attach to, whatever the umask. SHMX_EEXIST: there is one. */
