@@ -145,6 +145,16 @@ void shmx_thread_ended(void *state)
     free(holding);
 }
 
+/* What the thread still holds it may yet unlock, as functions called at exit do. */
+void shmx_thread_unwatched(void)
+{
+    struct shmx_thread *self = &shmx_thread_self;
+    if (self->holding == NULL || self->top != self->holding->locks)
+        return;
+    free(self->holding);
+    *self = (struct shmx_thread){NULL, NULL, NULL, 0};
+}
+
 /* ---- the word ---- */
 
 /* Change the word from `seen` to `next`. Acquire: what the last owner did is seen by the next one.

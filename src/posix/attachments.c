@@ -143,6 +143,8 @@ __attribute__((constructor(101))) static void begin_process(void)
 {
     own_page = shmx_system.wiped_on_fork != NULL ? shmx_system.wiped_on_fork() : NULL;
     own_begin();
+    if (shmx_system.loaded != NULL)
+        shmx_system.loaded();
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 

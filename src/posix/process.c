@@ -123,6 +123,7 @@ int shmx_os_thread_watch(void *state)
  * its code. */
 __attribute__((destructor)) static void watch_end(void)
 {
+    shmx_thread_unwatched();
     bool watched = shmx_os_thread_watch(NULL) == SHMX_OK;
     if (!atomic_exchange(&watch_over, true) && watched)
         pthread_key_delete(watch_key);

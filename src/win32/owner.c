@@ -152,7 +152,8 @@ static _Thread_local void *watched;
 static void NTAPI thread_event(void *module, DWORD reason, void *reserved)
 {
     (void)module;
-    (void)reserved;
+    if (reason == DLL_PROCESS_DETACH && reserved == NULL) /* FreeLibrary */
+        shmx_thread_unwatched();
     if (reason == DLL_THREAD_DETACH && watched != NULL)
         shmx_thread_ended(watched);
 }

@@ -103,16 +103,17 @@ static int list(int (*visit)(const char *name, void *context), void *context)
     return shmx_posix_list(DIRECTORY, "", visit, context);
 }
 
+/* The largest page of any processor here; two of them have a whole page of any size. */
+#define PAGE_MOST 65536
+
+/* Of the library's own zeroed memory, so that it goes with it. */
 static unsigned char *wiped_on_fork(void)
 {
+    static unsigned char room[2 * PAGE_MOST];
     size_t length = shmx_os_facts()->page_size;
-    void *page = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
-        return NULL;
-    if (madvise(page, length, MADV_WIPEONFORK) == 0)
-        return page;
-    munmap(page, length);
-    return NULL;
+    unsigned char *page = room + (length - (uintptr_t)room % length) % length;
+    bool wiped = length <= PAGE_MOST && madvise(page, length, MADV_WIPEONFORK) == 0;
+    return wiped ? page : NULL;
 }
 
 const struct shmx_system shmx_system = {

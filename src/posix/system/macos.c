@@ -22,6 +22,7 @@ static uint64_t footprint(const struct stat *facts)
 
 const struct shmx_system shmx_system = {
     .name_limit = 30,
+    .loaded = shmx_posix_stay,
     .lock_directory = shmx_posix_lock_directory,
     .make = make,
     /* Memory cannot be reserved. Shared memory is memory like any other, backed by swap files that

@@ -34,6 +34,9 @@ struct shmx_system {
      * of it. */
     int (*make_nameless)(bool named, unsigned flags, int *fd, struct stat *facts);
 
+    /* The library was loaded; NULL: nothing is to be done. */
+    void (*loaded)(void);
+
     /* A page that the child of a fork finds zeroed, whatever kind of fork; NULL: there is none. */
     unsigned char *(*wiped_on_fork)(void);
 
@@ -68,6 +71,9 @@ struct shmx_system {
 extern const struct shmx_system shmx_system;
 
 /* ---- helpers for the table ---- */
+
+/* loaded: keep the library, or the one that it is a part of, from being unloaded (stay.c). */
+void shmx_posix_stay(void);
 
 /* lock_directory: /var/tmp, which is not emptied, neither at a start nor by the clock, and sticky,
  * so that nobody removes another user's files. */
