@@ -296,6 +296,12 @@ SHMX_API int shmx_presence_leave(shmx *shm, uint32_t key);
  * Errors: SHMX_EINVAL, SHMX_ETIMEDOUT, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_presence_wait(shmx *shm, uint32_t key, int present, int timeout_ms);
 
+/* Call visit with each key under which another attachment is there, once and in rising order, until
+ * it returns other than 0, and return that. Errors: SHMX_EINVAL, SHMX_ENOMEM, SHMX_EMFILE, SHMX_EIO
+ */
+SHMX_API int shmx_presence_list(shmx *shm, int (*visit)(uint32_t key, void *context),
+                                void *context);
+
 /* ---- 7. Locks ---------------------------------------------------------------------------- */
 
 /* The fields are the library's; zero the struct and leave it alone. */

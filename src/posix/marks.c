@@ -92,6 +92,16 @@ int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space spa
     return status;
 }
 
+int shmx_os_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key)
+{
+    shmx_posix_gate_enter();
+    shmx_posix_list_lock();
+    int status = shmx_posix_mark_find(attachment, from, key);
+    shmx_posix_list_unlock();
+    shmx_posix_gate_leave();
+    return status;
+}
+
 void shmx_posix_marks_end(struct shmx_attachment *attachment)
 {
     while (attachment->os.marks != NULL)

@@ -44,35 +44,4 @@ static inline uint32_t shmx_os_glance(const _Atomic uint32_t *word)
     return value;
 }
 
-/* See os.h. */
-#if defined(__x86_64__)
-#define SHMX_OS_COPY_64
-static inline void shmx_os_copy_64(void *to, const void *from)
-{
-    __asm__ volatile("movups (%1), %%xmm0\n\t"
-                     "movups 16(%1), %%xmm1\n\t"
-                     "movups 32(%1), %%xmm2\n\t"
-                     "movups 48(%1), %%xmm3\n\t"
-                     "movups %%xmm0, (%0)\n\t"
-                     "movups %%xmm1, 16(%0)\n\t"
-                     "movups %%xmm2, 32(%0)\n\t"
-                     "movups %%xmm3, 48(%0)"
-                     :
-                     : "r"(to), "r"(from)
-                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3");
-}
-#elif defined(__aarch64__)
-#define SHMX_OS_COPY_64
-static inline void shmx_os_copy_64(void *to, const void *from)
-{
-    __asm__ volatile("ldp q0, q1, [%1]\n\t"
-                     "ldp q2, q3, [%1, #32]\n\t"
-                     "stp q0, q1, [%0]\n\t"
-                     "stp q2, q3, [%0, #32]"
-                     :
-                     : "r"(to), "r"(from)
-                     : "memory", "v0", "v1", "v2", "v3");
-}
-#endif
-
 #endif

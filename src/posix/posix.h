@@ -135,6 +135,9 @@ void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_m
 int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
                          uint32_t number, bool *held);
 
+/* As shmx_os_mark_find. Inside the gate, the list is locked. */
+int shmx_posix_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key);
+
 /* ---- memory (memory.c) ---- */
 
 /* Map; flags: SHMX_READ_ONLY. */

@@ -43,7 +43,8 @@ static void place_handle(shmx_queue *queue, shmx *shm, size_t offset, size_t siz
 
 static int header_settle(struct queue_header *header, uint32_t capacity)
 {
-    if (!settle(&header->magic, QUEUE_MAGIC) || !settle(&header->version, QUEUE_VERSION))
+    if (!shmx_header_begins(&header->magic, sizeof *header) ||
+        !settle(&header->magic, QUEUE_MAGIC) || !settle(&header->version, QUEUE_VERSION))
         return SHMX_EPROTO;
     return settle(&header->capacity, capacity) ? SHMX_OK : SHMX_ERANGE;
 }

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+void *(*const volatile shmx_topic_copy)(void *to, const void *from, size_t size) = memcpy;
+
 #define TOPIC_FLAGS (SHMX_TOPIC_OLDEST | SHMX_TOPIC_LOSSLESS)
 #define SIZE_LEAST (TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT)
 
@@ -62,7 +64,9 @@ static int settle(const shmx_topic *topic, _Atomic uint32_t *word, uint32_t valu
 int shmx_topic_confirm(shmx_topic *topic)
 {
     struct topic_header *header = topic->header;
-    int status = settle(topic, &header->magic, TOPIC_MAGIC, SHMX_EPROTO);
+    int status = shmx_header_begins(&header->magic, sizeof *header) ? SHMX_OK : SHMX_EPROTO;
+    if (status == SHMX_OK)
+        status = settle(topic, &header->magic, TOPIC_MAGIC, SHMX_EPROTO);
     if (status == SHMX_OK)
         status = settle(topic, &header->version, TOPIC_VERSION, SHMX_EPROTO);
     if (status == SHMX_OK)

@@ -163,10 +163,13 @@ struct topic_direction {
 
 /* ---- records ---- */
 
-/* The place in the ring of a position. Whatever the position, it is inside. */
+/* The place in the ring of a position. Whatever the position, it is inside. A publisher goes to and
+ * fro between head and tail, which are rarely in the same lap: neither is worth a division. */
 static inline uint32_t topic_place_of(shmx_topic *topic, uint64_t position)
 {
     uint64_t place = position - topic->base;
+    if (place >= topic->capacity)
+        place += topic->capacity; /* the lap before */
     if (place >= topic->capacity) {
         place = position % topic->capacity;
         topic->base = position - place;
@@ -206,27 +209,68 @@ static inline bool topic_fits(const shmx_topic *topic, uint32_t place, uint32_t 
     return units != 0 && units <= topic->capacity - place;
 }
 
-/* Write the position behind the record, whose state is this. False: damaged, or overwritten. */
+/* Write how many units the record at the place has, whose state is this and was loaded with acquire
+ * before. False: damaged, or overwritten. */
+static inline bool topic_length(const shmx_topic *topic, uint32_t place, uint32_t state,
+                                uint32_t *units)
+{
+    uint32_t size = atomic_load_explicit(&topic_at(topic, place)->size, memory_order_relaxed);
+    *units = state == STATE_SKIP ? size : topic_units(size);
+    return topic_fits(topic, place, *units) &&
+           (state != STATE_SKIP || *units == topic->capacity - place);
+}
+
+/* Write the position behind the record, whose state is this. False as above. */
 static inline bool topic_end(shmx_topic *topic, uint64_t position, uint32_t state, uint64_t *end)
 {
-    uint32_t place = topic_place_of(topic, position);
-    /* Relaxed: the state was loaded with acquire before. */
-    uint32_t size = atomic_load_explicit(&topic_at(topic, place)->size, memory_order_relaxed);
-    uint32_t units = state == STATE_SKIP ? size : topic_units(size);
+    uint32_t units;
+    bool good = topic_length(topic, topic_place_of(topic, position), state, &units);
     *end = position + units;
-    return topic_fits(topic, place, units) &&
-           (state != STATE_SKIP || units == topic->capacity - place);
+    return good;
+}
+
+/* Go on behind whatever record is at the position. False as above. */
+static inline bool topic_pass(shmx_topic *topic, uint64_t *position)
+{
+    uint32_t units, place = topic_place_of(topic, *position);
+    uint32_t state = atomic_load_explicit(&topic_at(topic, place)->state, memory_order_acquire);
+    bool good = topic_length(topic, place, state, &units);
+    *position += units;
+    return good;
 }
 
 /* ---- copies ---- */
 
 /*
  * A reader may copy while a publisher overwrites, and finds that out afterwards. So that this is no
- * race by the rules of C, both copy by relaxed loads and stores of whole words, or by what the
- * backend has for it; the ring's side is aligned to 8 and padded to 16. (A message that is written
- * in place is written as its user does it; what a reader saw of that is thrown away like the rest.)
+ * race by the rules of C, both copy by relaxed loads and stores of whole words; the ring's side is
+ * aligned to 8 and padded to 16. (A message that is written in place is written as its user does
+ * it; what a reader saw of that is thrown away like the rest.)
+ *
+ * More than a few words are copied by memcpy, in a third of the time. C has no word for that: it is
+ * called by a pointer that the compiler must load, so that it can conclude nothing from it, and
+ * whatever order it copies in is none of ours. Thread sanitizer would watch it, and gets the words.
  */
 typedef size_t topic_word;
+#define TOPIC_COPY_WORDS 32 /* bytes; from here on it pays */
+
+extern void *(*const volatile shmx_topic_copy)(void *to, const void *from, size_t size);
+
+#if defined(__SANITIZE_THREAD__)
+#define TOPIC_WATCHED 1
+#elif defined(__has_feature)
+#define TOPIC_WATCHED __has_feature(thread_sanitizer)
+#else
+#define TOPIC_WATCHED 0
+#endif
+
+static inline bool topic_copy_whole(void *to, const void *from, size_t size)
+{
+    if (TOPIC_WATCHED || size < TOPIC_COPY_WORDS)
+        return false;
+    shmx_topic_copy(to, from, size);
+    return true;
+}
 
 /* Fewer bytes than a word, to or from one. */
 static inline void topic_copy_rest(unsigned char *to, const unsigned char *from, size_t size)
@@ -244,13 +288,12 @@ static inline void topic_copy_in(unsigned char *target, const void *from, size_t
 {
     const unsigned char *source = from;
     topic_word word = 0;
-#ifdef SHMX_OS_COPY_64
-    for (; size >= 64; size -= 64, source += 64, target += 64)
-        shmx_os_copy_64(target, source);
-#endif
+    if (topic_copy_whole(target, from, size))
+        return;
     for (; size >= sizeof word; size -= sizeof word, source += sizeof word, target += sizeof word) {
-        memcpy(&word, source, sizeof word);
-        atomic_store_explicit((_Atomic topic_word *)(void *)target, word, memory_order_relaxed);
+        topic_word next;
+        memcpy(&next, source, sizeof next);
+        atomic_store_explicit((_Atomic topic_word *)(void *)target, next, memory_order_relaxed);
     }
     if (size == 0)
         return;
@@ -261,20 +304,18 @@ static inline void topic_copy_in(unsigned char *target, const void *from, size_t
 static inline void topic_copy_out(void *to, const unsigned char *source, size_t size)
 {
     unsigned char *target = to;
-    topic_word word;
-#ifdef SHMX_OS_COPY_64
-    for (; size >= 64; size -= 64, source += 64, target += 64)
-        shmx_os_copy_64(target, source);
-#endif
-    for (; size >= sizeof word; size -= sizeof word, source += sizeof word, target += sizeof word) {
-        word = atomic_load_explicit((const _Atomic topic_word *)(const void *)source,
-                                    memory_order_relaxed);
-        memcpy(target, &word, sizeof word);
+    if (topic_copy_whole(to, source, size))
+        return;
+    for (; size >= sizeof(topic_word);
+         size -= sizeof(topic_word), source += sizeof(topic_word), target += sizeof(topic_word)) {
+        topic_word next = atomic_load_explicit((const _Atomic topic_word *)(const void *)source,
+                                               memory_order_relaxed);
+        memcpy(target, &next, sizeof next);
     }
     if (size == 0)
         return;
-    word = atomic_load_explicit((const _Atomic topic_word *)(const void *)source,
-                                memory_order_relaxed);
+    topic_word word = atomic_load_explicit((const _Atomic topic_word *)(const void *)source,
+                                           memory_order_relaxed);
     topic_copy_rest(target, (const unsigned char *)&word, size);
 }
 

@@ -42,16 +42,20 @@ static inline uint64_t tail_of(const shmx_topic *topic)
     return atomic_load_explicit(&topic->header->publishers.tail, memory_order_relaxed);
 }
 
-static inline int attempt_publish(shmx_topic *topic, struct topic_job *job, bool ask)
+/* The lock is held and there is room. */
+static inline void publish_locked(shmx_topic *topic, const void *message, uint32_t size)
 {
-    int status = room_lock(topic, job, ask);
-    if (status != SHMX_OK)
-        return status;
-    uint32_t size = (uint32_t)job->size;
-    topic_copy_in(topic_message(topic, tail_of(topic)), job->message, size);
+    topic_copy_in(topic_message(topic, tail_of(topic)), message, size);
     topic_append(topic, topic_units(size), size, STATE_COMMITTED);
     topic_unlock_tell(topic);
-    return SHMX_OK;
+}
+
+static int attempt_publish(shmx_topic *topic, struct topic_job *job, bool ask)
+{
+    int status = room_lock(topic, job, ask);
+    if (status == SHMX_OK)
+        publish_locked(topic, job->message, (uint32_t)job->size);
+    return status;
 }
 
 static int attempt_reserve(shmx_topic *topic, struct topic_job *job, bool ask)
@@ -186,6 +190,34 @@ static int publish_long(shmx_topic *topic, const void *message, size_t size, int
     return own_end(topic, &own, STATE_COMMITTED, size);
 }
 
+static int publish_slowly(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
+{
+    struct topic_job job;
+    topic_begin(&job, size, timeout_ms);
+    job.message = message;
+    int status = attempt_publish(topic, &job, false);
+    return status == SHMX_OK ? SHMX_OK : shmx_topic_persist(topic, &job, &publishing, status);
+}
+
+/* The usual case, without a job to write down: the lock is free, nobody has left anything to be put
+ * in order, and there is room. */
+static inline bool publish_quickly(shmx_topic *topic, const void *message, size_t size)
+{
+    struct topic_header *header = topic->header;
+    if (!shmx_word_try(&header->publishers.lock, shmx_token_known(topic->shm)))
+        return false;
+    STEP();
+    /* Relaxed: the lock is held. */
+    bool settled = atomic_load_explicit(&header->publishers.shown, memory_order_relaxed) ==
+                   atomic_load_explicit(&header->publishers.tail, memory_order_relaxed);
+    if (!settled || shmx_topic_room(topic, topic_units((uint32_t)size), false) != SHMX_OK) {
+        topic_unlock(topic);
+        return false;
+    }
+    publish_locked(topic, message, (uint32_t)size);
+    return true;
+}
+
 int shmx_topic_publish(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
 {
     int status = publish_check(topic, size, timeout_ms);
@@ -198,9 +230,7 @@ int shmx_topic_publish(shmx_topic *topic, const void *message, size_t size, int 
         return shmx_report(status);
     if (size > TOPIC_COPY_LOCKED)
         return publish_long(topic, message, size, timeout_ms);
-    struct topic_job job;
-    topic_begin(&job, size, timeout_ms);
-    job.message = message;
-    status = attempt_publish(topic, &job, false);
-    return status == SHMX_OK ? SHMX_OK : shmx_topic_persist(topic, &job, &publishing, status);
+    if (publish_quickly(topic, message, size))
+        return SHMX_OK;
+    return publish_slowly(topic, message, size, timeout_ms);
 }

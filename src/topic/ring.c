@@ -81,16 +81,17 @@ int shmx_topic_settle(shmx_topic *topic, bool ask)
 static int pass_oldest(shmx_topic *topic, uint64_t *head, uint64_t least)
 {
     struct topic_header *header = topic->header;
-    uint64_t newest = atomic_load_explicit(&header->front.newest, memory_order_relaxed) - 1;
-    uint64_t shown = word_load(&header->publishers.shown), end;
-    bool open = shown != word_load(&header->publishers.tail);
-    uint64_t limit = open && newest - *head < shown - *head ? newest : shown;
+    uint64_t limit = word_load(&header->publishers.shown);
+    bool open = limit != word_load(&header->publishers.tail);
+    if (open) {
+        uint64_t newest = atomic_load_explicit(&header->front.newest, memory_order_relaxed) - 1;
+        limit = newest - *head < limit - *head ? newest : limit;
+    }
     while (*head < least) {
         if (*head >= limit)
             return open ? SHMX_NOTHING : SHMX_EPROTO;
-        if (!topic_end(topic, *head, topic_state(topic, *head), &end))
+        if (!topic_pass(topic, head))
             return SHMX_EPROTO;
-        *head = end;
     }
     return SHMX_OK;
 }

@@ -170,3 +170,66 @@ int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space spa
     *held = status == FOUND;
     return *held ? SHMX_OK : status;
 }
+
+/* ---- looking for the lowest key ---- */
+
+struct search {
+    const struct shmx_attachment *attachment;
+    char start[SHMX_WIN32_NAME_MAX]; /* of the name of every presence */
+    uint32_t from, key;
+    bool found;
+};
+
+/* Read decimal digits and the character behind them; false: it is something else. */
+static bool read_number(const struct nt_string *string, size_t *at, WCHAR end, uint32_t *number)
+{
+    size_t length = string->length / sizeof(WCHAR);
+    uint64_t value = 0;
+    size_t digits = 0;
+    for (; *at < length && string->text[*at] >= '0' && string->text[*at] <= '9' && digits < 10;
+         (*at)++, digits++)
+        value = value * 10 + (uint64_t)(string->text[*at] - '0');
+    bool whole = end == 0 ? *at == length : *at < length && string->text[(*at)++] == end;
+    *number = (uint32_t)value;
+    return digits > 0 && value <= UINT32_MAX && whole;
+}
+
+static bool is_own(const struct shmx_attachment *attachment, uint32_t key, uint32_t number)
+{
+    const struct shmx_win32_mark *mark = attachment->os.marks;
+    while (mark != NULL &&
+           (mark->space != SHMX_OS_PRESENT || mark->key != key || mark->number != number))
+        mark = mark->next;
+    return mark != NULL;
+}
+
+static int search_at(const struct nt_directory_entry *entry, void *context)
+{
+    struct search *search = context;
+    size_t at = strlen(search->start + GLOBAL_LENGTH);
+    uint32_t key, number;
+    if (begins(&entry->name, search->start + GLOBAL_LENGTH, false) &&
+        read_number(&entry->name, &at, '#', &key) && read_number(&entry->name, &at, 0, &number) &&
+        key >= search->from && (!search->found || key < search->key) &&
+        !is_own(search->attachment, key, number)) {
+        search->found = true;
+        search->key = key;
+    }
+    return SHMX_OK;
+}
+
+int shmx_os_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key)
+{
+    struct search search = {.attachment = attachment, .from = from};
+    if (attachment->control == NULL)
+        return SHMX_ENOENT;
+    shmx_win32_event_name(search.start, attachment, "p", 0);
+    search.start[strlen(search.start) - 1] = '\0'; /* key and number are any */
+    int status = SHMX_OK;
+    AcquireSRWLockExclusive(&marks_lock);
+    for (int i = 0; status == SHMX_OK && i < READINGS; i++)
+        status = shmx_win32_each_object(DIRECTORY, search_at, &search);
+    ReleaseSRWLockExclusive(&marks_lock);
+    *key = search.key;
+    return status == SHMX_OK && !search.found ? SHMX_ENOENT : status;
+}

@@ -135,6 +135,58 @@ static void regions_that_are_wrong(void **state)
     shmx_close(&shm);
 }
 
+/* The start of another is zero, so it looks new; but what follows is not. */
+static void a_region_that_is_not_zeroed_is_refused(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(16384);
+    static unsigned char before[16384];
+    shmx_queue *queue;
+    for (int i = 0; i < 100; i++)
+        assert_ok(shmx_queue_send(fixture.queue, "bytes", 5, 0));
+    memcpy(before, shmx_data(fixture.shm), sizeof before);
+    for (size_t offset = 8; offset < 1024; offset += 8)
+        assert_status(shmx_queue_open(&queue, fixture.shm, offset, 8192), SHMX_EPROTO);
+    assert_memory_equal(shmx_data(fixture.shm), before, sizeof before);
+    for (int i = 0; i < 100; i++)
+        expect_text(fixture.queue, "bytes");
+    close_both(&fixture);
+}
+
+/* Whatever is refused changes no byte of the queue. */
+static void what_is_refused_changes_nothing(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_queue *queue = fixture.queue, *other;
+    unsigned char before[4096];
+    void *place, *second;
+    char buffer[8];
+    size_t longest = shmx_queue_max_message(queue);
+    assert_ok(shmx_queue_send(queue, "message", 7, 0));
+    assert_ok(shmx_queue_reserve(queue, 8, &place, 0));
+    memcpy(before, shmx_data(fixture.shm), sizeof before);
+    assert_status(shmx_queue_open(&other, fixture.shm, 0, 2048), SHMX_ERANGE);
+    assert_status(shmx_queue_reserve(queue, 8, &second, 0), SHMX_EINVAL);
+    assert_null(second);
+    assert_status(shmx_queue_commit(queue, 9), SHMX_EINVAL);
+    assert_status(shmx_queue_send(queue, before, longest + 1, 0), SHMX_EMSGSIZE);
+    assert_status(shmx_queue_send(queue, before, SIZE_MAX / 2 + 2, 0), SHMX_EMSGSIZE);
+    assert_status(shmx_queue_join(queue, 0), SHMX_EINVAL);
+    assert_status(shmx_queue_join(queue, SHMX_SENDER | 4), SHMX_EINVAL);
+    assert_memory_equal(shmx_data(fixture.shm), before, sizeof before);
+    assert_ok(shmx_queue_cancel(queue));
+    assert_status(shmx_queue_receive(queue, buffer, 6, NULL, 0), SHMX_EMSGSIZE);
+    assert_ok(shmx_queue_shutdown(queue));
+    memcpy(before, shmx_data(fixture.shm), sizeof before);
+    assert_status(shmx_queue_send(queue, "x", 1, 0), SHMX_EHANGUP);
+    assert_status(shmx_queue_reserve(queue, 8, &place, 0), SHMX_EHANGUP);
+    assert_null(place);
+    assert_memory_equal(shmx_data(fixture.shm), before, sizeof before);
+    expect_text(queue, "message");
+    close_both(&fixture);
+}
+
 static void arguments_that_are_wrong(void **state)
 {
     (void)state;
@@ -193,6 +245,7 @@ static void the_size_for_so_many_holds_them(void **state)
     assert_int_equal(shmx_queue_size_for(0, 0), 0);
     assert_int_equal(shmx_queue_size_for(SIZE_MAX, 1), 0);
     assert_int_equal(shmx_queue_size_for(1 << 20, SIZE_MAX / 2), 0);
+    assert_int_equal(shmx_queue_size_for(SIZE_MAX, SIZE_MAX), 0);
 }
 
 /* All lengths, the longest included, at every place of the ring, in odd regions. */
@@ -1131,6 +1184,8 @@ static const struct test_part parts[] = {{"producer", part_producer},
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_zeroed_region_is_an_empty_queue),
     cmocka_unit_test(regions_that_are_wrong),
+    cmocka_unit_test(a_region_that_is_not_zeroed_is_refused),
+    cmocka_unit_test(what_is_refused_changes_nothing),
     cmocka_unit_test(arguments_that_are_wrong),
     cmocka_unit_test(the_size_for_so_many_holds_them),
     cmocka_unit_test(any_length_at_any_place),

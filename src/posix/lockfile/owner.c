@@ -222,3 +222,46 @@ int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space 
     *held = look.held;
     return status;
 }
+
+/* A look for the lowest key. */
+struct search {
+    struct shmx_attachment *attachment;
+    uint32_t from, key;
+    bool found;
+};
+
+static bool is_own(const struct shmx_attachment *attachment, uint32_t key, uint32_t number)
+{
+    const struct shmx_posix_mark *mark = attachment->os.marks;
+    while (mark != NULL &&
+           (mark->space != SHMX_OS_PRESENT || mark->key != key || mark->number != number))
+        mark = mark->next;
+    return mark != NULL;
+}
+
+static int search_at(const char *rest, void *context)
+{
+    struct search *search = context;
+    uint32_t key, number;
+    if (sscanf(rest, "%8" SCNx32 "-%8" SCNx32, &key, &number) != 2 || key < search->from ||
+        (search->found && key >= search->key) || is_own(search->attachment, key, number))
+        return SHMX_OK;
+    struct look look = {search->attachment, {NULL, SHMX_OS_PRESENT, key, 0, 0, -1}, false};
+    int status = look_at(rest + sizeof "01234567", &look);
+    if (look.held) {
+        search->found = true;
+        search->key = key;
+    }
+    return status;
+}
+
+int shmx_posix_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key)
+{
+    char start[64];
+    struct search search = {attachment, from, 0, false};
+    snprintf(start, sizeof start, LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-", attachment->label.id,
+             (int)SHMX_OS_PRESENT);
+    int status = shmx_lockfile_list(start, search_at, &search);
+    *key = search.key;
+    return status == SHMX_OK && !search.found ? SHMX_ENOENT : status;
+}

@@ -29,13 +29,35 @@ int shmx_ofd_held(int fd, off_t byte)
     return shmx_ofd_against(fd, F_WRLCK, byte, 1);
 }
 
+static int look(int fd, struct flock *lock)
+{
+    while (fcntl(fd, F_OFD_GETLK, lock) != 0)
+        if (errno != EINTR)
+            return -1;
+    return lock->l_type;
+}
+
 int shmx_ofd_against(int fd, short type, off_t start, off_t count)
 {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = count};
-    while (fcntl(fd, F_OFD_GETLK, &lock) != 0)
-        if (errno != EINTR)
-            return -1;
-    return lock.l_type;
+    return look(fd, &lock);
+}
+
+/* The kernel says some lock that is in the way: then it may have one before that. */
+int shmx_ofd_first(int fd, off_t start, off_t count, off_t *first)
+{
+    int type = F_UNLCK;
+    *first = start + count;
+    while (*first > start) {
+        struct flock lock = {
+            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = *first - start};
+        int seen = look(fd, &lock);
+        if (seen < 0 || seen == F_UNLCK)
+            return seen < 0 ? seen : type;
+        type = seen;
+        *first = lock.l_start > start ? lock.l_start : start;
+    }
+    return type;
 }
 
 int shmx_ofd_reopen(int fd, unsigned flags, int *out)
