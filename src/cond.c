@@ -73,7 +73,7 @@ static int signal_one(shmx *shm, struct cond *cond)
     return woken < 0 ? woken : SHMX_OK;
 }
 
-static int wake(shmx *shm, shmx_cond *cond, int count)
+static int sleepers_wake(shmx *shm, shmx_cond *cond, int count)
 {
     int status = shmx_place_check(shm, cond, sizeof *cond);
     if (status != SHMX_OK)
@@ -86,10 +86,10 @@ static int wake(shmx *shm, shmx_cond *cond, int count)
 
 int shmx_cond_signal(shmx *shm, shmx_cond *cond)
 {
-    return wake(shm, cond, 1);
+    return sleepers_wake(shm, cond, 1);
 }
 
 int shmx_cond_broadcast(shmx *shm, shmx_cond *cond)
 {
-    return wake(shm, cond, SHMX_WAKE_ALL);
+    return sleepers_wake(shm, cond, SHMX_WAKE_ALL);
 }

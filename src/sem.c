@@ -17,7 +17,7 @@ struct sem {
 static_assert(offsetof(shmx_sem, count) == offsetof(struct sem, count), "layout");
 static_assert(offsetof(shmx_sem, event) == offsetof(struct sem, event), "layout");
 
-static bool take(struct sem *sem)
+static bool count_take(struct sem *sem)
 {
     uint32_t count = atomic_load(&sem->count);
     while (count != 0) {
@@ -35,7 +35,7 @@ static int wait_asleep(shmx *shm, struct sem *sem, int64_t deadline)
     int64_t slice = SHMX_SLICE;
     for (;;) {
         uint32_t ticket = shmx_event_prepare(&sem->event);
-        if (take(sem))
+        if (count_take(sem))
             return SHMX_OK;
         if (status != SHMX_OK)
             return status;
@@ -53,17 +53,17 @@ int shmx_sem_wait(shmx *shm, shmx_sem *sem, int timeout_ms)
     if (status != SHMX_OK)
         return shmx_refuse(status);
     struct sem *shared = (struct sem *)sem;
-    if (take(shared))
+    if (count_take(shared))
         return SHMX_OK;
     if (deadline == SHMX_DEADLINE_PAST)
         return shmx_refuse(SHMX_ETIMEDOUT);
-    if (shmx_spin(&shared->count, 0) && take(shared))
+    if (shmx_spin(&shared->count, 0) && count_take(shared))
         return SHMX_OK;
     return shmx_report(wait_asleep(shm, shared, deadline));
 }
 
 /* Return false, and add nothing, if that would be too many. */
-static bool add(struct sem *sem, unsigned count)
+static bool count_add(struct sem *sem, unsigned count)
 {
     uint32_t seen = atomic_load_explicit(&sem->count, memory_order_relaxed); /* checked by CAS */
     do {
@@ -81,7 +81,7 @@ int shmx_sem_post(shmx *shm, shmx_sem *sem, unsigned count)
     if (status != SHMX_OK)
         return shmx_refuse(status);
     struct sem *shared = (struct sem *)sem;
-    if (!add(shared, count))
+    if (!count_add(shared, count))
         return shmx_refuse(SHMX_EOVERFLOW);
     shmx_fence_behind();
     status = shmx_event_notify_zeroed(shm, &shared->event, (int)count);

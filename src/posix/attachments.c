@@ -22,10 +22,10 @@ static struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
 /* Guards the list and the tokens. Taken inside the gate. */
 static const pthread_mutex_t list_lock_new = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct shmx_attachment *list;
+static struct shmx_attachment *attachments;
 /* By name too, so that unlinking does not take longer the more attachments there are. */
 #define BUCKETS 256
-static struct shmx_attachment *named[BUCKETS];
+static struct shmx_attachment *by_name[BUCKETS];
 
 /* ---- cancellation ---- */
 
@@ -66,14 +66,14 @@ static void before_fork(void)
     while (gate.inside != 0)
         pthread_cond_wait(&gate.empty, &gate.lock);
     pthread_mutex_lock(&list_lock);
-    for (struct shmx_attachment *attachment = list; attachment != NULL;
+    for (struct shmx_attachment *attachment = attachments; attachment != NULL;
          attachment = attachment->os.next)
         shmx_posix_heir_make(attachment);
 }
 
 static void after_fork_in_parent(void)
 {
-    for (struct shmx_attachment *attachment = list; attachment != NULL;
+    for (struct shmx_attachment *attachment = attachments; attachment != NULL;
          attachment = attachment->os.next)
         shmx_posix_heir_drop(attachment);
     pthread_mutex_unlock(&list_lock);
@@ -87,7 +87,7 @@ static void after_fork_in_child(void)
 {
     own_begin();
     shmx_posix_process_forked();
-    for (struct shmx_attachment *attachment = list; attachment != NULL;
+    for (struct shmx_attachment *attachment = attachments; attachment != NULL;
          attachment = attachment->os.next) {
         shmx_posix_heir_take(attachment);
         atomic_store(&attachment->owner, 0); /* the child owns none of the parent's locks */
@@ -133,7 +133,7 @@ __attribute__((destructor)) static void end_process(void)
         }
         shmx_os_sleep(1000000);
     }
-    for (struct shmx_attachment *attachment = list; attachment != NULL;
+    for (struct shmx_attachment *attachment = attachments; attachment != NULL;
          attachment = attachment->os.next)
         shmx_posix_leave_at_exit(attachment);
     pthread_mutex_unlock(&list_lock);
@@ -188,7 +188,7 @@ static struct shmx_attachment **bucket_of(const char *name)
     uint32_t hash = 0;
     for (; *name != '\0'; name++)
         hash = hash * 31 + (unsigned char)*name;
-    return &named[(hash ^ hash >> 8) % BUCKETS];
+    return &by_name[(hash ^ hash >> 8) % BUCKETS];
 }
 
 static void enter_named(struct shmx_attachment *attachment)
@@ -216,11 +216,11 @@ static void leave_named(struct shmx_attachment *attachment)
 void shmx_posix_attach(struct shmx_attachment *attachment)
 {
     pthread_mutex_lock(&list_lock);
-    attachment->os.next = list;
-    attachment->os.link = &list;
-    if (list != NULL)
-        list->os.link = &attachment->os.next;
-    list = attachment;
+    attachment->os.next = attachments;
+    attachment->os.link = &attachments;
+    if (attachments != NULL)
+        attachments->os.link = &attachment->os.next;
+    attachments = attachment;
     enter_named(attachment);
     pthread_mutex_unlock(&list_lock);
 }
@@ -265,7 +265,8 @@ bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *contex
 {
     bool found = false;
     pthread_mutex_lock(&list_lock);
-    for (struct shmx_attachment *other = list; other != NULL && !found; other = other->os.next)
+    for (struct shmx_attachment *other = attachments; other != NULL && !found;
+         other = other->os.next)
         found = visit(other, context);
     pthread_mutex_unlock(&list_lock);
     return found;
@@ -299,7 +300,8 @@ bool shmx_posix_passed_here(int fd)
 {
     bool here = false;
     pthread_mutex_lock(&list_lock);
-    for (struct shmx_attachment *other = list; other != NULL && !here; other = other->os.next)
+    for (struct shmx_attachment *other = attachments; other != NULL && !here;
+         other = other->os.next)
         here = other->os.passed == fd;
     pthread_mutex_unlock(&list_lock);
     return here;

@@ -30,8 +30,8 @@ void shmx_topic_wake(shmx_topic *topic, uint32_t value)
 
 /* Nothing was found. Is there nobody left to wait for? A message that the last publisher published
  * before it left is found by trying once more. */
-static int hang_up(shmx_topic *topic, struct topic_job *job,
-                   const struct topic_direction *direction)
+static int topic_hang_up(shmx_topic *topic, struct topic_job *job,
+                         const struct topic_direction *direction)
 {
     const struct shmx_sides *sides = &topic->header->sides;
     if (!shmx_sides_used(sides))
@@ -51,7 +51,7 @@ static int attempt_asking(shmx_topic *topic, struct topic_job *job,
                           const struct topic_direction *direction)
 {
     int status = direction->attempt(topic, job, true);
-    return status == TOPIC_NOTHING ? hang_up(topic, job, direction) : status;
+    return status == TOPIC_NOTHING ? topic_hang_up(topic, job, direction) : status;
 }
 
 /* Sleep, and look again. Nobody wakes this one. */
@@ -70,14 +70,14 @@ static int nap(shmx_topic *topic, struct topic_job *job, const struct topic_dire
 /* Sleep until the other side has done something, or for a slice, and try once more. Between taking
  * the ticket and sleeping the whole attempt is made again, and not only a look at what may have
  * changed. */
-static int sleep_once(shmx_topic *topic, struct topic_job *job,
-                      const struct topic_direction *direction)
+static int topic_sleep_once(shmx_topic *topic, struct topic_job *job,
+                            const struct topic_direction *direction)
 {
     struct topic_header *header = topic->header;
     _Atomic uint32_t *event =
         direction->publisher ? &header->readers.event : &header->publishers.event;
     uint32_t ticket = shmx_event_prepare(event);
-    STEP();
+    TOPIC_STEP();
     int status = attempt_asking(topic, job, direction);
     if (status != TOPIC_NOTHING)
         return status;
@@ -89,16 +89,16 @@ static int sleep_once(shmx_topic *topic, struct topic_job *job,
 }
 
 /* There is no time to wait. */
-static int try_last(shmx_topic *topic, struct topic_job *job,
-                    const struct topic_direction *direction)
+static int topic_try_last(shmx_topic *topic, struct topic_job *job,
+                          const struct topic_direction *direction)
 {
     int status = attempt_asking(topic, job, direction);
     return status == TOPIC_NOTHING ? SHMX_ETIMEDOUT : status;
 }
 
 /* The first attempt found nothing: spin, ask, sleep. */
-static int wait_for(shmx_topic *topic, struct topic_job *job,
-                    const struct topic_direction *direction, int status)
+static int topic_wait_for(shmx_topic *topic, struct topic_job *job,
+                          const struct topic_direction *direction, int status)
 {
     struct topic_wait *wait = &job->wait;
     uint64_t passed = 0;
@@ -108,12 +108,12 @@ static int wait_for(shmx_topic *topic, struct topic_job *job,
             shmx_os_now() >= wait->deadline)
             return SHMX_ETIMEDOUT;
         if (wait->timeout_ms == 0)
-            status = try_last(topic, job, direction);
+            status = topic_try_last(topic, job, direction);
         else if (status == TOPIC_AGAIN || shmx_spin_glancing(topic->watch, topic->watch_value))
             status = direction->attempt(topic, job, false);
         else
-            status =
-                topic->read_only ? nap(topic, job, direction) : sleep_once(topic, job, direction);
+            status = topic->read_only ? nap(topic, job, direction)
+                                      : topic_sleep_once(topic, job, direction);
     }
     return status;
 }
@@ -122,7 +122,7 @@ int shmx_topic_persist(shmx_topic *topic, struct topic_job *job,
                        const struct topic_direction *direction, int status)
 {
     if (status == TOPIC_NOTHING || status == TOPIC_AGAIN)
-        status = wait_for(topic, job, direction, status);
+        status = topic_wait_for(topic, job, direction, status);
     if (status == SHMX_EPROTO || status == SHMX_EMSGSIZE || status == SHMX_ERANGE)
         return shmx_refuse(status);
     return status == SHMX_OK ? SHMX_OK : shmx_report(status);
