@@ -255,14 +255,14 @@ static int sleep_on(struct attempt *attempt, uint32_t word)
 
 /* Time has run out. A wake that this one was given and does not use must not be lost: the next
  * unlock gives it to another. */
-static int give_up(struct attempt *attempt, uint32_t word)
+static int attempt_give_up(struct attempt *attempt, uint32_t word)
 {
     uint32_t next = word | attempt->waiters;
     return next == word || word_take(attempt->word, word, next) ? SHMX_ETIMEDOUT : AGAIN;
 }
 
 /* The system failed. Nor must the wake be lost then. */
-static void leave(const struct attempt *attempt)
+static void attempt_leave(const struct attempt *attempt)
 {
     uint32_t word = atomic_load_explicit(attempt->word, memory_order_relaxed);
     while (attempt->waiters != 0 && (word & LOCK_WAITERS) == 0) {
@@ -292,7 +292,7 @@ static int handle_held(struct attempt *attempt, uint32_t word)
         attempt->ask_at = now + attempt->slice;
         attempt->slice = 2 * SHMX_SLICE;
     }
-    return now >= attempt->deadline ? give_up(attempt, word) : sleep_on(attempt, word);
+    return now >= attempt->deadline ? attempt_give_up(attempt, word) : sleep_on(attempt, word);
 }
 
 static int acquire_slowly(struct attempt *attempt)
@@ -312,7 +312,7 @@ static int acquire_slowly(struct attempt *attempt)
             status = handle_held(attempt, word);
     }
     if (status != SHMX_OK && status != SHMX_EOWNERDEAD && status != SHMX_ETIMEDOUT)
-        leave(attempt);
+        attempt_leave(attempt);
     return status;
 }
 

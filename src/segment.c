@@ -74,8 +74,8 @@ static int free_one(const char *name, void *context)
 }
 
 /* Make it, and if there is no room, once more after everything dead is gone. */
-static int make(struct shmx_attachment *attachment, const char *name, size_t length, unsigned flags,
-                const struct shmx_label *label)
+static int object_make(struct shmx_attachment *attachment, const char *name, size_t length,
+                       unsigned flags, const struct shmx_label *label)
 {
     bool freed = false;
     int status = shmx_os_create(attachment, name, length, flags, label);
@@ -99,7 +99,7 @@ static int create_object(shmx *shm, const char *name, size_t size, unsigned flag
     if (size > PTRDIFF_MAX)
         return SHMX_ENOMEM; /* no process can map it: found before memory is reserved */
     if ((flags & SHMX_RAW) != 0)
-        return make(&shm->attachment, name, size, flags, NULL);
+        return object_make(&shm->attachment, name, size, flags, NULL);
     struct shmx_label label;
     int status = label_fill(&label, shown, size, flags);
     if (status != SHMX_OK)
@@ -107,7 +107,7 @@ static int create_object(shmx *shm, const char *name, size_t size, unsigned flag
     size_t length = shmx_control_length(size, shmx_os_facts()->page_size);
     if (length == 0)
         return SHMX_ENOSPC;
-    return make(&shm->attachment, name, length, flags, &label);
+    return object_make(&shm->attachment, name, length, flags, &label);
 }
 
 static int create_random(shmx *shm, size_t size, unsigned flags)

@@ -23,10 +23,10 @@ static struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
 /* Guards the list and the tokens. Taken inside the gate. */
 static const pthread_mutex_t list_lock_new = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct shmx_attachment *list;
+static struct shmx_attachment *attachments;
 /* By name too, so that unlinking does not take longer the more attachments there are. */
 #define BUCKETS 256
-static struct shmx_attachment *named[BUCKETS];
+static struct shmx_attachment *by_name[BUCKETS];
 
 /* ---- what this thread is at ---- */
 
@@ -110,7 +110,7 @@ static void after_fork_in_child(void)
         return;
     own_begin();
     shmx_posix_process_forked();
-    for (struct shmx_attachment *attachment = list; attachment != NULL;
+    for (struct shmx_attachment *attachment = attachments; attachment != NULL;
          attachment = attachment->os.next) {
         shmx_posix_heir_take(attachment);
         atomic_store(&attachment->owner, 0); /* the child owns none of the parent's locks */
@@ -167,7 +167,7 @@ __attribute__((destructor)) static void end_process(void)
         }
         shmx_os_sleep(1000000);
     }
-    for (struct shmx_attachment *attachment = list; attachment != NULL;
+    for (struct shmx_attachment *attachment = attachments; attachment != NULL;
          attachment = attachment->os.next)
         shmx_posix_leave_at_exit(attachment);
     pthread_mutex_unlock(&list_lock);
@@ -239,7 +239,7 @@ static struct shmx_attachment **bucket_of(const char *name)
     uint32_t hash = 0;
     for (; *name != '\0'; name++)
         hash = hash * 31 + (unsigned char)*name;
-    return &named[(hash ^ hash >> 8) % BUCKETS];
+    return &by_name[(hash ^ hash >> 8) % BUCKETS];
 }
 
 static void enter_named(struct shmx_attachment *attachment)

@@ -15,7 +15,7 @@ size_t shmx_topic_size_for(size_t message, size_t count)
         return 0;
     uint64_t units = topic_units((uint32_t)message);
     /* One more than count, for the one that is being published; and three, which is the limit of a
-     * message: see place_handle. */
+     * message: see topic_place_handle. */
     uint64_t messages = count < 2 ? 3 : (uint64_t)count + 1;
     if (messages > TOPIC_CAPACITY_MAX / units)
         return 0;
@@ -27,7 +27,7 @@ size_t shmx_topic_size_for(size_t message, size_t count)
 
 /* ---- opening ---- */
 
-static int region_check(const shmx *shm, size_t offset, size_t size, unsigned flags)
+static int topic_region_check(const shmx *shm, size_t offset, size_t size, unsigned flags)
 {
     if ((flags & ~TOPIC_FLAGS) != 0)
         return SHMX_EINVAL;
@@ -35,7 +35,7 @@ static int region_check(const shmx *shm, size_t offset, size_t size, unsigned fl
     return status == SHMX_EACCES && (flags & SHMX_TOPIC_LOSSLESS) == 0 ? SHMX_OK : status;
 }
 
-static void place_handle(shmx_topic *topic, shmx *shm, size_t offset, size_t size)
+static void topic_place_handle(shmx_topic *topic, shmx *shm, size_t offset, size_t size)
 {
     uint64_t units = (size - TOPIC_HEADER_SIZE) / TOPIC_UNIT;
     topic->shm = shm;
@@ -51,7 +51,8 @@ static void place_handle(shmx_topic *topic, shmx *shm, size_t offset, size_t siz
 
 /* Is a word of the header what it shall be? SHMX_NOTHING: nobody has written it, nor may this
  * handle. */
-static int settle(const shmx_topic *topic, _Atomic uint32_t *word, uint32_t value, int otherwise)
+static int topic_settle(const shmx_topic *topic, _Atomic uint32_t *word, uint32_t value,
+                        int otherwise)
 {
     uint32_t seen = 0;
     if (topic->read_only)
@@ -68,9 +69,9 @@ int shmx_topic_confirm(shmx_topic *topic)
     if (status == SHMX_OK)
         status = settle(topic, &header->magic, TOPIC_MAGIC, SHMX_EPROTO);
     if (status == SHMX_OK)
-        status = settle(topic, &header->version, TOPIC_VERSION, SHMX_EPROTO);
+        status = topic_settle(topic, &header->version, TOPIC_VERSION, SHMX_EPROTO);
     if (status == SHMX_OK)
-        status = settle(topic, &header->capacity, topic->capacity, SHMX_ERANGE);
+        status = topic_settle(topic, &header->capacity, topic->capacity, SHMX_ERANGE);
     topic->confirmed = status == SHMX_OK;
     topic->watch = &header->magic;
     topic->watch_value = 0;
@@ -100,13 +101,13 @@ int shmx_topic_open(shmx_topic **topic, shmx *shm, size_t offset, size_t size, u
     if (topic == NULL)
         return shmx_refuse(SHMX_EINVAL);
     *topic = NULL;
-    int status = region_check(shm, offset, size, flags);
+    int status = topic_region_check(shm, offset, size, flags);
     if (status != SHMX_OK)
         return shmx_refuse(status);
     shmx_topic *made = calloc(1, sizeof *made);
     if (made == NULL)
         return shmx_refuse(SHMX_ENOMEM);
-    place_handle(made, shm, offset, size);
+    topic_place_handle(made, shm, offset, size);
     status = open_handle(made, flags);
     if (status == SHMX_OK)
         *topic = made;

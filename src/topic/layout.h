@@ -39,9 +39,9 @@
 /* Tests kill the process at each of these. */
 #ifdef SHMX_TOPIC_STEPS
 void shmx_topic_step(void);
-#define STEP() shmx_topic_step()
+#define TOPIC_STEP() shmx_topic_step()
 #else
-#define STEP() ((void)0)
+#define TOPIC_STEP() ((void)0)
 #endif
 
 #define TOPIC_MAGIC 0x54786d73u /* "smxT"; in the other byte order it is another number */
@@ -92,11 +92,11 @@ struct topic_record {
     _Atomic uint64_t number; /* of messages before it; TOPIC_UNKNOWN before that is known */
 };
 
-#define STATE_RESERVED 0x40000000u /* | token */
-#define STATE_COMMITTED 0xc0000001u
-#define STATE_CANCELLED 0xc0000002u
-#define STATE_SKIP 0xc0000003u
-#define STATE_KIND 0xc0000000u
+#define TOPIC_STATE_RESERVED 0x40000000u /* | token */
+#define TOPIC_STATE_COMMITTED 0xc0000001u
+#define TOPIC_STATE_CANCELLED 0xc0000002u
+#define TOPIC_STATE_SKIP 0xc0000003u
+#define TOPIC_STATE_KIND 0xc0000000u
 
 #define TOPIC_UNKNOWN UINT64_MAX
 #define TOPIC_HEADER_SIZE 1280u
@@ -370,7 +370,7 @@ static inline bool topic_take(shmx_topic *topic, uint64_t position, void *buffer
     uint32_t state = atomic_load_explicit(&record->state, memory_order_relaxed);
     uint32_t length = atomic_load_explicit(&record->size, memory_order_relaxed);
     *number = atomic_load_explicit(&record->number, memory_order_relaxed);
-    if (state != STATE_COMMITTED || length > *size ||
+    if (state != TOPIC_STATE_COMMITTED || length > *size ||
         !topic_fits(topic, place, topic_units(length)))
         return false;
     topic_copy_out(buffer, (const unsigned char *)(record + 1), length);
@@ -442,11 +442,11 @@ void shmx_topic_wake(shmx_topic *topic, uint32_t value);
 static inline void topic_unlock_tell(shmx_topic *topic)
 {
     struct topic_header *header = topic->header;
-    STEP();
+    TOPIC_STEP();
     /* Release: the next owner sees what this one did. */
     uint32_t value = atomic_exchange_explicit(&header->publishers.lock, 0, memory_order_release);
     shmx_fence_behind();
-    STEP();
+    TOPIC_STEP();
     /* Relaxed: the fence does the ordering. One branch for both. */
     uint32_t event = atomic_load_explicit(&header->publishers.event, memory_order_relaxed);
     if (((value / LOCK_WAITERS) | (event & EVENT_ARMED)) != 0)
@@ -464,7 +464,7 @@ static inline void topic_unlock_tell_all(shmx_topic *topic)
 /* The same when there is nothing new. */
 static inline void topic_unlock(shmx_topic *topic)
 {
-    STEP();
+    TOPIC_STEP();
     shmx_word_release(topic->shm, &topic->header->publishers.lock);
 }
 
@@ -473,15 +473,15 @@ static inline void topic_unlock(shmx_topic *topic)
 static inline void topic_show(struct topic_header *header, uint64_t position, uint32_t state,
                               uint64_t number, uint64_t end)
 {
-    bool message = state == STATE_COMMITTED;
-    STEP();
+    bool message = state == TOPIC_STATE_COMMITTED;
+    TOPIC_STEP();
     /* Release: who sees it finds the record, and all before it. */
     if (message)
         atomic_store_explicit(&header->front.newest, position + 1, memory_order_release);
-    STEP();
+    TOPIC_STEP();
     /* Relaxed: the lock is held. */
     atomic_store_explicit(&header->publishers.number, number + message, memory_order_relaxed);
-    STEP();
+    TOPIC_STEP();
     atomic_store_explicit(&header->publishers.shown, end, memory_order_relaxed);
     /* Release: who sees the turn finds the message. */
     if (message)
@@ -501,10 +501,10 @@ static inline void topic_append(shmx_topic *topic, uint32_t units, uint32_t size
     atomic_store_explicit(&record->size, size, memory_order_relaxed);
     atomic_store_explicit(&record->state, state, memory_order_relaxed);
     atomic_store_explicit(&record->number, last ? number : TOPIC_UNKNOWN, memory_order_relaxed);
-    bool shows = last && (state & STATE_KIND) != STATE_RESERVED;
+    bool shows = last && (state & TOPIC_STATE_KIND) != TOPIC_STATE_RESERVED;
     if (!shows)
         atomic_store_explicit(&header->front.pending, 1, memory_order_relaxed);
-    STEP();
+    TOPIC_STEP();
     /* Release: as told. */
     atomic_store_explicit(&header->publishers.tail, tail + units, memory_order_release);
     if (shows)

@@ -15,15 +15,16 @@ static int read_otherwise(shmx_topic *topic, uint64_t position, struct topic_job
     uint64_t end;
     if (!topic_whole(topic, position))
         return READ_OVERRUN;
-    if (state == STATE_CANCELLED || state == STATE_SKIP)
+    if (state == TOPIC_STATE_CANCELLED || state == TOPIC_STATE_SKIP)
         return READ_PASS;
-    if (state != STATE_COMMITTED || !topic_end(topic, position, state, &end) || size <= job->size)
+    if (state != TOPIC_STATE_COMMITTED || !topic_end(topic, position, state, &end) ||
+        size <= job->size)
         return SHMX_EPROTO;
     job->size = size;
     return SHMX_EMSGSIZE;
 }
 
-static int read_at(shmx_topic *topic, uint64_t position, struct topic_job *job)
+static int message_read(shmx_topic *topic, uint64_t position, struct topic_job *job)
 {
     if (topic_take(topic, position, job->buffer, &job->size, &job->number))
         return SHMX_OK;
@@ -37,7 +38,7 @@ void shmx_topic_after(shmx_topic *topic, uint64_t *position, uint64_t *number)
     uint64_t newest = 0;
     for (int i = 0; i < TOPIC_OVERRUN_MOST; i++) {
         newest = topic_newest(topic);
-        if (newest != 0 && topic_end(topic, newest - 1, STATE_COMMITTED, position)) {
+        if (newest != 0 && topic_end(topic, newest - 1, TOPIC_STATE_COMMITTED, position)) {
             *number = 1 + atomic_load_explicit(&topic_record(topic, newest - 1)->number,
                                                memory_order_relaxed);
             if (topic_whole(topic, newest - 1))
@@ -91,8 +92,8 @@ static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, 
     }
     /* It may have committed before it died. */
     *state = topic_state(topic, position);
-    if ((*state & STATE_KIND) == STATE_RESERVED)
-        *state = STATE_CANCELLED;
+    if ((*state & TOPIC_STATE_KIND) == TOPIC_STATE_RESERVED)
+        *state = TOPIC_STATE_CANCELLED;
     return SHMX_OK;
 }
 
@@ -110,16 +111,16 @@ static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *f
     while (at != tail && tail - at <= topic->capacity) {
         uint64_t end;
         uint32_t state = topic_state(topic, at);
-        if ((state & STATE_KIND) == STATE_RESERVED) {
+        if ((state & TOPIC_STATE_KIND) == TOPIC_STATE_RESERVED) {
             int owner = look_at_owner(topic, at, &state, ask);
             if (owner != SHMX_OK)
                 return owner < 0 ? owner : status;
         }
-        if (state == STATE_COMMITTED && (last || at >= topic->position)) {
+        if (state == TOPIC_STATE_COMMITTED && (last || at >= topic->position)) {
             *found = (struct unshown){at, number};
             status = SHMX_OK;
         }
-        number += state == STATE_COMMITTED;
+        number += state == TOPIC_STATE_COMMITTED;
         if ((status == SHMX_OK && !last) || !topic_end(topic, at, state, &end))
             break;
         at = end;
@@ -165,7 +166,7 @@ static int nothing_next(shmx_topic *topic, struct topic_job *job, bool ask)
         int status = look_behind(topic, false, ask, &found);
         if (status == SHMX_OK) {
             topic->position = found.position;
-            status = read_at(topic, found.position, job);
+            status = message_read(topic, found.position, job);
             job->number = found.number;
         }
         if (status == SHMX_OK)
@@ -185,7 +186,7 @@ static int attempt_next(shmx_topic *topic, struct topic_job *job, bool ask)
     for (int i = 0; i < SHMX_PASS_MOST && overruns < TOPIC_OVERRUN_MOST; i++) {
         if (topic_newest(topic) <= topic->position)
             return nothing_next(topic, job, ask);
-        status = read_at(topic, topic->position, job);
+        status = message_read(topic, topic->position, job);
         if (status == SHMX_OK)
             return step_over(topic, job);
         if (status != READ_OVERRUN && status != READ_PASS)
@@ -213,7 +214,7 @@ static int latest_unshown(shmx_topic *topic, struct topic_job *job, bool ask)
     struct unshown found;
     int status = look_behind(topic, true, ask, &found);
     if (status == SHMX_OK) {
-        status = read_at(topic, found.position, job);
+        status = message_read(topic, found.position, job);
         job->number = found.number;
     }
     return status == READ_OVERRUN || status == READ_PASS ? SHMX_AGAIN : status;
@@ -233,7 +234,7 @@ static int attempt_latest(shmx_topic *topic, struct topic_job *job, bool ask)
         uint64_t newest = topic_newest(topic);
         if (newest == 0)
             return nothing_latest(topic);
-        status = read_at(topic, newest - 1, job);
+        status = message_read(topic, newest - 1, job);
         if (status == SHMX_OK || status < 0)
             return status;
     }
@@ -242,7 +243,7 @@ static int attempt_latest(shmx_topic *topic, struct topic_job *job, bool ask)
 
 /* ---- the whole ---- */
 
-static const struct topic_direction next = {attempt_next, false};
+static const struct topic_direction reading_next = {attempt_next, false};
 static const struct topic_direction latest = {attempt_latest, false};
 
 /* Say how it went: what is not told is 0. */
@@ -272,7 +273,7 @@ int shmx_topic_next_slowly(shmx_topic *topic, void *buffer, size_t capacity, siz
     topic_begin(&job, capacity, timeout_ms);
     int status = attempt_next(topic, &job, false);
     if (status != SHMX_OK)
-        status = shmx_topic_persist(topic, &job, &next, status);
+        status = shmx_topic_persist(topic, &job, &reading_next, status);
     return outcome(status, &job, job.lost, size, lost);
 }
 

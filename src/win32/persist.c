@@ -93,7 +93,7 @@ struct content {
     uint32_t state;
 };
 
-static bool read_at(HANDLE file, uint64_t offset, void *out, DWORD size)
+static bool file_read(HANDLE file, uint64_t offset, void *out, DWORD size)
 {
     OVERLAPPED at = {0};
     DWORD got = 0;
@@ -111,9 +111,9 @@ static void content_read(HANDLE file, const char *name, struct content *content)
         return;
     content->length = (uint64_t)length.QuadPart;
     uint64_t at = content->length - SHMX_CONTROL_SIZE;
-    if (read_at(file, at, &content->label, sizeof content->label) &&
-        read_at(file, at + offsetof(struct shmx_control, state), &content->state,
-                sizeof content->state) &&
+    if (file_read(file, at, &content->label, sizeof content->label) &&
+        file_read(file, at + offsetof(struct shmx_control, state), &content->state,
+                  sizeof content->state) &&
         shmx_label_check(&content->label, content->length, name) == SHMX_CONTROL_GOOD)
         content->kind = SHMX_CONTROL_GOOD;
 }
@@ -321,7 +321,7 @@ static int walk(wchar_t first, shmx_win32_each *each, void *context)
     return shmx_win32_walk(path, first, each, context);
 }
 
-struct listing {
+struct file_listing {
     int (*visit)(const char *name, void *context);
     void *context;
 };
@@ -329,14 +329,14 @@ struct listing {
 static int list_file(const wchar_t *path, const wchar_t *file, void *context)
 {
     (void)path;
-    const struct listing *listing = context;
+    const struct file_listing *listing = context;
     char name[SHMX_NAME_MAX + 1];
     return decode(name, file) ? listing->visit(name, listing->context) : SHMX_OK;
 }
 
 int shmx_win32_persist_list(int (*visit)(const char *name, void *context), void *context)
 {
-    struct listing listing = {visit, context};
+    struct file_listing listing = {visit, context};
     return walk(L'=', list_file, &listing);
 }
 

@@ -12,8 +12,8 @@
 
 /* ---- one object ---- */
 
-static void describe(const struct shmx_lockfile_found *found, enum shmx_os_kind kind,
-                     struct shmx_os_view *view)
+static void view_fill(const struct shmx_lockfile_found *found, enum shmx_os_kind kind,
+                      struct shmx_os_view *view)
 {
     view->kind = kind;
     view->label = found->label;
@@ -25,7 +25,7 @@ static void describe(const struct shmx_lockfile_found *found, enum shmx_os_kind 
 static int inspect_listed(struct shmx_lockfile_name *file, const char *name,
                           struct shmx_lockfile_judged *judged, struct shmx_os_view *view)
 {
-    describe(&judged->found, judged->kind, view);
+    view_fill(&judged->found, judged->kind, view);
     if (judged->kind == SHMX_OS_LIVE)
         shmx_lockfile_leave_judged(file, name, &judged->user_fd);
     shmx_lockfile_dismiss(judged);
@@ -53,7 +53,7 @@ static int inspect_unlisted(const char *name, bool sure, uint64_t *orphan,
         status = SHMX_EAGAIN;
     }
     if (status == SHMX_OK)
-        describe(found, judged.kind, view);
+        view_fill(found, judged.kind, view);
     shmx_lockfile_dismiss(&judged);
     return status;
 }

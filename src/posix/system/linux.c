@@ -68,7 +68,7 @@ static int publish(int fd, const char *name)
  * storm of signals. */
 #define PIECE ((off_t)16 << 20)
 
-static int reserve(int fd, size_t length)
+static int reserve_pieces(int fd, size_t length)
 {
     if (!SHMX_FALLOCATE)
         return shmx_posix_reserve_by_writing(fd, length);
@@ -88,7 +88,7 @@ static int reserve(int fd, size_t length)
 static int reserve_present(struct shmx_attachment *attachment, int fd)
 {
     size_t done = shmx_linux_collapse(attachment, fd);
-    int status = reserve(fd, attachment->length);
+    int status = reserve_pieces(fd, attachment->length);
     if (status == SHMX_OK && done < attachment->length) {
         struct shmx_attachment rest = *attachment;
         rest.data += done;
@@ -122,7 +122,7 @@ const struct shmx_system shmx_system = {
     .make_nameless = make_nameless,
     .publish = publish,
     .stat_name = stat_name,
-    .reserve = reserve,
+    .reserve = reserve_pieces,
     .reserve_present = reserve_present,
     .prefault = shmx_linux_prefault,
     .label = shmx_posix_label_read,
