@@ -83,7 +83,7 @@ static void before_fork(void)
     pthread_mutex_unlock(&gate.lock);
     pthread_mutex_lock(&list_lock);
     forking = true;
-    for (struct shmx_attachment *attachment = list; attachment != NULL;
+    for (struct shmx_attachment *attachment = attachments; attachment != NULL;
          attachment = attachment->os.next)
         shmx_posix_heir_make(attachment);
 }
@@ -92,7 +92,7 @@ static void after_fork_in_parent(void)
 {
     if (busy != 0)
         return;
-    for (struct shmx_attachment *attachment = list; attachment != NULL;
+    for (struct shmx_attachment *attachment = attachments; attachment != NULL;
          attachment = attachment->os.next)
         shmx_posix_heir_drop(attachment);
     forking = false;
@@ -269,11 +269,11 @@ void shmx_posix_attach(struct shmx_attachment *attachment)
     shmx_posix_list_lock();
     /* The child of the fork that has begun has no description of its own. */
     attachment->os.shared |= forking && shmx_posix_is_own();
-    attachment->os.next = list;
-    attachment->os.link = &list;
-    if (list != NULL)
-        list->os.link = &attachment->os.next;
-    list = attachment;
+    attachment->os.next = attachments;
+    attachment->os.link = &attachments;
+    if (attachments != NULL)
+        attachments->os.link = &attachment->os.next;
+    attachments = attachment;
     enter_named(attachment);
     shmx_posix_list_unlock();
 }
@@ -319,7 +319,8 @@ bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *contex
 {
     bool found = false;
     shmx_posix_list_lock();
-    for (struct shmx_attachment *other = list; other != NULL && !found; other = other->os.next)
+    for (struct shmx_attachment *other = attachments; other != NULL && !found;
+         other = other->os.next)
         found = visit(other, context);
     shmx_posix_list_unlock();
     return found;
@@ -349,7 +350,8 @@ bool shmx_posix_passed_here(int fd)
 {
     bool here = false;
     shmx_posix_list_lock();
-    for (struct shmx_attachment *other = list; other != NULL && !here; other = other->os.next)
+    for (struct shmx_attachment *other = attachments; other != NULL && !here;
+         other = other->os.next)
         here = other->os.passed == fd;
     shmx_posix_list_unlock();
     return here;

@@ -67,7 +67,7 @@ int shmx_topic_confirm(shmx_topic *topic)
     struct topic_header *header = topic->header;
     int status = shmx_header_begins(&header->magic, sizeof *header) ? SHMX_OK : SHMX_EPROTO;
     if (status == SHMX_OK)
-        status = settle(topic, &header->magic, TOPIC_MAGIC, SHMX_EPROTO);
+        status = topic_settle(topic, &header->magic, TOPIC_MAGIC, SHMX_EPROTO);
     if (status == SHMX_OK)
         status = topic_settle(topic, &header->version, TOPIC_VERSION, SHMX_EPROTO);
     if (status == SHMX_OK)

@@ -215,9 +215,9 @@ static inline bool topic_length(const shmx_topic *topic, uint32_t place, uint32_
                                 uint32_t *units)
 {
     uint32_t size = atomic_load_explicit(&topic_at(topic, place)->size, memory_order_relaxed);
-    *units = state == STATE_SKIP ? size : topic_units(size);
+    *units = state == TOPIC_STATE_SKIP ? size : topic_units(size);
     return topic_fits(topic, place, *units) &&
-           (state != STATE_SKIP || *units == topic->capacity - place);
+           (state != TOPIC_STATE_SKIP || *units == topic->capacity - place);
 }
 
 /* Write the position behind the record, whose state is this. False as above. */

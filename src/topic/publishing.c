@@ -46,13 +46,13 @@ static inline uint64_t tail_of(const shmx_topic *topic)
 static inline void publish_locked(shmx_topic *topic, const void *message, uint32_t size)
 {
     topic_copy_in(topic_message(topic, tail_of(topic)), message, size);
-    topic_append(topic, topic_units(size), size, STATE_COMMITTED);
+    topic_append(topic, topic_units(size), size, TOPIC_STATE_COMMITTED);
     topic_unlock_tell(topic);
 }
 
 static int attempt_publish(shmx_topic *topic, struct topic_job *job, bool ask)
 {
-    int status = room_lock(topic, job, ask);
+    int status = topic_room_lock(topic, job, ask);
     if (status == SHMX_OK)
         publish_locked(topic, job->message, (uint32_t)job->size);
     return status;
@@ -206,7 +206,7 @@ static inline bool publish_quickly(shmx_topic *topic, const void *message, size_
     struct topic_header *header = topic->header;
     if (!shmx_word_try(&header->publishers.lock, shmx_token_known(topic->shm)))
         return false;
-    STEP();
+    TOPIC_STEP();
     /* Relaxed: the lock is held. */
     bool settled = atomic_load_explicit(&header->publishers.shown, memory_order_relaxed) ==
                    atomic_load_explicit(&header->publishers.tail, memory_order_relaxed);

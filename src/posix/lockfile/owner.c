@@ -224,7 +224,7 @@ int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space 
 }
 
 /* A look for the lowest key. */
-struct search {
+struct owner_search {
     struct shmx_attachment *attachment;
     uint32_t from, key;
     bool found;
@@ -241,7 +241,7 @@ static bool is_own(const struct shmx_attachment *attachment, uint32_t key, uint3
 
 static int search_at(const char *rest, void *context)
 {
-    struct search *search = context;
+    struct owner_search *search = context;
     uint32_t key, number;
     if (sscanf(rest, "%8" SCNx32 "-%8" SCNx32, &key, &number) != 2 || key < search->from ||
         (search->found && key >= search->key) || is_own(search->attachment, key, number))
@@ -258,7 +258,7 @@ static int search_at(const char *rest, void *context)
 int shmx_posix_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key)
 {
     char start[64];
-    struct search search = {attachment, from, 0, false};
+    struct owner_search search = {attachment, from, 0, false};
     snprintf(start, sizeof start, LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-", attachment->label.id,
              (int)SHMX_OS_PRESENT);
     int status = shmx_lockfile_list(start, search_at, &search);
