@@ -163,8 +163,8 @@ struct topic_direction {
 
 /* ---- records ---- */
 
-/* The place in the ring of a position. Whatever the position, it is inside. A publisher goes to and
- * fro between head and tail, which are rarely in the same lap: neither is worth a division. */
+/* The place in the ring of a position. Whatever the position, it is inside. A publisher needs that
+ * of head and that of tail, which are rarely in the same lap: neither is worth a division. */
 static inline uint32_t topic_place_of(shmx_topic *topic, uint64_t position)
 {
     uint64_t place = position - topic->base;
