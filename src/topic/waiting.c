@@ -18,23 +18,23 @@ void shmx_topic_wake(shmx_topic *topic, uint32_t value)
 }
 
 /* One of a topic. */
-struct pursuit {
+struct topic_pursuit {
     struct shmx_waiter waiter;
     shmx_topic *topic;
     struct topic_job *job;
     const struct topic_direction *direction;
 };
 
-static int attempt(struct shmx_waiter *waiter, bool ask)
+static int topic_attempt(struct shmx_waiter *waiter, bool ask)
 {
-    struct pursuit *own = (struct pursuit *)waiter;
+    struct topic_pursuit *own = (struct topic_pursuit *)waiter;
     STEP();
     return own->direction->attempt(own->topic, own->job, ask);
 }
 
-static bool spin(struct shmx_waiter *waiter)
+static bool topic_spin(struct shmx_waiter *waiter)
 {
-    const shmx_topic *topic = ((struct pursuit *)waiter)->topic;
+    const shmx_topic *topic = ((struct topic_pursuit *)waiter)->topic;
     return shmx_spin_glancing(topic->watch, topic->watch_value);
 }
 
@@ -43,15 +43,15 @@ int shmx_topic_persist(shmx_topic *topic, struct topic_job *job,
 {
     struct topic_header *header = topic->header;
     bool publisher = direction->publisher;
-    struct pursuit pursuit = {
+    struct topic_pursuit pursuit = {
         .waiter = {.shm = topic->shm,
                    .sides = &header->sides,
                    .other = publisher ? SHMX_RECEIVER : SHMX_SENDER,
                    .event = publisher ? &header->readers.event : &header->publishers.event,
                    .capacity = topic->capacity,
                    .limit = &job->limit,
-                   .attempt = attempt,
-                   .spin = spin},
+                   .attempt = topic_attempt,
+                   .spin = topic_spin},
         .topic = topic,
         .job = job,
         .direction = direction};
