@@ -251,9 +251,6 @@ struct entry {
     char name[];
 };
 
-#define ENTRY_MOST (offsetof(struct entry, name) + 256)
-
-/* Return the place of the first, 0 if there are no more. */
 static int64_t sweep_at(int directory, int64_t place)
 {
     _Alignas(struct entry) char bytes[SWEEP_BYTES];
@@ -263,8 +260,7 @@ static int64_t sweep_at(int directory, int64_t place)
         return 0;
     long got = syscall(SYS_getdents64, directory, bytes, sizeof bytes);
     int looked = 0;
-    long at = 0;
-    while (at < got && looked < SWEEP_NAMES) {
+    for (long at = 0; at < got && looked < SWEEP_NAMES;) {
         const struct entry *entry = (const struct entry *)(const void *)(bytes + at);
         at += entry->length;
         if (shmx_name_check(entry->name) != SHMX_OK)
@@ -274,7 +270,7 @@ static int64_t sweep_at(int directory, int64_t place)
         looked++;
         shmx_ofd_remove_if_dead(entry->name, &removed);
     }
-    return at < got || got > (long)(SWEEP_BYTES - ENTRY_MOST) ? first : 0;
+    return first;
 }
 
 /* The kernel lists the newest first, at the greatest place; a crash loop's leftovers are there. All
