@@ -31,13 +31,10 @@ struct shmx_holding {
 #define HOLDING_FIRST 8
 
 /* The stack of a thread that has not locked yet: full. */
-static struct shmx_lock *none[1];
-#define THREAD_NEW                                                                                 \
-    {                                                                                              \
-        none + 1, none + 1, NULL, 0                                                                \
-    }
+static struct shmx_lock *nothing_held[1];
+#define THREAD_NEW nothing_held + 1, nothing_held + 1, NULL, 0
 
-_Thread_local struct shmx_thread shmx_thread_self = THREAD_NEW;
+_Thread_local struct shmx_thread shmx_thread_self = {THREAD_NEW};
 
 static uint32_t number_next(void)
 {
@@ -141,7 +138,7 @@ void shmx_thread_ended(void *state)
             shmx_os_find(abandon, &ending);
     }
     if (shmx_thread_self.holding == holding)
-        shmx_thread_self = (struct shmx_thread)THREAD_NEW;
+        shmx_thread_self = (struct shmx_thread){THREAD_NEW};
     free(holding);
 }
 

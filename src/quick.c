@@ -44,7 +44,7 @@ int shmx_sem_wait(shmx *shm, shmx_sem *sem, int timeout_ms)
 }
 
 /* Return false, and add nothing, if that would be too many. */
-static inline bool add(struct sem *sem, unsigned count)
+static inline bool count_add(struct sem *sem, unsigned count)
 {
     uint32_t seen = atomic_load_explicit(&sem->count, memory_order_relaxed); /* checked by CAS */
     do {
@@ -57,7 +57,7 @@ static inline bool add(struct sem *sem, unsigned count)
 int shmx_sem_post(shmx *shm, shmx_sem *sem, unsigned count)
 {
     struct sem *shared = (struct sem *)sem;
-    if (count == 0 || !shmx_place_good(shm, sem, sizeof *sem) || !add(shared, count))
+    if (count == 0 || !shmx_place_good(shm, sem, sizeof *sem) || !count_add(shared, count))
         return shmx_sem_post_refused(shm, sem, count);
     shmx_fence_behind();
     return shmx_event_quiet(&shared->event) ? SHMX_OK : shmx_sem_wake(shm, sem, (int)count);

@@ -54,24 +54,24 @@ static bool spin_aside(shmx_queue *queue, bool producer)
 }
 
 /* One of a queue. */
-struct pursuit {
+struct queue_pursuit {
     struct shmx_waiter waiter;
     shmx_queue *queue;
     struct queue_job *job;
     const struct queue_direction *direction;
 };
 
-static int attempt(struct shmx_waiter *waiter, bool ask)
+static int queue_attempt(struct shmx_waiter *waiter, bool ask)
 {
-    struct pursuit *own = (struct pursuit *)waiter;
+    struct queue_pursuit *own = (struct queue_pursuit *)waiter;
     own->job->more = false;
     STEP();
     return own->direction->attempt(own->queue, own->job, ask);
 }
 
-static bool spin(struct shmx_waiter *waiter)
+static bool queue_spin(struct shmx_waiter *waiter)
 {
-    struct pursuit *own = (struct pursuit *)waiter;
+    struct queue_pursuit *own = (struct queue_pursuit *)waiter;
     return spin_aside(own->queue, own->direction->producer);
 }
 
@@ -80,15 +80,15 @@ int shmx_queue_persist(shmx_queue *queue, struct queue_job *job,
 {
     struct queue_header *header = queue->header;
     bool producer = direction->producer;
-    struct pursuit pursuit = {
+    struct queue_pursuit pursuit = {
         .waiter = {.shm = queue->shm,
                    .sides = &header->sides,
                    .other = producer ? SHMX_RECEIVER : SHMX_SENDER,
                    .event = producer ? &header->consumers.event : &header->producers.event,
                    .capacity = queue->capacity,
                    .limit = &job->limit,
-                   .attempt = attempt,
-                   .spin = spin},
+                   .attempt = queue_attempt,
+                   .spin = queue_spin},
         .queue = queue,
         .job = job,
         .direction = direction};
