@@ -95,9 +95,10 @@ static int sleep_once(shmx_queue *queue, struct queue_job *job,
         status = hang_up(queue, job, direction);
     if (status != QUEUE_NOTHING)
         return status;
+    int64_t slice = job->wait.slept ? SHMX_SLICE_LATER : SHMX_SLICE;
     job->wait.slept = true;
     job->more = false;
-    int slept = shmx_event_sleep(queue->shm, &other->event, ticket, job->wait.deadline, SHMX_SLICE);
+    int slept = shmx_event_sleep(queue->shm, &other->event, ticket, job->wait.deadline, slice);
     if (slept != SHMX_OK && slept != SHMX_ETIMEDOUT)
         return slept;
     status = direction->attempt(queue, job, false);

@@ -153,6 +153,7 @@ enum { TOPIC_NOTHING = 1, TOPIC_AGAIN = 2 };
 struct topic_wait {
     int timeout_ms;
     bool begun;
+    bool slept; /* once it has begun */
     int64_t deadline;
 };
 

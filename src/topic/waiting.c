@@ -11,6 +11,7 @@ void shmx_topic_wait_begin(struct topic_wait *wait)
     if (wait->begun)
         return;
     wait->begun = true;
+    wait->slept = false;
     shmx_deadline(wait->timeout_ms, &wait->deadline);
 }
 
@@ -81,7 +82,9 @@ static int sleep_once(shmx_topic *topic, struct topic_job *job,
     int status = attempt_asking(topic, job, direction);
     if (status != TOPIC_NOTHING)
         return status;
-    int slept = shmx_event_sleep(topic->shm, event, ticket, job->wait.deadline, SHMX_SLICE);
+    int64_t slice = job->wait.slept ? SHMX_SLICE_LATER : SHMX_SLICE;
+    job->wait.slept = true;
+    int slept = shmx_event_sleep(topic->shm, event, ticket, job->wait.deadline, slice);
     if (slept != SHMX_OK && slept != SHMX_ETIMEDOUT)
         return slept;
     status = direction->attempt(topic, job, false);
