@@ -287,7 +287,7 @@ static int handle_held(struct attempt *attempt, uint32_t word)
         if (dead)
             return take_dead(attempt, word) ? SHMX_EOWNERDEAD : AGAIN;
         attempt->ask_at = now + attempt->slice;
-        attempt->slice = 2 * SHMX_SLICE;
+        attempt->slice = SHMX_SLICE_LATER;
     }
     return now >= attempt->deadline ? attempt_give_up(attempt, word) : sleep_on(attempt, word);
 }

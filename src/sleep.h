@@ -28,9 +28,10 @@
 
 #include "segment.h"
 
-/* The longest sleep of one who waits for an owner, before it asks whether the owner lives. A death
- * is noticed within twice this time. */
+/* The sleep of one who waits for an owner, before it asks whether the owner lives; and the same
+ * once it has slept: it does not wake more often than a death has to be noticed, within 100 ms. */
 #define SHMX_SLICE ((int64_t)50 * 1000 * 1000)
+#define SHMX_SLICE_LATER ((int64_t)90 * 1000 * 1000)
 
 /* A deadline that has always passed: try once. */
 #define SHMX_DEADLINE_PAST ((int64_t)0)

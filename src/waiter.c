@@ -48,9 +48,10 @@ static int sleep_once(struct shmx_waiter *waiter)
     int status = attempt_asking(waiter);
     if (status != SHMX_NOTHING)
         return status;
+    int64_t slice = waiter->limit->slept ? SHMX_SLICE_LATER : SHMX_SLICE;
     waiter->limit->slept = true;
     int slept = announced ? shmx_event_sleep(waiter->shm, waiter->event, ticket,
-                                             waiter->limit->deadline, SHMX_SLICE)
+                                             waiter->limit->deadline, slice)
                           : nap(waiter);
     if (slept != SHMX_OK && slept != SHMX_ETIMEDOUT)
         return slept;
