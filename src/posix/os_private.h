@@ -13,7 +13,8 @@ struct shmx_posix_mark;
 struct shmx_os_private {
     int fd;        /* the object. Holds this attachment's locks on Linux */
     int user_fd;   /* lockfile/: the file whose lock says that a user lives; or -1 */
-    int owner_fd;  /* lockfile/: the file whose lock is this attachment's token; or -1 */
+    int owner_fd;  /* lockfile/: the file whose lock is this attachment's token; ofd/: the segment's
+                      annex; or -1 */
     int heir;      /* between fork's handlers: what the child is to have in fd's place */
     int user_heir; /* ... and in user_fd's */
     int passed;    /* what children inherit after shmx_share, -1: nothing yet */
@@ -23,6 +24,8 @@ struct shmx_os_private {
     bool creator;  /* it made the object */
     bool unlinked; /* the object has no name any more */
     uint64_t device, inode; /* ofd/: of the object, as descriptors may change hands */
+    uint64_t annex_id, annex_inode;
+    void *annex_page; /* keeps the annex's locks though all descriptors are closed */
     struct shmx_posix_mark *marks;
     struct shmx_attachment *next, **link;             /* all attachments of this process */
     struct shmx_attachment *named_next, **named_link; /* those whose names share a hash */

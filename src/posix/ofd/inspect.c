@@ -263,6 +263,7 @@ static int64_t sweep_at(int directory, int64_t place)
     for (long at = 0; at < got && looked < SWEEP_NAMES;) {
         const struct entry *entry = (const struct entry *)(const void *)(bytes + at);
         at += entry->length;
+        shmx_ofd_annex_sweep(entry->name);
         if (shmx_name_check(entry->name) != SHMX_OK)
             continue;
         if (first == 0)
@@ -291,7 +292,17 @@ void shmx_os_sweep(void)
     shmx_posix_gate_leave();
 }
 
+static int leftover(const char *name, void *context)
+{
+    (void)context;
+    shmx_ofd_annex_sweep(name);
+    return SHMX_OK;
+}
+
 int shmx_os_remove_leftovers(void)
 {
-    return SHMX_OK; /* nothing of ours is outside the objects */
+    shmx_posix_gate_enter();
+    int status = shmx_system.list(leftover, NULL);
+    shmx_posix_gate_leave();
+    return status;
 }
