@@ -258,12 +258,13 @@ static int become_user(int fd, const char *name, unsigned flags, bool *counted)
     return error == 0 ? SHMX_OK : shmx_posix_error(error);
 }
 
-/* Where the page is wanted anyhow the mapping is the cheaper place to look. Not if the object is
- * another user's, who might cut it short at this moment: that would be a SIGBUS. */
+/* Where the page is wanted anyhow the mapping is the cheaper place to look. Not if another user may
+ * cut the object short at this moment: that would be a SIGBUS. */
 static int look_at_label(struct shmx_attachment *attachment, int fd, const struct stat *facts,
                          const char *name, enum shmx_control_kind *kind)
 {
-    if (facts->st_uid != shmx_posix_user() || attachment->length > shmx_os_facts()->page_size)
+    bool others = facts->st_uid != shmx_posix_user() || (facts->st_mode & (S_IWGRP | S_IWOTH)) != 0;
+    if (others || attachment->length > shmx_os_facts()->page_size)
         return shmx_ofd_label(fd, facts->st_size, &attachment->label, name, kind);
     *kind = shmx_control_check(&attachment->label, attachment->data, attachment->length, name);
     return SHMX_OK;
