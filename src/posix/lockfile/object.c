@@ -523,7 +523,10 @@ static void leave(struct shmx_attachment *attachment)
         if (!more)
             return;
     }
-    shmx_lockfile_owners_sweep(attachment->label.id, atomic_load(&attachment->control->next_owner));
+    /* Who may write may have cut the object short, and then not even this much can be read. */
+    bool whole = (attachment->label.flags & SHMX_OTHERS_WRITE) == 0;
+    shmx_lockfile_owners_sweep(attachment->label.id,
+                               whole ? atomic_load(&attachment->control->next_owner) : UINT32_MAX);
 }
 
 void shmx_posix_leave_at_exit(struct shmx_attachment *attachment)

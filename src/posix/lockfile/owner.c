@@ -10,10 +10,17 @@
 
 #include "lockfile.h"
 
-/* A foreign object's neighbours cannot be told from its label: everybody may look. */
-static unsigned openness(const struct shmx_attachment *attachment)
+/* ---- those who may write ---- */
+
+/* May the maker of this file write to the segment? Anybody can make files of these names. Of a
+ * foreign object's neighbours nothing is known. */
+static bool may_write(const struct shmx_attachment *attachment, const struct stat *file)
 {
-    return attachment->control != NULL ? attachment->label.flags : SHMX_OTHERS_READ;
+    struct stat object;
+    if (attachment->control == NULL || (attachment->label.flags & SHMX_OTHERS_WRITE) != 0 ||
+        file->st_uid == 0)
+        return true;
+    return fstat(attachment->os.fd, &object) != 0 || object.st_uid == file->st_uid;
 }
 
 /* In a directory that is not the attachment's own there is no owner to be found, which is no death.
@@ -24,13 +31,36 @@ static int find_directory(const struct shmx_attachment *attachment)
     return another ? shmx_posix_error(EACCES) : SHMX_OK;
 }
 
+static bool is_strangers(const struct shmx_attachment *attachment, const char *path)
+{
+    struct stat facts;
+    return lstat(path, &facts) == 0 && !may_write(attachment, &facts);
+}
+
+/* Readers need not open it, and so cannot lock it. root makes it for the segment's owner. */
+static int make_file(const struct shmx_attachment *attachment, const char *path, int *fd)
+{
+    struct stat object;
+    bool ours = attachment->control != NULL;
+    unsigned others = ours ? attachment->label.flags & SHMX_OTHERS_WRITE : SHMX_OTHERS_READ;
+    int status = shmx_lockfile_make(path, others, attachment->label.name, fd);
+    if (status != SHMX_OK || geteuid() != 0 || fstat(attachment->os.fd, &object) != 0 ||
+        object.st_uid == 0 || fchown(*fd, object.st_uid, (gid_t)-1) == 0)
+        return status;
+    status = shmx_posix_error(errno);
+    unlink(path);
+    close(*fd);
+    return status;
+}
+
+/* ---- tokens ---- */
+
 static int try_claim(struct shmx_attachment *attachment, uint32_t token)
 {
     char path[LOCKFILE_PATH_MAX];
     int fd;
     shmx_lockfile_path_owner(path, attachment->label.id, token);
-    int status = shmx_lockfile_make(path, openness(attachment) & ~SHMX_PERSISTENT,
-                                    attachment->label.name, &fd);
+    int status = make_file(attachment, path, &fd);
     if (status != SHMX_OK)
         return status;
     /* shmx_prune may have found it before it was locked. */
@@ -43,17 +73,32 @@ static int try_claim(struct shmx_attachment *attachment, uint32_t token)
     return SHMX_OK;
 }
 
+/* A neighbour can have made the files of the tokens that come next, but not of all. */
+#define TRIES_IN_TURN 8
+#define TRIES_MOST 64
+
+static int token_by_chance(uint32_t *token)
+{
+    int status = shmx_os_random(token, sizeof *token);
+    *token &= SHMX_OWNER_MASK;
+    if (*token == 0 || *token == SHMX_OWNER_MASK)
+        *token = 1;
+    return status;
+}
+
 static int claim(struct shmx_attachment *attachment, uint32_t *token)
 {
     int status = find_directory(attachment);
     if (status != SHMX_OK)
         return status;
-    do {
-        status = shmx_posix_token_next(attachment, token);
+    status = SHMX_EEXIST;
+    for (int tries = 0; status == SHMX_EEXIST && tries < TRIES_MOST; tries++) {
+        status = tries < TRIES_IN_TURN ? shmx_posix_token_next(attachment, token)
+                                       : token_by_chance(token);
         if (status == SHMX_OK)
             status = try_claim(attachment, *token);
-    } while (status == SHMX_EEXIST);
-    return status;
+    }
+    return status == SHMX_EEXIST ? shmx_posix_error(EACCES) : status;
 }
 
 int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
@@ -92,9 +137,10 @@ int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool
     shmx_lockfile_path_owner(path, attachment->label.id, token);
     status = shmx_lockfile_open(path, &fd, &facts);
     if (status == SHMX_OK) {
-        status = ask(fd, path, alive);
+        *alive = may_write(attachment, &facts);
+        status = *alive ? ask(fd, path, alive) : SHMX_OK;
         close(fd);
-    } else if (status == SHMX_ENOENT) {
+    } else if (status == SHMX_ENOENT || is_strangers(attachment, path)) {
         *alive = false;
         status = SHMX_OK;
     }
@@ -145,6 +191,13 @@ void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given)
 
 /* ---- marks ---- */
 
+/* Readers ask for them. A foreign object's neighbours cannot be told from its label: everybody may
+ * look. */
+static unsigned openness(const struct shmx_attachment *attachment)
+{
+    return attachment->control != NULL ? attachment->label.flags : SHMX_OTHERS_READ;
+}
+
 /* SHMX_EAGAIN: another has found it before it was locked, and takes it for left over. */
 static int try_mark(struct shmx_attachment *attachment, struct shmx_posix_mark *mark,
                     const char *path)
@@ -190,15 +243,6 @@ struct look {
     struct shmx_posix_mark mark; /* its number: this attachment's own */
     bool held;
 };
-
-/* A mark of those who may write is made by nobody else. */
-static bool may_write(const struct shmx_attachment *attachment, const struct stat *file)
-{
-    struct stat object;
-    if ((attachment->label.flags & SHMX_OTHERS_WRITE) != 0 || file->st_uid == 0)
-        return true;
-    return fstat(attachment->os.fd, &object) != 0 || object.st_uid == file->st_uid;
-}
 
 static int look_at(const char *rest, void *context)
 {

@@ -33,6 +33,7 @@ void shmx_posix_heir_make(struct shmx_attachment *attachment)
 
 void shmx_posix_heir_take(struct shmx_attachment *attachment)
 {
+    shmx_ofd_annex_forget(attachment);
     if (attachment->os.heir < 0) {
         attachment->os.borrowed = attachment->os.shared;
         return;

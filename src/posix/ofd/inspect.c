@@ -266,6 +266,7 @@ static int64_t sweep_at(int directory, int64_t place)
         const struct entry *entry = (const struct entry *)(const void *)(bytes + at);
         at += entry->length;
         place = entry->next;
+        shmx_ofd_annex_sweep(entry->name);
         if (shmx_name_check(entry->name) != SHMX_OK)
             continue;
         looked++;
@@ -307,7 +308,17 @@ void shmx_os_sweep(void)
     shmx_posix_gate_leave();
 }
 
+static int leftover(const char *name, void *context)
+{
+    (void)context;
+    shmx_ofd_annex_sweep(name);
+    return SHMX_OK;
+}
+
 int shmx_os_remove_leftovers(void)
 {
-    return SHMX_OK; /* nothing of ours is outside the objects */
+    shmx_posix_gate_enter();
+    int status = shmx_system.list(leftover, NULL);
+    shmx_posix_gate_leave();
+    return status;
 }
