@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The life of names on Linux: src/posix/ofd/object.c, one step for each call of the system. Every
- * process creates, opens and unlinks one name, and may be killed between any two calls. Checked:
+ * process creates, opens and unlinks one name, and may be killed between any two calls. Beside them
+ * a neighbour who may only read holds a read lock on byte NAME of any object, and drops it, at any
+ * time. Then a remover takes a read lock there as well, and the write lock of the object's annex
+ * (annex.c; making and finding it is one step here). Checked:
  *
  *   - whoever removes the name removes the object that it holds the lock of, never a successor
  *     (assert in remove_name);
@@ -25,6 +28,9 @@ bool linked[OBJECTS];       /* fstat: st_nlink > 0 */
 byte readers[OBJECTS];      /* read locks on byte USER, one bit for each process */
 byte writer[OBJECTS];       /* 1 + process: write lock on byte USER */
 byte remover[OBJECTS];      /* 1 + process: write lock on byte NAME */
+byte minders[OBJECTS];      /* read locks on byte NAME, one bit for each process */
+bool watched[OBJECTS];      /* the neighbour's */
+byte annex[OBJECTS];        /* 1 + process: write lock on the annex's byte NAME */
 bool called[OBJECTS];       /* shmx_unlink took its name */
 byte made;
 byte ended;
@@ -46,6 +52,11 @@ inline drop(o)
     if
     :: remover[o] == self -> remover[o] = 0
     :: else
+    fi;
+    minders[o] = minders[o] & ~me;
+    if
+    :: annex[o] == self -> annex[o] = 0
+    :: else
     fi
 }
 
@@ -66,13 +77,15 @@ inline drop(o)
     }; goto over \
     fi
 
+#define name_is_free(o) (free_for_me(remover[o]) && (minders[o] & ~me) == 0 && !watched[o])
+
 /* The write lock on both bytes: only if nobody else has any on them. */
 inline lock_both(o, got)
 {
     d_step {
         got = false;
         if
-        :: others(o) == 0 && free_for_me(writer[o]) && free_for_me(remover[o]) ->
+        :: others(o) == 0 && free_for_me(writer[o]) && name_is_free(o) ->
             readers[o] = readers[o] & ~me;
             writer[o] = self;
             remover[o] = self;
@@ -80,6 +93,55 @@ inline lock_both(o, got)
         :: else
         fi
     }
+}
+
+/* A reader is in the way at byte NAME: a read lock there, then the annex. */
+inline lock_past_reader(own, o, got)
+{
+    d_step {
+        got = free_for_me(remover[o]);
+        if
+        :: got -> minders[o] = minders[o] | me
+        :: else
+        fi
+    }
+    KILL(own, o);
+    if
+    :: got ->
+        d_step {
+            got = free_for_me(annex[o]);
+            if
+            :: got -> annex[o] = self
+            :: else
+            fi
+        }
+    :: else
+    fi
+}
+
+/* shmx_ofd_removal_begin, of the last user or of a dead one's remover. */
+inline begin_last(own, o, got)
+{
+    lock_both(o, got);
+    if
+    :: got
+    :: else ->
+        KILL(own, o);
+        d_step {
+            got = others(o) == 0 && free_for_me(writer[o]);
+            if
+            :: got ->
+                readers[o] = readers[o] & ~me;
+                writer[o] = self
+            :: else
+            fi
+        }
+        KILL(own, o);
+        if
+        :: got -> lock_past_reader(own, o, got)
+        :: else
+        fi
+    fi
 }
 
 /* fstat, then shm_unlink. `sole`: whoever uses it would lose its name. */
@@ -101,7 +163,7 @@ inline remove_name(own, o, sole)
 
 inline bury(own, o)
 {
-    lock_both(o, got);
+    begin_last(own, o, got);
     KILL(own, o);
     if
     :: got -> remove_name(own, o, true)
@@ -222,7 +284,7 @@ use:
     :: else
     fi;
     KILL(object, seen);
-    lock_both(object, got);
+    begin_last(seen, object, got);
     if
     :: got
     :: else -> goto left
@@ -257,12 +319,19 @@ unlink:
     fi;
     KILL(object, seen);
     d_step {
-        got = free_for_me(remover[seen]);
+        got = name_is_free(seen);
         if
         :: got -> remover[seen] = self
         :: else
         fi
     }
+    if
+    :: got
+    :: else ->
+        KILL(object, seen);
+        lock_past_reader(object, seen, got)
+    fi;
+    KILL(object, seen);
     if
     :: got -> remove_name(object, seen, false)
     :: else
@@ -279,12 +348,25 @@ over:
     }
 }
 
+/* It holds the lock of one object at a time, where no write lock is. */
+proctype neighbour()
+{
+    byte o;
+    do
+    :: ended == PROCESSES -> break
+    :: o < OBJECTS - 1 -> o++
+    :: o > 0 -> o--
+    :: d_step { remover[o] == 0 -> watched[o] = true }; watched[o] = false
+    od
+}
+
 init {
     atomic {
         byte i = 0;
         do
         :: i < PROCESSES -> run process(); i++
         :: else -> break
-        od
+        od;
+        run neighbour()
     }
 }

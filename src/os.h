@@ -154,6 +154,9 @@ int shmx_os_thread_watch(void *state);
 /* The portable code's: the thread that watched has ended, and is the caller. */
 void shmx_thread_ended(void *state);
 
+/* The portable code's: the library goes, and the caller's end will not be seen. */
+void shmx_thread_unwatched(void);
+
 /* ---- marks ---- */
 
 /* A mark says under a number that an attachment is there. The system keeps it until it is dropped,

@@ -48,13 +48,8 @@ static int wait_until(shmx *shm, uint32_t key, bool present, int64_t deadline)
         int status = shmx_os_mark_held(&shm->attachment, SHMX_OS_PRESENT, key, &held);
         if (status != SHMX_OK || held == present)
             return status;
-        if (deadline == SHMX_DEADLINE_PAST)
+        if (!shmx_nap(deadline, &pause, LOOK_MOST))
             return SHMX_ETIMEDOUT;
-        int64_t left = deadline - shmx_os_now();
-        if (left <= 0)
-            return SHMX_ETIMEDOUT;
-        shmx_os_sleep(left < pause ? left : pause);
-        pause = pause * 2 < LOOK_MOST ? pause * 2 : LOOK_MOST;
     }
 }
 

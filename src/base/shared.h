@@ -56,7 +56,8 @@ struct shmx_control {
     _Atomic uint32_t next_owner; /* the last owner token given out */
     _Atomic uint32_t next_key;   /* the last key given to the sides of a queue or topic */
     _Atomic uint32_t last_turn;  /* the last turn given out to a sleeper in a slot */
-    uint32_t reserved[10];
+    _Atomic uint64_t annex;      /* the number of its annex, 0: none; see src/posix/ofd/annex.c */
+    uint32_t reserved[8];
     _Atomic uint32_t sleepers[SHMX_BUCKETS]; /* at least the sleepers on words of this bucket */
     struct shmx_slot slots[SHMX_SLOTS];
     uint8_t spare[520];
@@ -68,6 +69,7 @@ static_assert(sizeof(struct shmx_label) == 192, "layout");
 static_assert(offsetof(struct shmx_label, name) == 56, "layout");
 static_assert(offsetof(struct shmx_label, check) == 188, "layout");
 static_assert(offsetof(struct shmx_control, state) == 192, "layout");
+static_assert(offsetof(struct shmx_control, annex) == 208, "layout");
 static_assert(offsetof(struct shmx_control, sleepers) == 248, "layout");
 static_assert(offsetof(struct shmx_control, slots) == 504, "layout");
 static_assert(sizeof(struct shmx_slot) == 16, "layout");

@@ -114,7 +114,7 @@ void shmx_posix_marks_forget(struct shmx_attachment *attachment)
     attachment->os.marks = NULL;
     while (mark != NULL) {
         struct shmx_posix_mark *next = mark->next;
-        if (mark->fd >= 0)
+        if (shmx_posix_tagged(mark->fd, attachment))
             close(mark->fd);
         free(mark);
         mark = next;

@@ -13,16 +13,21 @@ struct shmx_posix_mark;
 struct shmx_os_private {
     int fd;        /* the object. Holds this attachment's locks on Linux */
     int user_fd;   /* lockfile/: the file whose lock says that a user lives; or -1 */
-    int owner_fd;  /* lockfile/: the file whose lock is this attachment's token; or -1 */
+    int owner_fd;  /* lockfile/: the file whose lock is this attachment's token; ofd/: the segment's
+                      annex; or -1 */
     int heir;      /* between fork's handlers: what the child is to have in fd's place */
     int user_heir; /* ... and in user_fd's */
     int passed;    /* what children inherit after shmx_share, -1: nothing yet */
-    bool shared;   /* another process holds fd's or user_fd's description, and its locks */
-    bool borrowed; /* that description is the parent's: no locks of its own can be held by it */
-    bool left;     /* at the end of the process: it is a user no more */
-    bool creator;  /* it made the object */
-    bool unlinked; /* the object has no name any more */
-    uint64_t device, inode; /* ofd/: of the object, as descriptors may change hands */
+    int passed_user; /* lockfile/: ... and the lock of a user with it, or -1 */
+    bool shared;     /* another process holds fd's or user_fd's description, and its locks */
+    bool borrowed;   /* that description is the parent's: no locks of its own can be held by it */
+    bool left;       /* at the end of the process: it is a user no more */
+    bool creator;    /* it made the object */
+    bool unlinked;   /* the object has no name any more */
+    unsigned user;   /* lockfile/: who attached: some systems keep each user's files apart */
+    uint64_t device, inode; /* of the object, as descriptors may change hands */
+    uint64_t annex_id, annex_inode;
+    void *annex_page; /* keeps the annex's locks though all descriptors are closed */
     struct shmx_posix_mark *marks;
     struct shmx_attachment *next, **link;             /* all attachments of this process */
     struct shmx_attachment *named_next, **named_link; /* those whose names share a hash */

@@ -32,16 +32,16 @@
 #define SHMX_TOPIC_LAYOUT_H
 
 #include "lock.h"
-#include "sides.h"
+#include "waiter.h"
 
 #include <string.h>
 
 /* Tests kill the process at each of these. */
 #ifdef SHMX_TOPIC_STEPS
 void shmx_topic_step(void);
-#define STEP() shmx_topic_step()
+#define TOPIC_STEP() shmx_topic_step()
 #else
-#define STEP() ((void)0)
+#define TOPIC_STEP() ((void)0)
 #endif
 
 #define TOPIC_MAGIC 0x54786d73u /* "smxT"; in the other byte order it is another number */
@@ -92,11 +92,11 @@ struct topic_record {
     _Atomic uint64_t number; /* of messages before it; TOPIC_UNKNOWN before that is known */
 };
 
-#define STATE_RESERVED 0x40000000u /* | token */
-#define STATE_COMMITTED 0xc0000001u
-#define STATE_CANCELLED 0xc0000002u
-#define STATE_SKIP 0xc0000003u
-#define STATE_KIND 0xc0000000u
+#define TOPIC_STATE_RESERVED 0x40000000u /* | token */
+#define TOPIC_STATE_COMMITTED 0xc0000001u
+#define TOPIC_STATE_CANCELLED 0xc0000002u
+#define TOPIC_STATE_SKIP 0xc0000003u
+#define TOPIC_STATE_KIND 0xc0000000u
 
 #define TOPIC_UNKNOWN UINT64_MAX
 #define TOPIC_HEADER_SIZE 1280u
@@ -112,9 +112,7 @@ static_assert(offsetof(struct topic_header, places) == 256, "layout");
 static_assert(sizeof(struct topic_record) == TOPIC_UNIT, "layout");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "positions are shared with other processes");
 
-/* Records passed in one attempt, so that time limits are kept whatever the ring holds; and how
- * often a reader that is overrun begins again in one. */
-#define TOPIC_PASS_MOST 4096
+/* How often a reader that is overrun begins again in one attempt. */
 #define TOPIC_OVERRUN_MOST 64
 
 /* A record that this handle has reserved. */
@@ -146,16 +144,6 @@ struct shmx_topic {
     uint32_t watch_value;
 };
 
-/* Statuses beside the public ones: not now; try again, for what was in the way is gone. */
-enum { TOPIC_NOTHING = 1, TOPIC_AGAIN = 2 };
-
-/* Somebody's time limit; the end is computed when there is something to wait for. */
-struct topic_wait {
-    int timeout_ms;
-    bool begun;
-    int64_t deadline;
-};
-
 /* What is to be published or read. */
 struct topic_job {
     const void *message; /* publish */
@@ -164,11 +152,10 @@ struct topic_job {
     uint64_t number;     /* read: messages before it */
     uint64_t lost;       /* next: messages that were missed */
     struct topic_own own;
-    struct topic_wait wait;
+    struct shmx_limit limit;
 };
 
-/* How publishing and reading try and wait. An attempt returns SHMX_OK, TOPIC_NOTHING, TOPIC_AGAIN
- * or a failure; `ask`: find out whether those who are in the way are dead. */
+/* How publishing and reading try and wait. `attempt` is as in waiter.h. */
 struct topic_direction {
     int (*attempt)(shmx_topic *topic, struct topic_job *job, bool ask);
     bool publisher;
@@ -228,9 +215,9 @@ static inline bool topic_length(const shmx_topic *topic, uint32_t place, uint32_
                                 uint32_t *units)
 {
     uint32_t size = atomic_load_explicit(&topic_at(topic, place)->size, memory_order_relaxed);
-    *units = state == STATE_SKIP ? size : topic_units(size);
+    *units = state == TOPIC_STATE_SKIP ? size : topic_units(size);
     return topic_fits(topic, place, *units) &&
-           (state != STATE_SKIP || *units == topic->capacity - place);
+           (state != TOPIC_STATE_SKIP || *units == topic->capacity - place);
 }
 
 /* Write the position behind the record, whose state is this. False as above. */
@@ -383,7 +370,7 @@ static inline bool topic_take(shmx_topic *topic, uint64_t position, void *buffer
     uint32_t state = atomic_load_explicit(&record->state, memory_order_relaxed);
     uint32_t length = atomic_load_explicit(&record->size, memory_order_relaxed);
     *number = atomic_load_explicit(&record->number, memory_order_relaxed);
-    if (state != STATE_COMMITTED || length > *size ||
+    if (state != TOPIC_STATE_COMMITTED || length > *size ||
         !topic_fits(topic, place, topic_units(length)))
         return false;
     topic_copy_out(buffer, (const unsigned char *)(record + 1), length);
@@ -417,7 +404,7 @@ void shmx_topic_place_leave(shmx_topic *topic);
 /* Publishers need not keep what lies before the reader's position. */
 void shmx_topic_place_move(shmx_topic *topic);
 
-/* Under the lock: may head move there? SHMX_OK, TOPIC_NOTHING, or a failure. */
+/* Under the lock: may head move there? SHMX_OK, SHMX_NOTHING, or a failure. */
 int shmx_topic_floor(shmx_topic *topic, uint64_t head, bool ask);
 
 /* The reader has a message of `size` bytes: where it goes on. */
@@ -432,20 +419,20 @@ static inline void topic_step_over(shmx_topic *topic, size_t size, uint64_t numb
 /* ---- handle.c ---- */
 
 /* The header of a topic that was not there when a read-only attachment opened it: SHMX_OK,
- * TOPIC_NOTHING as long as it is not, SHMX_EPROTO or SHMX_ERANGE. */
+ * SHMX_NOTHING as long as it is not, SHMX_EPROTO or SHMX_ERANGE. */
 int shmx_topic_confirm(shmx_topic *topic);
 
 /* ---- under the lock (ring.c) ---- */
 
 /* The whole of taking the lock (waiting.c). */
-int shmx_topic_lock_slowly(shmx_topic *topic, struct topic_wait *wait);
+int shmx_topic_lock_slowly(shmx_topic *topic, struct shmx_limit *limit);
 
 /* Take it: SHMX_OK or a failure. What a dead owner left behind is put in order by settling. */
-static inline int topic_lock(shmx_topic *topic, struct topic_wait *wait)
+static inline int topic_lock(shmx_topic *topic, struct shmx_limit *limit)
 {
     if (shmx_word_try(&topic->header->publishers.lock, shmx_token_known(topic->shm)))
         return SHMX_OK;
-    return shmx_topic_lock_slowly(topic, wait);
+    return shmx_topic_lock_slowly(topic, limit);
 }
 
 /* The lock was given back with this value, and somebody may be to be woken. */
@@ -455,11 +442,11 @@ void shmx_topic_wake(shmx_topic *topic, uint32_t value);
 static inline void topic_unlock_tell(shmx_topic *topic)
 {
     struct topic_header *header = topic->header;
-    STEP();
+    TOPIC_STEP();
     /* Release: the next owner sees what this one did. */
     uint32_t value = atomic_exchange_explicit(&header->publishers.lock, 0, memory_order_release);
     shmx_fence_behind();
-    STEP();
+    TOPIC_STEP();
     /* Relaxed: the fence does the ordering. One branch for both. */
     uint32_t event = atomic_load_explicit(&header->publishers.event, memory_order_relaxed);
     if (((value / LOCK_WAITERS) | (event & EVENT_ARMED)) != 0)
@@ -477,7 +464,7 @@ static inline void topic_unlock_tell_all(shmx_topic *topic)
 /* The same when there is nothing new. */
 static inline void topic_unlock(shmx_topic *topic)
 {
-    STEP();
+    TOPIC_STEP();
     shmx_word_release(topic->shm, &topic->header->publishers.lock);
 }
 
@@ -486,15 +473,15 @@ static inline void topic_unlock(shmx_topic *topic)
 static inline void topic_show(struct topic_header *header, uint64_t position, uint32_t state,
                               uint64_t number, uint64_t end)
 {
-    bool message = state == STATE_COMMITTED;
-    STEP();
+    bool message = state == TOPIC_STATE_COMMITTED;
+    TOPIC_STEP();
     /* Release: who sees it finds the record, and all before it. */
     if (message)
         atomic_store_explicit(&header->front.newest, position + 1, memory_order_release);
-    STEP();
+    TOPIC_STEP();
     /* Relaxed: the lock is held. */
     atomic_store_explicit(&header->publishers.number, number + message, memory_order_relaxed);
-    STEP();
+    TOPIC_STEP();
     atomic_store_explicit(&header->publishers.shown, end, memory_order_relaxed);
     /* Release: who sees the turn finds the message. */
     if (message)
@@ -514,10 +501,10 @@ static inline void topic_append(shmx_topic *topic, uint32_t units, uint32_t size
     atomic_store_explicit(&record->size, size, memory_order_relaxed);
     atomic_store_explicit(&record->state, state, memory_order_relaxed);
     atomic_store_explicit(&record->number, last ? number : TOPIC_UNKNOWN, memory_order_relaxed);
-    bool shows = last && (state & STATE_KIND) != STATE_RESERVED;
+    bool shows = last && (state & TOPIC_STATE_KIND) != TOPIC_STATE_RESERVED;
     if (!shows)
         atomic_store_explicit(&header->front.pending, 1, memory_order_relaxed);
-    STEP();
+    TOPIC_STEP();
     /* Release: as told. */
     atomic_store_explicit(&header->publishers.tail, tail + units, memory_order_release);
     if (shows)
@@ -525,23 +512,21 @@ static inline void topic_append(shmx_topic *topic, uint32_t units, uint32_t size
 }
 
 /* Give each record from shown on its number, up to the first that is still reserved. `ask`: ask the
- * system whether its owner is dead. SHMX_OK, TOPIC_NOTHING if one is reserved, or a failure. */
+ * system whether its owner is dead. SHMX_OK, SHMX_NOTHING if one is reserved, or a failure. */
 int shmx_topic_settle(shmx_topic *topic, bool ask);
 
-/* Make room for `units` units at the tail. SHMX_OK, TOPIC_NOTHING, or a failure. */
+/* Make room for `units` units at the tail. SHMX_OK, SHMX_NOTHING, or a failure. */
 int shmx_topic_room(shmx_topic *topic, uint32_t units, bool ask);
 
 /* ---- waiting (waiting.c) ---- */
-
-/* Begin, once, to count the time. */
-void shmx_topic_wait_begin(struct topic_wait *wait);
 
 /* Field by field: what need not be written is not, in a call that takes a few nanoseconds. */
 static inline void topic_begin(struct topic_job *job, size_t size, int timeout_ms)
 {
     job->size = size;
-    job->wait.timeout_ms = timeout_ms;
-    job->wait.begun = false;
+    job->limit.timeout_ms = timeout_ms;
+    job->limit.begun = false;
+    job->limit.slept = false;
 }
 
 /* Go on after a first attempt that did not succeed; what it returned is `status`. */

@@ -2,6 +2,7 @@
 /* Who is there, and queues that say that nobody is: the system's word, whatever processes do. */
 #include "support.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -390,6 +391,35 @@ static void shutdown_is_for_everybody(void **state)
     shmx_close(&shm);
 }
 
+PART(tidies)
+{
+    shmx *shm;
+    must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    say("ready");
+    _Atomic uint32_t *over = shmx_data(shm);
+    while (atomic_load(over) == 0)
+        must(shmx_prune(NULL) == SHMX_OK && shmx_presence_wait(shm, 7, 1, 0) != SHMX_EIO);
+    shmx_close(&shm);
+    return 0;
+}
+
+static void entering_while_others_tidy_up(void **state)
+{
+    (void)state;
+    enum { ENTERS = 500 };
+    const char *name = test_name();
+    shmx *shm = create(name);
+    struct test_child *child = child_start("tidies", name);
+    child_expect(child, "ready");
+    for (int i = 0; i < ENTERS; i++) {
+        assert_ok(shmx_presence_enter(shm, 7));
+        assert_ok(shmx_presence_leave(shm, 7));
+    }
+    atomic_store((_Atomic uint32_t *)shmx_data(shm), 1);
+    assert_int_equal(child_wait(child), 0);
+    shmx_close(&shm);
+}
+
 static void joins_that_are_wrong(void **state)
 {
     (void)state;
@@ -414,8 +444,11 @@ static void joins_that_are_wrong(void **state)
     shmx_close(&shm);
 }
 
-static const struct test_part parts[] = {
-    {"visitor", part_visitor}, {"another", part_another}, {"side", part_side}, {NULL, NULL}};
+static const struct test_part parts[] = {{"visitor", part_visitor},
+                                         {"another", part_another},
+                                         {"side", part_side},
+                                         {"tidies", part_tidies},
+                                         {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(one_enters_and_leaves),
@@ -428,6 +461,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_last_receiver_goes),
     cmocka_unit_test(a_full_queue_hangs_up_too),
     cmocka_unit_test(shutdown_is_for_everybody),
+    cmocka_unit_test(entering_while_others_tidy_up),
     cmocka_unit_test(joins_that_are_wrong),
 };
 

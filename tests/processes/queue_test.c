@@ -1134,6 +1134,42 @@ static void damage(shmx *shm, size_t size, int kind)
     }
 }
 
+/* Where the locks of the sides lie. */
+#define PRODUCERS_LOCK 128
+#define CONSUMERS_LOCK 256
+
+/* A participant that is stopped inside a side's lock lives. 0 means now, and a limit is a limit. */
+static void a_held_side_keeps_time_limits(void **state)
+{
+    (void)state;
+    static const int limits[] = {0, 20};
+    struct fixture fixture = open_new(SIZE);
+    shmx *stopped;
+    assert_ok(shmx_open(&stopped, fixture.name, 0));
+    send_text(fixture.queue, "there");
+    uint32_t token;
+    assert_ok(shmx_os_owner_claim(&stopped->attachment, &token));
+    unsigned char *bytes = shmx_data(fixture.shm);
+    memcpy(bytes + PRODUCERS_LOCK, &token, sizeof token);
+    memcpy(bytes + CONSUMERS_LOCK, &token, sizeof token);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        int64_t best = TEST_PATIENCE_MS;
+        for (int tries = 0; tries < 20 && best > limits[i] + 20; tries++) {
+            size_t size;
+            int64_t start = test_now_ms();
+            assert_status(shmx_queue_send(fixture.queue, "x", 1, limits[i]), SHMX_ETIMEDOUT);
+            assert_status(shmx_queue_receive(fixture.queue, bytes, 1, &size, limits[i]),
+                          SHMX_ETIMEDOUT);
+            int64_t took = (test_now_ms() - start) / 2;
+            best = took < best ? took : best;
+        }
+        assert_true(best <= limits[i] + 20);
+    }
+    shmx_close(&stopped);
+    expect_text(fixture.queue, "there"); /* the one inside has died */
+    close_both(&fixture);
+}
+
 static void a_damaged_queue_harms_nobody(void **state)
 {
     (void)state;
@@ -1215,6 +1251,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_dead_consumers_message_is_delivered_again),
     cmocka_unit_test(a_full_queue_gets_a_dead_consumers_message_back),
     cmocka_unit_test(a_forked_child_owns_nothing_of_the_parents),
+    cmocka_unit_test(a_held_side_keeps_time_limits),
     cmocka_unit_test(a_damaged_queue_harms_nobody),
     cmocka_unit_test(another_version_is_refused),
 };

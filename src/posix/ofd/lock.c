@@ -29,7 +29,7 @@ int shmx_ofd_held(int fd, off_t byte)
     return shmx_ofd_against(fd, F_WRLCK, byte, 1);
 }
 
-static int look(int fd, struct flock *lock)
+static int conflicting(int fd, struct flock *lock)
 {
     while (fcntl(fd, F_OFD_GETLK, lock) != 0)
         if (errno != EINTR)
@@ -40,7 +40,7 @@ static int look(int fd, struct flock *lock)
 int shmx_ofd_against(int fd, short type, off_t start, off_t count)
 {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = count};
-    return look(fd, &lock);
+    return conflicting(fd, &lock);
 }
 
 /* The kernel says some lock that is in the way: then it may have one before that. */
@@ -51,7 +51,7 @@ int shmx_ofd_first(int fd, off_t start, off_t count, off_t *first)
     while (*first > start) {
         struct flock lock = {
             .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = *first - start};
-        int seen = look(fd, &lock);
+        int seen = conflicting(fd, &lock);
         if (seen < 0 || seen == F_UNLCK)
             return seen < 0 ? seen : type;
         type = seen;

@@ -64,10 +64,7 @@ static void identify(struct shmx_attachment *attachment, const struct stat *fact
 
 bool shmx_ofd_intact(const struct shmx_attachment *attachment)
 {
-    struct stat facts;
-    if (fstat(attachment->os.fd, &facts) != 0)
-        return errno != EBADF;
-    return facts.st_dev == attachment->os.device && facts.st_ino == attachment->os.inode;
+    return shmx_posix_tagged(attachment->os.fd, attachment);
 }
 
 /* ---- what an open descriptor leads to ---- */
@@ -131,9 +128,11 @@ int shmx_ofd_remove_dead(int fd, const char *name)
         status = shmx_ofd_reopen(fd, 0, &own);
     if (status != SHMX_OK)
         return status;
-    if (shmx_ofd_set(own, F_WRLCK, LOCK_USER, 2) == 0) {
+    struct shmx_ofd_removal removal;
+    if (shmx_ofd_removal_begin(&removal, own, true) == 0) {
         status = remove_name_of(own, name);
-        shmx_ofd_set(own, F_UNLCK, LOCK_USER, 2);
+        shmx_ofd_removal_undo(&removal);
+        shmx_ofd_removal_end(&removal);
     } else {
         status = SHMX_EAGAIN;
     }
@@ -217,6 +216,7 @@ static int create_inside(struct shmx_attachment *attachment, const char *name, s
     status = complete(attachment, name, label);
     if (status == SHMX_OK) {
         attachment->os.creator = true;
+        shmx_posix_tag(fd, attachment);
         shmx_posix_attach(attachment);
         return SHMX_OK;
     }
@@ -256,12 +256,13 @@ static int become_user(int fd, const char *name, unsigned flags, bool *counted)
     return error == 0 ? SHMX_OK : shmx_posix_error(error);
 }
 
-/* Where the page is wanted anyhow the mapping is the cheaper place to look. Not if the object is
- * another user's, who might cut it short at this moment: that would be a SIGBUS. */
+/* Where the page is wanted anyhow the mapping is the cheaper place to look. Not if another user may
+ * cut the object short at this moment: that would be a SIGBUS. */
 static int look_at_label(struct shmx_attachment *attachment, int fd, const struct stat *facts,
                          const char *name, enum shmx_control_kind *kind)
 {
-    if (facts->st_uid != shmx_posix_user() || attachment->length > shmx_os_facts()->page_size)
+    bool others = facts->st_uid != shmx_posix_user() || (facts->st_mode & (S_IWGRP | S_IWOTH)) != 0;
+    if (others || attachment->length > shmx_os_facts()->page_size)
         return shmx_ofd_label(fd, facts->st_size, &attachment->label, name, kind);
     *kind = shmx_control_check(&attachment->label, attachment->data, attachment->length, name);
     return SHMX_OK;
@@ -323,6 +324,7 @@ int shmx_ofd_open(struct shmx_attachment *attachment, int fd, const char *name, 
     }
     if ((flags & SHMX_PREFAULT) != 0)
         shmx_system.prefault(attachment);
+    shmx_posix_tag(fd, attachment);
     shmx_posix_attach(attachment);
     return SHMX_OK;
 }
@@ -362,14 +364,17 @@ static void leave(struct shmx_attachment *attachment)
             shmx_ofd_remove_dead(fd, name);
         return;
     }
+    struct shmx_ofd_removal removal = {.annex = -1};
     /* Who made it is likely to be the last, anybody else is not: one call is saved either way. */
     if (!attachment->os.creator || shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 2) != 0) {
         /* All locks at once: for less than that the kernel makes ready to split one. */
         shmx_ofd_set(fd, F_UNLCK, 0, 0);
-        if (shmx_ofd_held(fd, LOCK_USER) != F_UNLCK || shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 2) != 0)
+        if (shmx_ofd_held(fd, LOCK_USER) != F_UNLCK ||
+            shmx_ofd_removal_begin(&removal, fd, true) != 0)
             return;
     }
     remove_name(attachment->os.device, attachment->os.inode, name);
+    shmx_ofd_removal_end(&removal);
 }
 
 /* Is leaving this process's business? Not if another process has the description, and so its locks:
@@ -381,9 +386,11 @@ static bool alone(const struct shmx_attachment *attachment)
 
 void shmx_posix_leave_at_exit(struct shmx_attachment *attachment)
 {
+    shmx_ofd_annex_leave(attachment);
     if (!transient(attachment) || attachment->os.unlinked || attachment->os.left ||
         !alone(attachment) || !shmx_ofd_intact(attachment))
         return;
+    shmx_ofd_passed_close(attachment); /* first, as it is a user as well */
     leave(attachment);
     attachment->os.left = true;
 }
@@ -417,10 +424,13 @@ void shmx_os_close(struct shmx_attachment *attachment)
 {
     int before = shmx_os_last_error();
     shmx_posix_gate_enter();
-    if (shmx_posix_is_own())
+    if (shmx_posix_is_own()) {
         shmx_posix_marks_end(attachment);
-    else
+        shmx_ofd_annex_leave(attachment);
+    } else {
         shmx_posix_marks_forget(attachment);
+        shmx_ofd_annex_forget(attachment);
+    }
     shmx_posix_detach(attachment);
     shmx_ofd_passed_close(attachment); /* first, as it is a user as well */
     give_up(attachment);
@@ -439,12 +449,14 @@ static int unlink_once(int fd, const char *name)
         return status;
     if (kind == SHMX_OS_DEAD)
         return shmx_ofd_remove_dead(fd, name) == SHMX_EAGAIN ? SHMX_EAGAIN : SHMX_ENOENT;
-    int error = shmx_ofd_set(fd, F_WRLCK, LOCK_NAME, 1);
+    struct shmx_ofd_removal removal;
+    int error = shmx_ofd_removal_begin(&removal, fd, false);
     if (error == EAGAIN || error == EACCES)
         return SHMX_EAGAIN; /* another is about to remove it */
     if (error != 0)
         return shmx_posix_error(error);
     status = remove_name_of(fd, name);
+    shmx_ofd_removal_end(&removal);
     return status == SHMX_ENOENT ? SHMX_EAGAIN : status;
 }
 
@@ -452,14 +464,17 @@ static int unlink_once(int fd, const char *name)
  * that has a name still has this one. */
 static bool unlink_attached(struct shmx_attachment *attachment, int *status)
 {
+    struct shmx_ofd_removal removal;
     if (attachment->read_only || attachment->guest || attachment->os.unlinked ||
-        !shmx_ofd_intact(attachment) || shmx_ofd_set(attachment->os.fd, F_WRLCK, LOCK_NAME, 1) != 0)
+        !shmx_ofd_intact(attachment) ||
+        shmx_ofd_removal_begin(&removal, attachment->os.fd, false) != 0)
         return false;
     *status = remove_name(attachment->os.device, attachment->os.inode, attachment->label.name);
     attachment->os.unlinked = *status == SHMX_OK || *status == SHMX_ENOENT;
     /* For an object without a name the lock means nothing any more. */
     if (!attachment->os.unlinked)
-        shmx_ofd_set(attachment->os.fd, F_UNLCK, LOCK_NAME, 1);
+        shmx_ofd_removal_undo(&removal);
+    shmx_ofd_removal_end(&removal);
     return *status == SHMX_OK;
 }
 

@@ -38,6 +38,40 @@ int shmx_ofd_first(int fd, off_t start, off_t count, off_t *first);
 /* Open fd's object once more: a description of its own. flags: SHMX_READ_ONLY. */
 int shmx_ofd_reopen(int fd, unsigned flags, int *out);
 
+/* ---- locks that those who may only read cannot keep from us (annex.c) ---- */
+
+/* Hold the write lock on a byte of the object or, where a reader's lock is in the way, of the
+ * annex; 0 or errno. EAGAIN: another holds it, in either place. Inside the gate, the list is
+ * locked. */
+int shmx_ofd_firm_set(struct shmx_attachment *attachment, off_t byte);
+void shmx_ofd_firm_drop(struct shmx_attachment *attachment, off_t byte);
+
+/* Does another description hold such a lock? F_WRLCK, F_UNLCK; -1 and errno: cannot say. Inside the
+ * gate. */
+int shmx_ofd_firm_held(struct shmx_attachment *attachment, off_t start, off_t count);
+
+/* Give up the attachment's use of the annex; in the child of a fork, which has the parent's
+ * description of it, only close it. */
+void shmx_ofd_annex_leave(struct shmx_attachment *attachment);
+void shmx_ofd_annex_forget(struct shmx_attachment *attachment);
+
+/* A removal of a name. */
+struct shmx_ofd_removal {
+    int fd;    /* of the object */
+    bool last; /* nobody may use it */
+    int annex; /* or -1 */
+    uint64_t annex_id;
+};
+
+/* Keep all others from removing the name of fd's object, by byte NAME and if `last` by byte USER
+ * too; 0 or errno. To be ended, and undone if the object keeps its name. */
+int shmx_ofd_removal_begin(struct shmx_ofd_removal *removal, int fd, bool last);
+void shmx_ofd_removal_undo(const struct shmx_ofd_removal *removal);
+void shmx_ofd_removal_end(struct shmx_ofd_removal *removal);
+
+/* Is that the name of an annex? Remove it if nobody uses it. */
+void shmx_ofd_annex_sweep(const char *name);
+
 /* ---- what an object is (object.c) ---- */
 
 int shmx_ofd_open_name(const char *name, unsigned flags, int *fd);

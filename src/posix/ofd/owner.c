@@ -6,7 +6,7 @@
 
 #include "ofd.h"
 
-/* So many places are tried: somebody who may only read can hold read locks on all of them. */
+/* So many places are tried: where there is no annex, others can hold locks on all of them. */
 #define TRIES_MOST 256
 
 static int claim(struct shmx_attachment *attachment, uint32_t *token)
@@ -19,7 +19,7 @@ static int claim(struct shmx_attachment *attachment, uint32_t *token)
         int status = shmx_posix_token_next(attachment, token);
         if (status != SHMX_OK)
             return status;
-        int error = shmx_ofd_set(attachment->os.fd, F_WRLCK, LOCK_OWNERS + (off_t)*token, 1);
+        int error = shmx_ofd_firm_set(attachment, LOCK_OWNERS + (off_t)*token);
         if (error == 0)
             return SHMX_OK;
         if (error != EAGAIN && error != EACCES)
@@ -31,7 +31,12 @@ static int claim(struct shmx_attachment *attachment, uint32_t *token)
 int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
 {
     *token = atomic_load_explicit(&attachment->owner, memory_order_relaxed); /* changes once */
-    return *token != 0 ? SHMX_OK : shmx_posix_claim_once(attachment, token, claim);
+    if (*token != 0)
+        return SHMX_OK;
+    shmx_posix_gate_enter();
+    int status = shmx_posix_claim_once(attachment, token, claim);
+    shmx_posix_gate_leave();
+    return status;
 }
 
 int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool *alive)
@@ -40,10 +45,12 @@ int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool
     /* The kernel reports other descriptions' locks only. */
     if (token == atomic_load_explicit(&attachment->owner, memory_order_relaxed))
         return SHMX_OK;
-    /* A read lock of somebody who may only read says nothing. */
-    int held = shmx_ofd_against(attachment->os.fd, F_RDLCK, LOCK_OWNERS + (off_t)token, 1);
+    shmx_posix_gate_enter();
+    int held = shmx_ofd_firm_held(attachment, LOCK_OWNERS + (off_t)token, 1);
+    int error = errno;
+    shmx_posix_gate_leave();
     if (held < 0)
-        return shmx_posix_error(errno);
+        return shmx_posix_error(error);
     /* Through a descriptor that is another file's by now, silence is no death. */
     if (held == F_UNLCK && !shmx_ofd_intact(attachment))
         return shmx_posix_error(EBADF);
@@ -66,8 +73,9 @@ int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_m
     off_t place = place_of(mark->space, mark->key) + (present ? 0 : (off_t)mark->number);
     if (!shmx_ofd_intact(attachment))
         return shmx_posix_error(EBADF);
-    int error = shmx_ofd_set(attachment->os.fd, present ? F_RDLCK : F_WRLCK, place, 1);
-    if (error == EAGAIN) /* a read lock of somebody who may only read is in the way */
+    int error = present ? shmx_ofd_set(attachment->os.fd, F_RDLCK, place, 1)
+                        : shmx_ofd_firm_set(attachment, place);
+    if (error == EAGAIN)
         error = EACCES;
     return error == 0 ? SHMX_OK : shmx_posix_error(error);
 }
@@ -76,8 +84,7 @@ void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_m
 {
     bool present = mark->space == SHMX_OS_PRESENT;
     off_t place = place_of(mark->space, mark->key) + (present ? 0 : (off_t)mark->number);
-    if (shmx_ofd_intact(attachment))
-        shmx_ofd_set(attachment->os.fd, F_UNLCK, place, 1);
+    shmx_ofd_firm_drop(attachment, place);
 }
 
 int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
@@ -85,9 +92,8 @@ int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space 
 {
     (void)number; /* the kernel reports other descriptions' locks only */
     off_t place = place_of(space, key);
-    int found = space == SHMX_OS_PRESENT
-                    ? shmx_ofd_held(attachment->os.fd, place)
-                    : shmx_ofd_against(attachment->os.fd, F_RDLCK, place, JOINED_EACH);
+    int found = space == SHMX_OS_PRESENT ? shmx_ofd_held(attachment->os.fd, place)
+                                         : shmx_ofd_firm_held(attachment, place, JOINED_EACH);
     if (found < 0)
         return shmx_posix_error(errno);
     if (found == F_UNLCK && !shmx_ofd_intact(attachment))

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "attack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lockfile/lockfile.h"
+#include "support.h"
+
+struct attack {
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
+    bool users;
+};
+
+static struct attack attack;
+
+static void path_of(char path[LOCKFILE_PATH_MAX], const char *rest)
+{
+    snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "%s", attack.directory, rest);
+}
+
+/* Wait for the exclusive lock, which comes when its owner dies, and keep it. */
+static void wait_for(void *context)
+{
+    int fd = *(int *)context;
+    while (flock(fd, LOCK_EX) != 0)
+        must(errno == EINTR);
+}
+
+#define FILES_MOST 4000
+static int files[FILES_MOST];
+static int count;
+
+static int take(const char *rest, void *context)
+{
+    (void)context;
+    char path[LOCKFILE_PATH_MAX];
+    path_of(path, rest);
+    if ((rest[0] == 'u' && !attack.users) || count == FILES_MOST)
+        return SHMX_OK;
+    int fd = open(path, O_RDONLY);
+    must(fd >= 0 || errno == EACCES || errno == ENOENT);
+    if (fd < 0)
+        return SHMX_OK;
+    files[count++] = fd;
+    if (rest[0] == 'u')
+        flock(fd, LOCK_SH | LOCK_NB);
+    else if (flock(fd, LOCK_EX | LOCK_NB) != 0 && rest[0] != 'n')
+        (void)thread_start(wait_for, &files[count - 1]);
+    return SHMX_OK;
+}
+
+/* ---- tokens that nobody has yet ---- */
+
+#define TOKENS 20
+
+static uint64_t ids[FILES_MOST];
+static int id_count;
+
+static void path_of_token(char path[LOCKFILE_PATH_MAX], int i)
+{
+    shmx_lockfile_path_owner(path, ids[i / TOKENS], (uint32_t)(i % TOKENS + 1));
+}
+
+static void unmake(void)
+{
+    char path[LOCKFILE_PATH_MAX];
+    for (int i = 0; i < id_count * TOKENS; i++) {
+        path_of_token(path, i);
+        unlink(path); /* not another's: the directory is sticky */
+    }
+}
+
+static int find_id(const char *rest, void *context)
+{
+    (void)context;
+    if (id_count < FILES_MOST && sscanf(rest, "%16" SCNx64, &ids[id_count]) == 1)
+        id_count++;
+    return SHMX_OK;
+}
+
+static void make_tokens(void)
+{
+    char path[LOCKFILE_PATH_MAX];
+    must(shmx_lockfile_list(LOCKFILE_PREFIX "u-", find_id, NULL) == SHMX_OK);
+    atexit(unmake);
+    for (int i = 0; i < id_count * TOKENS; i++) {
+        path_of_token(path, i);
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0644);
+        must(fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0);
+    }
+}
+
+/* ---- all of it ---- */
+
+void attack_locks(const char *name, bool users)
+{
+    (void)name;
+    shmx_system.lock_directory(attack.directory);
+    attack.users = users;
+    make_tokens();
+    must(shmx_lockfile_list(LOCKFILE_PREFIX, take, NULL) == SHMX_OK);
+}
+
+bool attack_keeps_names(void)
+{
+    return true;
+}
+
+bool attack_cut(const char *name)
+{
+    char path[SHMX_POSIX_OBJECT_MAX];
+    shmx_lockfile_object_path(path, name, 0);
+    int fd = shm_open(path, O_RDWR, 0);
+    must(fd >= 0);
+    return ftruncate(fd, 0) == 0;
+}
