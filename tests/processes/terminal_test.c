@@ -227,6 +227,11 @@ static void memory_that_is_cut_short_is_said(void **state)
     snprintf(path, sizeof path, "/%s", test_name());
     int fd = shm_open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
     must(fd >= 0 && ftruncate(fd, 65536) == 0);
+    if (ftruncate(fd, 65536) != 0) { /* macOS: an object gets its size once (pshm_truncate) */
+        close(fd);
+        shm_unlink(path);
+        test_skip("this system lets nobody make an object shorter");
+    }
     assert_ok(shmx_open(&shm, path + 1, 0));
     terminal_open(&terminal);
     terminal_run(&terminal, "", "watch", path + 1);
