@@ -17,10 +17,11 @@ MOST = 96
 
 def main():
     readelf, library, model = sys.argv[1:]
-    said = subprocess.run([readelf, "-ldW", library], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run([readelf, "-lrW", library], check=True, capture_output=True, text=True).stdout
     segment = re.search(r"^\s*TLS(?:\s+0x[0-9a-f]+){4}\s+0x([0-9a-f]+)", said, re.MULTILINE)
     size = int(segment.group(1), 16) if segment else 0
-    quick = "STATIC_TLS" in said
+    # How it is found: relative to the thread's pointer, or by the module and a call.
+    quick = re.search(r"TPOFF|TPREL", said) is not None and re.search(r"DTPMOD|TLSDESC", said) is None
     print(f"{size} bytes, {'quick' if quick else 'plain'}")
     return 0 if 0 < size <= MOST and quick == (model == "quick") else 1
 

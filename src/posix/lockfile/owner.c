@@ -38,7 +38,7 @@ static bool is_strangers(const struct shmx_attachment *attachment, const char *p
 }
 
 /* Readers need not open it, and so cannot lock it. root makes it for the segment's owner. */
-static int make_file(const struct shmx_attachment *attachment, const char *path, int *fd)
+static int make_owner_file(const struct shmx_attachment *attachment, const char *path, int *fd)
 {
     struct stat object;
     bool ours = attachment->control != NULL;
@@ -60,7 +60,7 @@ static int try_claim(struct shmx_attachment *attachment, uint32_t token)
     char path[LOCKFILE_PATH_MAX];
     int fd;
     shmx_lockfile_path_owner(path, attachment->label.id, token);
-    int status = make_file(attachment, path, &fd);
+    int status = make_owner_file(attachment, path, &fd);
     if (status != SHMX_OK)
         return status;
     /* shmx_prune may have found it before it was locked. */

@@ -102,6 +102,14 @@ static int judge_unused(int fd, const char *name, enum shmx_os_kind *kind)
     return status;
 }
 
+/* On a kernel without them users cannot be told; another's object needs none. */
+static int judge_without_locks(int fd, const char *name, enum shmx_os_kind *kind)
+{
+    int status = judge_unused(fd, name, kind);
+    bool ours = *kind == SHMX_OS_LIVE || *kind == SHMX_OS_DEAD;
+    return status == SHMX_OK && ours ? shmx_posix_error(ENOSYS) : status;
+}
+
 int shmx_ofd_judge(int fd, const char *name, enum shmx_os_kind *kind)
 {
     *kind = SHMX_OS_LIVE;
@@ -113,8 +121,7 @@ int shmx_ofd_judge(int fd, const char *name, enum shmx_os_kind *kind)
     case F_UNLCK:
         return judge_unused(fd, name, kind);
     default:
-        /* A kernel that has no such locks: then it is no user's. */
-        return errno == EINVAL ? judge_unused(fd, name, kind) : shmx_posix_error(errno);
+        return errno == ENOSYS ? judge_without_locks(fd, name, kind) : shmx_posix_error(errno);
     }
 }
 
@@ -452,8 +459,8 @@ static int unlink_once(int fd, const char *name)
     struct shmx_ofd_removal removal;
     int error = shmx_ofd_removal_begin(&removal, fd, false);
     if (error == EAGAIN || error == EACCES)
-        return SHMX_EAGAIN; /* another is about to remove it */
-    if (error != 0)
+        return SHMX_EAGAIN;            /* another is about to remove it */
+    if (error != 0 && error != ENOSYS) /* without locks it was not ours */
         return shmx_posix_error(error);
     status = remove_name_of(fd, name);
     shmx_ofd_removal_end(&removal);

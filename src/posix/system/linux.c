@@ -21,13 +21,19 @@
 
 /* ---- objects ---- */
 
+/* No /dev/shm; a kernel that does not know the flag, or a file system without such files. */
+static bool lacks_nameless(int number)
+{
+    return number == ENOENT || number == EISDIR || number == EINVAL || number == EOPNOTSUPP;
+}
+
 static int make_nameless(bool named, unsigned flags, int *fd, struct stat *facts)
 {
     mode_t mode = shmx_posix_mode(flags);
     /* O_EXCL: it can never get a name */
     *fd = shmx_posix_open(DIRECTORY, O_TMPFILE | O_RDWR | (named ? 0 : O_EXCL), mode);
     if (*fd < 0)
-        return errno == ENOENT ? shmx_posix_error(ENOSYS) : shmx_posix_error(errno);
+        return shmx_posix_error(lacks_nameless(errno) ? ENOSYS : errno);
     bool good = fstat(*fd, facts) == 0;
     if (good && named && (facts->st_mode & 0777) != mode) /* the umask has taken some */
         good = fchmod(*fd, mode) == 0;
