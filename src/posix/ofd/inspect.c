@@ -58,14 +58,15 @@ static bool users_add(struct users *users, const struct user *user)
     return true;
 }
 
-static bool users_read(struct users *users, size_t piece)
+/* Add what one reading shows. */
+static bool users_read(struct users *users, size_t piece, size_t *length)
 {
     FILE *locks = fopen("/proc/locks", "re");
     if (locks == NULL)
         return false;
     bool good = setvbuf(locks, NULL, _IOFBF, piece) == 0;
     char line[256];
-    while (good && fgets(line, sizeof line, locks) != NULL) {
+    for (*length = 0; good && fgets(line, sizeof line, locks) != NULL; *length += strlen(line)) {
         unsigned high, low;
         unsigned long long inode, start, end;
         int fields = sscanf(line, "%*s %*s %*s READ %*s %x:%x:%llu %llu %llu", &high, &low, &inode,
@@ -77,25 +78,43 @@ static bool users_read(struct users *users, size_t piece)
     return good;
 }
 
-/*
- * The kernel hands out the list by pieces and finds its place again by counting (fs/seq_file.c). A
- * lock that comes or goes elsewhere makes another one appear twice or not at all. So the list is
- * read twice, in pieces of two sizes, and each user counts once.
- */
-static bool users_find(struct users *users)
+static void users_once(struct users *users)
 {
-    *users = (struct users){NULL, 0, 0};
-    if (!users_read(users, 4096) || !users_read(users, 3000)) {
-        free(users->all);
-        return false;
-    }
+    size_t kept = 0;
     if (users->count > 1)
         qsort(users->all, users->count, sizeof *users->all, compare);
-    size_t kept = 0;
     for (size_t i = 0; i < users->count; i++)
         if (kept == 0 || compare(&users->all[kept - 1], &users->all[i]) != 0)
             users->all[kept++] = users->all[i];
     users->count = kept;
+}
+
+/*
+ * The kernel hands out the list by pieces of a page and finds its place again by counting
+ * (fs/seq_file.c). A lock that comes or goes elsewhere makes another one appear twice or not at
+ * all. So a list of several pieces is read, in pieces of several sizes, until a reading shows
+ * nobody new, and each user counts once.
+ */
+#define READINGS_LEAST 3
+#define READINGS_MOST 16
+#define ONE_PIECE 3072 /* so much comes at once */
+
+static bool users_find(struct users *users)
+{
+    size_t length = ONE_PIECE, before = 1;
+    *users = (struct users){NULL, 0, 0};
+    for (size_t reading = 0; reading < READINGS_MOST; reading++) {
+        if (reading >= READINGS_LEAST && users->count == before)
+            break;
+        before = users->count;
+        if (!users_read(users, 4096 - reading % 4 * 300, &length)) {
+            free(users->all);
+            return false;
+        }
+        users_once(users);
+        if (reading == 0 && length < ONE_PIECE)
+            break;
+    }
     return true;
 }
 
