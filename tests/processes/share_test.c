@@ -152,6 +152,28 @@ static void a_named_one_can_be_shared_too(void **state)
     assert_status(shmx_open(&other, name, 0), SHMX_ENOENT);
 }
 
+static void an_unlinked_one_can_be_shared_too(void **state)
+{
+    (void)state;
+    char token[SHMX_TOKEN_MAX];
+    const char *name = test_name();
+    shmx *shm, *successor;
+    assert_ok(shmx_create(&shm, name, SIZE, 0));
+    *(unsigned char *)shmx_data(shm) = 7;
+    assert_ok(shmx_share(shm, token, sizeof token));
+    struct test_child *child = adopter_start();
+    assert_ok(shmx_unlink(name));
+    assert_ok(shmx_create(&successor, name, SIZE, 0));
+    child_send(child, token);
+    child_expect(child, "100 named 7 SHMX_OK"); /* as it was made, like the parent's */
+    assert_string_equal(shmx_name(shm), name);
+    finish(child);
+    shmx_close(&shm);
+    assert_ok(shmx_open(&shm, name, 0)); /* the successor */
+    shmx_close(&shm);
+    shmx_close(&successor);
+}
+
 static void who_has_not_inherited_it_cannot(void **state)
 {
     (void)state;
@@ -264,6 +286,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(tokens_are_short_text_and_stay_the_same),
     cmocka_unit_test(an_adopted_one_can_be_read_only),
     cmocka_unit_test(a_named_one_can_be_shared_too),
+    cmocka_unit_test(an_unlinked_one_can_be_shared_too),
     cmocka_unit_test(who_has_not_inherited_it_cannot),
     cmocka_unit_test(a_token_is_good_once_in_a_process),
     cmocka_unit_test(what_is_no_token_is_refused),

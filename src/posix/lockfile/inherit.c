@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -186,12 +185,7 @@ static int adopt_given(struct shmx_attachment *attachment, int given, unsigned f
         return SHMX_EPROTO;
     bool ours = kind == SHMX_CONTROL_GOOD;
     int status = ours ? join_by_name(&label, &user_fd) : SHMX_OK;
-    if (status == SHMX_ENOENT) {
-        label.name_length = 0; /* it has no name, or has lost it */
-        memset(label.name, 0, sizeof label.name);
-        status = SHMX_OK;
-    }
-    if (status != SHMX_OK)
+    if (status != SHMX_OK && status != SHMX_ENOENT) /* it has no name, or has lost it */
         return status;
     int fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
     status = fd >= 0 ? shmx_lockfile_attach(attachment, fd, (uint64_t)facts.st_size,

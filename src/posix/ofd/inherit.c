@@ -14,21 +14,31 @@
 
 /* ---- fork ---- */
 
+/* The object once more, and a user of its own by that. */
+static int another(struct shmx_attachment *attachment, int *fd)
+{
+    unsigned flags = attachment->read_only ? SHMX_READ_ONLY : 0;
+    int status = shmx_ofd_reopen(attachment->os.fd, flags, fd);
+    if (status != SHMX_OK)
+        return status;
+    bool counts = attachment->control != NULL && !attachment->guest;
+    int error = counts ? shmx_ofd_use(*fd) : 0;
+    if (error != 0) {
+        close(*fd);
+        return shmx_posix_error(error);
+    }
+    shmx_posix_tag(*fd, attachment);
+    return SHMX_OK;
+}
+
 void shmx_posix_heir_make(struct shmx_attachment *attachment)
 {
-    int *heir = &attachment->os.heir;
-    unsigned flags = attachment->read_only ? SHMX_READ_ONLY : 0;
-    if (!shmx_ofd_intact(attachment) ||
-        shmx_ofd_reopen(attachment->os.fd, flags, heir) != SHMX_OK) {
-        /* Out of descriptors, without /proc, or no longer the user who may open it: both share one
-         * description, and neither may touch its locks, which go with the last of them. */
-        *heir = -1;
-        attachment->os.shared = true;
+    if (shmx_ofd_intact(attachment) && another(attachment, &attachment->os.heir) == SHMX_OK)
         return;
-    }
-    shmx_posix_tag(*heir, attachment);
-    if (attachment->control != NULL && !attachment->guest)
-        shmx_ofd_use(*heir);
+    /* Out of descriptors, without /proc, or no longer the user who may open it: both share one
+     * description, and neither may touch its locks, which go with the last of them. */
+    attachment->os.heir = -1;
+    attachment->os.shared = true;
 }
 
 void shmx_posix_heir_take(struct shmx_attachment *attachment)
@@ -39,8 +49,9 @@ void shmx_posix_heir_take(struct shmx_attachment *attachment)
         return;
     }
     attachment->os.shared = attachment->os.borrowed = false;
-    dup3(attachment->os.heir, attachment->os.fd, O_CLOEXEC);
-    shmx_posix_heir_drop(attachment);
+    close(attachment->os.fd); /* its number may be beyond a limit by now, and no other's */
+    attachment->os.fd = attachment->os.heir;
+    attachment->os.heir = -1;
     /* A mapping holds on to the description that it was made by, and so would hold the parent's
      * locks beyond the parent's death. The same bytes, in the same place, by the heir. Should it
      * fail, the old mapping does as well for all but that. */
@@ -68,17 +79,15 @@ static int identity(int fd, uint64_t *device, uint64_t *inode)
     return SHMX_OK;
 }
 
+/* A user until the last process that inherits it has ended or closed it. */
 static int make_passed(struct shmx_attachment *attachment)
 {
     int fd;
-    int status =
-        shmx_ofd_reopen(attachment->os.fd, attachment->read_only ? SHMX_READ_ONLY : 0, &fd);
+    if (!shmx_ofd_intact(attachment))
+        return shmx_posix_error(EBADF);
+    int status = another(attachment, &fd);
     if (status != SHMX_OK)
         return status;
-    /* A user until the last process that inherits it has ended or closed it. */
-    if (attachment->control != NULL && !attachment->guest)
-        shmx_ofd_use(fd);
-    shmx_posix_tag(fd, attachment);
     fcntl(fd, F_SETFD, 0);
     attachment->os.passed = fd;
     return SHMX_OK;

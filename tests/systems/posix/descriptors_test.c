@@ -237,6 +237,45 @@ static void fork_without_a_descriptor_harms_nobody(void **state)
     assert_int_equal(forked(without_descriptors, (void *)test_name()), 0);
 }
 
+/* The attachment's numbers are beyond the limit, and the child's own would be below. */
+static void below_the_limit(void *context)
+{
+    enum { LOW = 8 };
+    int low[LOW];
+    shmx *shm;
+    struct rlimit before, less;
+    for (int i = 0; i < LOW; i++)
+        must((low[i] = open("/dev/null", O_RDONLY)) >= 0);
+    must(shmx_create(&shm, context, SIZE, 0) == SHMX_OK);
+    must(shmx_mutex_lock(shm, mutex_of(shm), 0) == SHMX_OK);
+    for (int i = 0; i < LOW; i++)
+        close(low[i]);
+    must(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    less = before;
+    less.rlim_cur = (rlim_t)low[LOW - 1];
+    must(setrlimit(RLIMIT_NOFILE, &less) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        shmx_close(&shm);
+        _exit(0);
+    }
+    int ended;
+    must(waitpid(child, &ended, 0) == child && ended == 0);
+    must(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    struct test_child *looks = child_start("looks", context);
+    child_expect(looks, "SHMX_ETIMEDOUT"); /* the owner lives */
+    must(child_wait(looks) == 0);
+    must(test_there(context));
+    shmx_close(&shm);
+    must(!test_there(context));
+}
+
+static void fork_below_a_limit_harms_nobody(void **state)
+{
+    (void)state;
+    assert_int_equal(forked(below_the_limit, (void *)test_name()), 0);
+}
+
 /* The classic prefork server: root makes it, gives up root, and forks. */
 static void prefork(void *context)
 {
@@ -294,6 +333,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(opened_anew_it_is_a_user),
     cmocka_unit_test(a_living_owner_is_not_dead_after_closefrom),
     cmocka_unit_test(fork_without_a_descriptor_harms_nobody),
+    cmocka_unit_test(fork_below_a_limit_harms_nobody),
     cmocka_unit_test(fork_after_giving_up_root_harms_nobody),
 };
 
