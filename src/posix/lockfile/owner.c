@@ -129,19 +129,32 @@ void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given)
 
 /* ---- marks ---- */
 
-int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_mark *mark)
+/* SHMX_EAGAIN: shmx_prune, or a look at marks, has found it before it was locked, and removes it.
+ */
+static int try_mark(struct shmx_attachment *attachment, struct shmx_posix_mark *mark,
+                    const char *path)
 {
-    char path[LOCKFILE_PATH_MAX];
-    shmx_lockfile_path_mark(path, attachment->label.id, mark);
     int status = shmx_lockfile_make(path, openness(attachment) & ~SHMX_PERSISTENT, "", &mark->fd);
     if (status != SHMX_OK)
-        return status == SHMX_EEXIST ? SHMX_EIO : status;
+        return status == SHMX_EEXIST ? SHMX_EAGAIN : status;
     int error = shmx_lockfile_set(mark->fd, LOCK_EX);
     if (error == 0 && shmx_lockfile_in_place(mark->fd, path))
         return SHMX_OK;
-    close(mark->fd); /* shmx_prune has found it before it was locked */
+    close(mark->fd);
     mark->fd = -1;
-    return error != 0 ? shmx_posix_error(error) : SHMX_EIO;
+    return error == 0 || error == EWOULDBLOCK ? SHMX_EAGAIN : shmx_posix_error(error);
+}
+
+int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_mark *mark)
+{
+    char path[LOCKFILE_PATH_MAX];
+    int round = 0;
+    int status;
+    shmx_lockfile_path_mark(path, attachment->label.id, mark);
+    do
+        status = try_mark(attachment, mark, path);
+    while (status == SHMX_EAGAIN && shmx_lockfile_patience(&round));
+    return status == SHMX_EAGAIN ? SHMX_EIO : status;
 }
 
 void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_mark *mark)
