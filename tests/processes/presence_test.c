@@ -197,6 +197,35 @@ static void leaving_ending_and_exec(void **state)
     shmx_close(&shm);
 }
 
+static _Atomic int looking;
+
+static void looks(void *name)
+{
+    shmx *shm;
+    must(shmx_open(&shm, name, 0) == SHMX_OK);
+    while (atomic_load(&looking)) {
+        int status = ask(shm, KEY, 1);
+        must(status == SHMX_OK || status == SHMX_ETIMEDOUT);
+    }
+    shmx_close(&shm);
+}
+
+static void a_look_does_not_hinder_who_enters(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = create(name);
+    atomic_store(&looking, 1);
+    struct test_thread *thread = thread_start(looks, (void *)(uintptr_t)name);
+    for (int i = 0; i < 2000; i++) {
+        assert_ok(shmx_presence_enter(shm, KEY));
+        assert_ok(shmx_presence_leave(shm, KEY));
+    }
+    atomic_store(&looking, 0);
+    thread_join(thread);
+    shmx_close(&shm);
+}
+
 struct forked {
     shmx *shm;
 };
@@ -456,6 +485,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(those_that_are_there_are_listed),
     cmocka_unit_test(a_death_is_told),
     cmocka_unit_test(leaving_ending_and_exec),
+    cmocka_unit_test(a_look_does_not_hinder_who_enters),
     cmocka_unit_test(a_forked_child_is_not_there),
     cmocka_unit_test(the_last_sender_goes),
     cmocka_unit_test(the_last_receiver_goes),
