@@ -19,6 +19,9 @@ TABLES = [
     ("crowd", "A message, one to one and four to four", "one to one", "ns"),
     ("latency", "A message of 64 bytes, one way", "ring by hand", "ns"),
     ("topic", "Publish a message of 64 bytes, by the number of readers", "shmx_topic_publish", "ns"),
+    ("publish", "Publish, by one who writes over what nobody reads", "ring by hand", "ns"),
+    ("next", "Read the next message, when there is one", "ring by hand", "ns"),
+    ("latest", "Look at the newest message", "memcpy", "ns"),
     ("presence", "Enter and leave, and ask", "shmx_presence_enter, leave", "ns"),
     ("idle", "Processor time of eight that wait for 10 s", "bare futex", "ns"),
     ("memory", "Memory", None, "bytes"),
@@ -30,11 +33,13 @@ UNITS = {name: unit for name, _, _, unit in TABLES}
 # Which program measures which tables.
 PROGRAMS = {"life": ["life", "open", "users", "segments", "access", "memory"], "touch": ["touch", "attach"],
             "locks": ["lock", "takeover"], "tell": ["nobody", "tell", "sleepers"],
-            "queue": ["queue", "crowd", "latency"], "topic": ["topic"], "presence": ["presence"], "idle": ["idle"]}
+            "queue": ["queue", "crowd", "latency"], "topic": ["topic"],
+            "overwrite": ["publish", "next", "latest"], "presence": ["presence"], "idle": ["idle"]}
 
 # Rounds and percent of the work, in full and quickly.
 EFFORT = {"life": ((21, 100), (3, 10)), "touch": ((9, 100), (3, 3)), "locks": ((15, 100), (3, 5)),
           "tell": ((15, 100), (3, 10)), "queue": ((11, 100), (3, 4)), "topic": ((11, 100), (3, 5)),
+          "overwrite": ((31, 100), (3, 10)),
           "presence": ((11, 100), (3, 5)), "idle": ((1, 100), (1, 10))}
 
 PEERS = {"Boost": "Boost.Interprocess", "Qt": "Qt 6 QSharedMemory", "APR": "APR", "ZeroMQ": "ZeroMQ"}
@@ -77,3 +82,10 @@ def targets():
         most = 1.2 if size in ("16 B", "256 B") else 1.0
         yield f"in place beside copied, {size}", "queue", shown(size), PLACE, SEND, most
     yield "latency of 64 B, beside spinning on a word", "latency", "running", SEND, "spinning on a word", 1.5
+    for size in ("16 B", "256 B"):
+        yield f"publish {size}, beside the ring by hand", "publish", size, "shmx_topic_publish", "ring by hand", 1 / 0.7
+        yield f"next of {size}, beside the ring by hand", "next", size, "shmx_topic_next", "ring by hand", 1 / 0.7
+    yield "newest of 64 B, beside a copy", "latest", "64 B", "shmx_topic_latest", "memcpy", 2.0
+    for readers in ("1", "8", "64"):
+        yield (f"publish to {readers} beside one queue each", "topic", readers, "shmx_topic_publish",
+               "shmx_queue_send to each", 1.0)

@@ -116,6 +116,25 @@ class Pages:
             rows += self.rows_of(name, at, text)
         return table(["", "ns", "x"], rows)
 
+    def figures_topic(self):
+        sizes, rows = ["16 B", "64 B", "256 B"], []
+        for name, ways in (("publish", ("ring by hand", "shmx_topic_publish")),
+                           ("next", ("ring by hand", "shmx_topic_next")),
+                           ("latest", ("memcpy", "ring by hand", "shmx_topic_latest"))):
+            for way in ways:
+                cells = []
+                for size in sizes:
+                    value = self.beside(name, size, way, ways[0])
+                    cells.append(f"{self.median(name, size, way)} ({value})" if value else "")
+                rows.append([f"{name}: " + (f"**{way}**" if way.startswith("shmx") else way), *cells])
+        return table(["ns (x)", *sizes], rows)
+
+    def figures_readers(self):
+        counts = ["0", "1", "8", "64"]
+        ways = ["shmx_topic_publish", "shmx_topic_publish, lossless", "shmx_queue_send to each"]
+        return table(["ns, by the number of readers", *counts],
+                     [[way, *(self.median("topic", count, way) for count in counts)] for way in ways])
+
     def figures_targets(self):
         rows = []
         for what, name, at, way, base, most in catalogue.targets():

@@ -11,6 +11,7 @@ _shmx_options()
     rm) echo "-f --force --help" ;;
     prune) echo "-n --dry-run --every --help" ;;
     watch) echo "--offset --count --interval --for --help" ;;
+    topic) echo "--offset --size --oldest --latest --count --for --help" ;;
     bench) echo "--quick --help" ;;
     *) echo "--help" ;;
     esac
@@ -21,7 +22,7 @@ _shmx()
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     local words=""
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="ls stat create write cat dump rm prune watch doctor bench help --help --version"
+        words="ls stat create write cat dump rm prune watch topic doctor bench help --help --version"
     elif [ "$before" = --others ]; then
         words="read write"
     elif [ "$before" = --sort ]; then
@@ -32,10 +33,10 @@ _shmx()
         words=$(_shmx_options "${COMP_WORDS[1]}")
     else
         case ${COMP_WORDS[1]} in
-        stat | write | cat | dump | watch)
+        stat | write | cat | dump | watch | topic)
             [ "$COMP_CWORD" -eq 2 ] && words=$(shmx ls 2>/dev/null) ;;
         ls | rm) words=$(shmx ls 2>/dev/null) ;;
-        help) words="ls stat create write cat dump rm prune watch doctor bench" ;;
+        help) words="ls stat create write cat dump rm prune watch topic doctor bench" ;;
         esac
     fi
     COMPREPLY=()

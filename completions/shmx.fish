@@ -1,7 +1,7 @@
 # fish completion of shmx(1)
 
-set -l commands ls stat create write cat dump rm prune watch doctor bench help
-set -l named ls stat write cat dump rm watch
+set -l commands ls stat create write cat dump rm prune watch topic doctor bench help
+set -l named ls stat write cat dump rm watch topic
 
 complete -c shmx -f
 complete -c shmx -n "not __fish_seen_subcommand_from $commands" -l version -d "Tell the version"
@@ -16,6 +16,7 @@ complete -c shmx -n __fish_use_subcommand -a dump -d "Show a segment in hex and 
 complete -c shmx -n __fish_use_subcommand -a rm -d "Take names away"
 complete -c shmx -n __fish_use_subcommand -a prune -d "Free what killed users left"
 complete -c shmx -n __fish_use_subcommand -a watch -d "Show bytes as they change"
+complete -c shmx -n __fish_use_subcommand -a topic -d "Show messages as they are published"
 complete -c shmx -n __fish_use_subcommand -a doctor -d "Tell what would surprise"
 complete -c shmx -n __fish_use_subcommand -a bench -d "Measure this machine"
 complete -c shmx -n __fish_use_subcommand -a help -d "Tell more about a command"
@@ -27,10 +28,14 @@ complete -c shmx -n "__fish_seen_subcommand_from ls stat doctor" -l json -d "As 
 complete -c shmx -n "__fish_seen_subcommand_from create" -l persistent -d "Stays until it is removed"
 complete -c shmx -n "__fish_seen_subcommand_from create" -l others -x -a "read write" -d "Access of other users"
 complete -c shmx -n "__fish_seen_subcommand_from create" -l machine-wide -d "In all login sessions"
-complete -c shmx -n "__fish_seen_subcommand_from write cat dump watch" -l offset -x -d "Start there"
+complete -c shmx -n "__fish_seen_subcommand_from write cat dump watch topic" -l offset -x -d "Start there"
 complete -c shmx -n "__fish_seen_subcommand_from cat dump watch" -l count -x -d "That many bytes"
 complete -c shmx -n "__fish_seen_subcommand_from watch" -l interval -x -d "How often to look"
-complete -c shmx -n "__fish_seen_subcommand_from watch" -l for -x -d "Stop after that time"
+complete -c shmx -n "__fish_seen_subcommand_from watch topic" -l for -x -d "Stop after that time"
+complete -c shmx -n "__fish_seen_subcommand_from topic" -l size -x -d "Of the topic"
+complete -c shmx -n "__fish_seen_subcommand_from topic" -l oldest -d "Begin with the oldest message"
+complete -c shmx -n "__fish_seen_subcommand_from topic" -l latest -d "The newest message only"
+complete -c shmx -n "__fish_seen_subcommand_from topic" -l count -x -d "That many messages"
 complete -c shmx -n "__fish_seen_subcommand_from prune" -s n -l dry-run -d "Only print the names"
 complete -c shmx -n "__fish_seen_subcommand_from prune" -l every -x -d "Again and again, in seconds"
 complete -c shmx -n "__fish_seen_subcommand_from rm" -s f -l force -d "Missing names are no failure"

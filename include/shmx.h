@@ -36,7 +36,10 @@
  *              but no call may use a handle while or after it is closed. (A handle of a
  *              queue or topic serves one thread at a time.)
  *   Forks      After fork the child may use, and must close, the handles it inherited. It
- *              is a user of its own, and owns none of the parent's locks.
+ *              is a user of its own, and owns none of the parent's locks. Handlers of
+ *              pthread_atfork may call any function; in the child they leave no lock,
+ *              reservation or peeked message behind. A child made without them (_Fork,
+ *              clone), or in a signal handler that interrupted a call, only execs or exits.
  *   Signals    No call returns early because of a signal. The library installs no handlers,
  *              starts no threads and prints nothing. Its functions are not
  *              async-signal-safe.
@@ -292,6 +295,12 @@ SHMX_API int shmx_presence_leave(shmx *shm, uint32_t key);
  * timeout of 0 asks. A change is told within 20 ms, a death within 100.
  * Errors: SHMX_EINVAL, SHMX_ETIMEDOUT, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_presence_wait(shmx *shm, uint32_t key, int present, int timeout_ms);
+
+/* Call visit with each key under which another attachment is there, once and in rising order, until
+ * it returns other than 0, and return that. Errors: SHMX_EINVAL, SHMX_ENOMEM, SHMX_EMFILE, SHMX_EIO
+ */
+SHMX_API int shmx_presence_list(shmx *shm, int (*visit)(uint32_t key, void *context),
+                                void *context);
 
 /* ---- 7. Locks ---------------------------------------------------------------------------- */
 

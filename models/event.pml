@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The event of src/sleep.c, one step for each access to shared memory and each call of the system.
- * cond.pml, sem.pml and queue.pml include it and say what is waited for; alone it proves nothing. A
+ * cond.pml, sem.pml and waiting.pml include it and say what is waited for; alone it proves nothing. A
  * model says before the include how many SLEEPERS there are, at most 4, and how many EVENTS.
  *
  * A wake goes to ANY of the sleepers, one at a time, as no system promises an order. KILLS processes
@@ -9,7 +9,7 @@
  * was killed, and only if it would find something: as long as nobody is, the event must do
  * without. The first TIMED sleepers may run out of time, or look for themselves, whenever they like.
  *
- * Left out: the processor's reordering (fence.pml has it); that the number comes round after 2^31
+ * Left out: the processor's reordering; that the number comes round after 2^31
  * notifications; that a fresh event begins anywhere by the clock (here at numbers that never meet);
  * calls of the system that fail, and waits that end early without a wake. An exchange that is tried
  * again when it fails is one step, that of the time it succeeds.
@@ -112,6 +112,13 @@ inline event_prepare(e, ticket)
     }
 }
 
+/* Taken back to see it fail: a sleeper looks for itself at the end of a slice. */
+#ifdef SLEEP_ON
+#define look_up false
+#else
+#define look_up (kills < KILLS && slice_helps)
+#endif
+
 /* shmx_event_sleep. With slice_helps a model says when a look of one's own finds something. */
 inline event_sleep(e, ticket, status)
 {
@@ -128,7 +135,7 @@ inline event_sleep(e, ticket, status)
         if
         :: atomic { sleeping[me] == WOKEN -> status = OK }
         :: atomic { sleeps(me, e) && me < TIMED -> status = TIMEDOUT }
-        :: atomic { sleeps(me, e) && (me < TIMED || (kills < KILLS && slice_helps)) ->
+        :: atomic { sleeps(me, e) && (me < TIMED || look_up) ->
                 status = SLICE }
         :: over -> goto gone
         fi;

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The queue's sleeping and its deaths: two producers, one of which may die at any step, and two
- * consumers, one of which may die at any step. Records are numbered and the ring does not wrap; what
- * is checked is what wrapping has no part in: no message is lost, none is taken twice but by a
- * dead consumer and its successor, a sleeper is woken, and locks of the dead are taken over.
+ * The records of a queue and its deaths: src/queue/{sending,receiving,ring}.c, one step for each
+ * store. Two producers, one of which may die at any step, and two consumers, one of which may die at
+ * any step. Checked: no message is lost, none is taken twice but by a dead consumer and its
+ * successor, and locks of the dead are taken over.
  *
- *     spin -a queue.pml && cc -DSAFETY -o pan pan.c && ./pan -m1000000
+ * Left out: room, and so the ring's end and what waits for it (records are numbered, and there is
+ * one for each message); cancelled reservations; messages of different lengths. Each sender wakes
+ * all sleepers where the code wakes one: that one is enough is what waiting.pml checks. Whoever
+ * sleeps looks for itself after a death only.
  */
+/* check: -DPRODUCERS=2
+   fails: -DTAIL_LEFT
+   fails: -DTAKEN_LEFT */
 #define EMPTY 0
 #define COMMITTED 1
 #define RESERVED 2
@@ -74,11 +80,12 @@ proctype producer(byte me) {
     byte place;
     lock_take(producers_lock, me, was_dead);
     maybe_die(me);
-    /* The tail of one that died is put in order. */
+#ifndef TAIL_LEFT /* The tail of one that died is put in order. */
     do
     :: state[tail] != EMPTY -> tail++
     :: else -> break
     od;
+#endif
     place = tail;
     state[place + 1] = EMPTY;
     from[place] = me;
@@ -113,7 +120,9 @@ inline find(found) {
         do
         :: scan < next ->
             if
+#ifndef TAKEN_LEFT
             :: state[scan] == TAKEN && dead[owner[scan]] -> state[scan] = COMMITTED
+#endif
             :: else
             fi;
             if

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The semaphore: src/sem.c over the event. WAITERS waiters want ROUNDS tokens each, POSTERS posters
- * post TOKENS each, at any time.
+ * post TOKENS each, at any time; with -DRISING the first posts one, the next two.
  *
  * Checked: when nobody can do anything any more, no waiter that lives sleeps while a token is there;
  * and tokens are neither made nor lost, but with the killed.
  * Beyond what event.pml leaves out: nobody spins, and the count is never too high to post.
+ *
+ * Taken back, to see it fail: the event's number changes with its bit (STAY: it takes a post of one
+ * that is taken before it is told, a sleeper-to-be, and a post of two beside a newcomer, of which one
+ * is left); a notification of a zeroed event is for all (ONE_OF_ZEROED); a sleeper looks for itself
+ * after a slice (SLEEP_ON).
  */
 /* check: -DWAITERS=3 -DROUNDS=1 -DPOSTERS=2 -DTOKENS=1
    check: -DWAITERS=3 -DROUNDS=1 -DPOSTERS=1 -DTOKENS=2
@@ -13,12 +18,22 @@
    check: -DWAITERS=3 -DROUNDS=1 -DPOSTERS=2 -DTOKENS=1 -DTIMED=1
    check: -DWAITERS=2 -DROUNDS=1 -DPOSTERS=2 -DTOKENS=1 -DKILLS=1
    check: -DWAITERS=3 -DROUNDS=1 -DPOSTERS=1 -DTOKENS=2 -DKILLS=1
-   check: -DWAITERS=2 -DROUNDS=1 -DPOSTERS=2 -DTOKENS=1 -DZEROED */
+   check: -DWAITERS=2 -DROUNDS=1 -DPOSTERS=2 -DTOKENS=1 -DZEROED
+   check: -DWAITERS=3 -DROUNDS=1 -DPOSTERS=2 -DRISING
+   fails: -DWAITERS=3 -DROUNDS=1 -DPOSTERS=2 -DRISING -DSTAY
+   fails: -DWAITERS=2 -DROUNDS=1 -DPOSTERS=2 -DTOKENS=1 -DZEROED -DONE_OF_ZEROED
+   fails: -DWAITERS=2 -DROUNDS=1 -DPOSTERS=2 -DTOKENS=1 -DKILLS=1 -DSLEEP_ON */
 #define SLEEPERS WAITERS
 #define PROCESSES (WAITERS + POSTERS)
 #define EVENTS 1
 #ifdef ZEROED
 #define ZEROABLE
+#endif
+
+#ifdef RISING
+#define tokens (me - WAITERS + 1)
+#else
+#define tokens TOKENS
 #endif
 
 byte count; /* tokens */
@@ -62,9 +77,9 @@ proctype poster(byte me)
 {
     byte now, woken;
     {
-        d_step { count = count + TOKENS; posted = posted + TOKENS };
+        d_step { count = count + tokens; posted = posted + tokens };
         event_look(0, now);
-        event_notify(0, TOKENS, now, woken)
+        event_notify(0, tokens, now, woken)
     } UNTIL_KILLED;
 gone:
     skip

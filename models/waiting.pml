@@ -1,21 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The waiting of a queue: src/queue/waiting.c over two events. CONSUMERS consumers sleep until there is
- * a message, and each wake is for one of them; PRODUCERS producers send SENDS messages each, sleep
- * until there is room, and each wake is for all of them. The ring has room for CAPACITY messages.
- * An attempt is one step, as it is made under a lock; what is told afterwards are steps of their own.
+ * The waiting of a queue: src/waiter.c and src/queue/waiting.c over two events. CONSUMERS consumers
+ * sleep until there is a message, and each wake is for one of them; a consumer may stop after any
+ * message. PRODUCERS producers send SENDS messages each, sleep until there is room, and each wake is
+ * for all of them. The ring has room for CAPACITY messages. An attempt is one step, as it is made
+ * under a lock; what is told afterwards are steps of their own.
  *
- * A message is sent, or its place is reserved, and then committed or cancelled. It is received, or
- * with -DPEEK may be taken first and released later. A message waits behind a reservation, so that
- * one commit shows many; a cancelled one is room when a consumer or a producer collects it.
+ * A message is sent, or its place is reserved, and then committed or cancelled; with -DROLES the
+ * first producer reserves and commits, and the others send. It is received, or with -DPEEK may be
+ * taken first and released later. A message waits behind a reservation, so that one commit shows
+ * many; a cancelled one is room when a consumer or a producer collects it.
  *
  * Checked, when nobody can do anything any more: no consumer that lives sleeps while there is a
  * message for it, and no producer that lives while there is room, or could be, if it asked.
- * Beyond what event.pml leaves out: spinning; messages of different lengths; the steps of an
- * attempt, with what is killed in it, and what a killed consumer gives back (queue.pml has both).
+ * Beyond what event.pml leaves out: spinning; messages of different lengths, and so a consumer whose
+ * buffer is too small; the steps of an attempt, with what is killed in it, and what a killed
+ * consumer gives back (queue.pml has both); the end of a side, and readers without write access.
+ *
+ * Taken back, to see it fail: a consumer that was woken and
+ * leaves a message behind wakes the next (KEEP); a
+ * cancelled reservation is told to producers (CANCEL_QUIETLY, which no consumer that goes on
+ * receiving lets be seen); so is a released message (RELEASE_QUIETLY); a sleeper looks for itself
+ * after a slice (SLEEP_ON); the event's number changes with its bit (STAY).
  */
 /* check: -DCONSUMERS=1 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1
-   check: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=3 -DCAPACITY=1 */
+   check: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=3 -DCAPACITY=1
+   check: -DCONSUMERS=0 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1
+   check: -DCONSUMERS=2 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=2 -DROLES
+   check: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=2 -DCAPACITY=1 -DPEEK
+   check: -DCONSUMERS=2 -DPRODUCERS=1 -DSENDS=1 -DCAPACITY=1 -DPEEK
+   check: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=2 -DCAPACITY=1 -DTIMED=1
+   check: -DCONSUMERS=2 -DPRODUCERS=1 -DSENDS=1 -DCAPACITY=1 -DTIMED=1
+   check: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=2 -DCAPACITY=1 -DKILLS=1
+   check: -DCONSUMERS=2 -DPRODUCERS=1 -DSENDS=1 -DCAPACITY=1 -DKILLS=1
+   fails: -DCONSUMERS=2 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=2 -DROLES -DKEEP
+   fails: -DCONSUMERS=2 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=2 -DROLES -DSTAY
+   fails: -DCONSUMERS=0 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1 -DCANCEL_QUIETLY
+   fails: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=2 -DCAPACITY=1 -DPEEK -DRELEASE_QUIETLY
+   fails: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=2 -DCAPACITY=1 -DKILLS=1 -DSLEEP_ON */
 #define SLEEPERS (CONSUMERS + PRODUCERS)
 #define PROCESSES SLEEPERS
 #define EVENTS 2
@@ -29,6 +51,16 @@
 #define CANCELLED 3
 #define TAKEN 4
 #define FREE 5
+
+#ifdef ROLES
+#define may_send (me != CONSUMERS)
+#define may_reserve (me == CONSUMERS)
+#define may_cancel false
+#else
+#define may_send true
+#define may_reserve true
+#define may_cancel true
+#endif
 
 byte state[RECORDS + 3];
 byte whose[RECORDS + 3]; /* of RESERVED */
@@ -142,11 +174,17 @@ proctype consumer(byte me)
                     :: skip
                     fi
                 };
+#ifndef RELEASE_QUIETLY
                 event_look(ROOM, now);
                 event_notify(ROOM, ALL, now, woken)
-            :: else
-            fi
 #endif
+            :: else
+            fi;
+#endif
+            if
+            :: skip
+            :: break /* it has had enough */
+            fi
         od
     } UNTIL_KILLED;
 gone:
@@ -178,8 +216,8 @@ inline attempt_send()
             tail++;
             whose[place] = me;
             if
-            :: state[place] = COMMITTED
-            :: state[place] = RESERVED
+            :: may_send -> state[place] = COMMITTED
+            :: may_reserve -> state[place] = RESERVED
             fi
         :: else
         fi
@@ -213,7 +251,7 @@ proctype producer(byte me)
             :: state[place] == RESERVED ->
                 if
                 :: state[place] = COMMITTED
-                :: state[place] = CANCELLED
+                :: may_cancel -> state[place] = CANCELLED
                 fi
             :: else
             fi;

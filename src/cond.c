@@ -7,18 +7,10 @@
  * asleep, or is woken. The order of the two looks, which events need a fence for, comes from the
  * mutex here.
  */
-#include "lock.h"
+#include "quick.h"
 
 /* The longest sleep: only what a killed process took with it waits for its end. */
 #define SLICE_MOST (16 * SHMX_SLICE)
-
-struct cond {
-    _Atomic uint32_t event;
-    _Atomic uint32_t arrivals;
-};
-
-static_assert(offsetof(shmx_cond, event) == offsetof(struct cond, event), "layout");
-static_assert(offsetof(shmx_cond, arrivals) == offsetof(struct cond, arrivals), "layout");
 
 static int sleep_until_signal(shmx *shm, struct cond *cond, uint32_t ticket, int64_t deadline)
 {
@@ -73,7 +65,7 @@ static int signal_one(shmx *shm, struct cond *cond)
     return woken < 0 ? woken : SHMX_OK;
 }
 
-static int wake(shmx *shm, shmx_cond *cond, int count)
+int shmx_cond_wake(shmx *shm, shmx_cond *cond, int count)
 {
     int status = shmx_place_check(shm, cond, sizeof *cond);
     if (status != SHMX_OK)
@@ -82,14 +74,4 @@ static int wake(shmx *shm, shmx_cond *cond, int count)
     status =
         count == 1 ? signal_one(shm, shared) : shmx_event_notify_zeroed(shm, &shared->event, count);
     return status == SHMX_OK ? SHMX_OK : shmx_result(status);
-}
-
-int shmx_cond_signal(shmx *shm, shmx_cond *cond)
-{
-    return wake(shm, cond, 1);
-}
-
-int shmx_cond_broadcast(shmx *shm, shmx_cond *cond)
-{
-    return wake(shm, cond, SHMX_WAKE_ALL);
 }

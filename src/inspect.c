@@ -12,7 +12,7 @@
 #define PAUSE_FIRST ((int64_t)1000 * 1000)
 #define PAUSE_MOST ((int64_t)8 * 1000 * 1000)
 
-static void fill(shmx_info *info, const char *name, const struct shmx_os_view *view)
+static void info_fill(shmx_info *info, const char *name, const struct shmx_os_view *view)
 {
     memset(info, 0, sizeof *info);
     memcpy(info->name, name, strlen(name) + 1);
@@ -27,7 +27,7 @@ static void fill(shmx_info *info, const char *name, const struct shmx_os_view *v
     info->flags = view->label.flags;
 }
 
-static int describe(const char *name, shmx_info *info)
+static int info_read(const char *name, shmx_info *info)
 {
     struct shmx_os_view view;
     int status = shmx_os_inspect(name, &view);
@@ -37,18 +37,18 @@ static int describe(const char *name, shmx_info *info)
         return SHMX_ENOENT;
     if (view.kind == SHMX_OS_DAMAGED)
         return SHMX_EPROTO;
-    fill(info, name, &view);
+    info_fill(info, name, &view);
     return SHMX_OK;
 }
 
 static int describe_patiently(const char *name, shmx_info *info)
 {
     int64_t pause = PAUSE_FIRST;
-    int status = describe(name, info);
+    int status = info_read(name, info);
     for (int looks = 0; status == SHMX_EAGAIN && looks < LOOKS_MOST; looks++) {
         shmx_os_sleep(pause);
         pause = pause < PAUSE_MOST ? 2 * pause : pause;
-        status = describe(name, info);
+        status = info_read(name, info);
     }
     return status;
 }
@@ -74,7 +74,7 @@ static int list_one(const char *name, void *context)
 {
     const struct listing *listing = context;
     shmx_info info;
-    int status = describe(name, &info);
+    int status = info_read(name, &info);
     if (status == SHMX_OK)
         return listing->visit(&info, listing->context);
     /* What went away meanwhile, or is not ours to see, is left out; but not what this process has

@@ -30,7 +30,11 @@ struct shmx_holding {
 
 #define HOLDING_FIRST 8
 
-_Thread_local struct shmx_thread shmx_thread_self;
+/* The stack of a thread that has not locked yet: full. */
+static struct shmx_lock *nothing_held[1];
+#define THREAD_NEW nothing_held + 1, nothing_held + 1, NULL, 0
+
+_Thread_local struct shmx_thread shmx_thread_self = {THREAD_NEW};
 
 static uint32_t number_next(void)
 {
@@ -74,17 +78,20 @@ static int thread_ready(void)
     return self->top != self->end ? SHMX_OK : thread_grow(self);
 }
 
-void shmx_thread_forget(const struct shmx_lock *lock)
+/* Bring the lock to the top of the stack. False: it is not there, whatever its words say. */
+static bool thread_raise(struct shmx_lock *lock)
 {
     struct shmx_thread *self = &shmx_thread_self;
     struct shmx_lock **at = self->top;
-    while (at > self->holding->locks && at[-1] != lock)
+    struct shmx_lock **least = self->holding != NULL ? self->holding->locks : self->top;
+    while (at > least && at[-1] != lock)
         at--;
-    if (at == self->holding->locks)
-        return;
+    if (at == least)
+        return false;
     for (; at < self->top; at++)
         at[-1] = *at;
-    self->top--;
+    self->top[-1] = lock;
+    return true;
 }
 
 /* ---- the end of a thread ---- */
@@ -131,8 +138,18 @@ void shmx_thread_ended(void *state)
             shmx_os_find(abandon, &ending);
     }
     if (shmx_thread_self.holding == holding)
-        shmx_thread_self = (struct shmx_thread){NULL, NULL, NULL, 0};
+        shmx_thread_self = (struct shmx_thread){THREAD_NEW};
     free(holding);
+}
+
+/* What the thread still holds it may yet unlock, as functions called at exit do. */
+void shmx_thread_unwatched(void)
+{
+    struct shmx_thread *self = &shmx_thread_self;
+    if (self->holding == NULL || self->top != self->holding->locks)
+        return;
+    free(self->holding);
+    *self = (struct shmx_thread){NULL, NULL, NULL, 0};
 }
 
 /* ---- the word ---- */
@@ -235,14 +252,14 @@ static int sleep_on(struct attempt *attempt, uint32_t word)
 
 /* Time has run out. A wake that this one was given and does not use must not be lost: the next
  * unlock gives it to another. */
-static int give_up(struct attempt *attempt, uint32_t word)
+static int attempt_give_up(struct attempt *attempt, uint32_t word)
 {
     uint32_t next = word | attempt->waiters;
     return next == word || word_take(attempt->word, word, next) ? SHMX_ETIMEDOUT : AGAIN;
 }
 
 /* The system failed. Nor must the wake be lost then. */
-static void leave(const struct attempt *attempt)
+static void attempt_leave(const struct attempt *attempt)
 {
     uint32_t word = atomic_load_explicit(attempt->word, memory_order_relaxed);
     while (attempt->waiters != 0 && (word & LOCK_WAITERS) == 0) {
@@ -270,9 +287,9 @@ static int handle_held(struct attempt *attempt, uint32_t word)
         if (dead)
             return take_dead(attempt, word) ? SHMX_EOWNERDEAD : AGAIN;
         attempt->ask_at = now + attempt->slice;
-        attempt->slice = 2 * SHMX_SLICE;
+        attempt->slice = SHMX_SLICE_LATER;
     }
-    return now >= attempt->deadline ? give_up(attempt, word) : sleep_on(attempt, word);
+    return now >= attempt->deadline ? attempt_give_up(attempt, word) : sleep_on(attempt, word);
 }
 
 static int acquire_slowly(struct attempt *attempt)
@@ -292,7 +309,7 @@ static int acquire_slowly(struct attempt *attempt)
             status = handle_held(attempt, word);
     }
     if (status != SHMX_OK && status != SHMX_EOWNERDEAD && status != SHMX_ETIMEDOUT)
-        leave(attempt);
+        attempt_leave(attempt);
     return status;
 }
 
@@ -313,4 +330,12 @@ int shmx_lock_acquire(shmx *shm, struct shmx_lock *lock, int64_t deadline)
     struct attempt attempt = {.shm = shm, .word = &lock->word, .lock = lock, .deadline = deadline};
     status = shmx_os_owner_claim(&shm->attachment, &attempt.token);
     return status == SHMX_OK ? acquire_slowly(&attempt) : status;
+}
+
+int shmx_lock_release(shmx *shm, struct shmx_lock *lock)
+{
+    if (!shmx_lock_held(shm, lock) || (shmx_thread_self.top[-1] != lock && !thread_raise(lock)))
+        return SHMX_EPERM;
+    shmx_lock_back_quickly(shm, lock);
+    return SHMX_OK;
 }

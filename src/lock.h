@@ -18,16 +18,11 @@
 #define LOCK_CLAIMING 0x40000000u
 #define LOCK_ENDED SHMX_OWNER_MASK
 
-/* The public structs as the library sees them. */
+/* The beginning of a mutex and of a once. */
 struct shmx_lock {
     _Atomic uint32_t word;
     _Atomic uint32_t thread; /* 0 while the lock changes hands */
 };
-
-static_assert(offsetof(shmx_mutex, word) == offsetof(struct shmx_lock, word), "layout");
-static_assert(offsetof(shmx_mutex, thread) == offsetof(struct shmx_lock, thread), "layout");
-static_assert(offsetof(shmx_once, word) == offsetof(struct shmx_lock, word), "layout");
-static_assert(offsetof(shmx_once, thread) == offsetof(struct shmx_lock, thread), "layout");
 
 /* This attachment's token if it has one already, else 0, as in the child of a fork. */
 static inline uint32_t shmx_token_known(const shmx *shm)
@@ -76,11 +71,11 @@ int shmx_owner_dead(shmx *shm, uint32_t state, bool *dead);
  * what the system reports. The place has been checked. */
 int shmx_lock_acquire(shmx *shm, struct shmx_lock *lock, int64_t deadline);
 
-/* What the calling thread holds; zeros before it locks for the first time. */
+/* What the calling thread holds. */
 struct shmx_thread {
     struct shmx_lock **top, **end; /* a stack, in the order in which they were taken */
     struct shmx_holding *holding;  /* where that stack is */
-    uint32_t number;               /* counted, never given again: one thread of the process */
+    uint32_t number; /* counted, never given again: one thread of the process; 0: not yet */
 };
 
 extern _Thread_local struct shmx_thread shmx_thread_self;
@@ -129,21 +124,19 @@ static inline bool shmx_lock_held(const shmx *shm, const struct shmx_lock *lock)
     return token != 0 && (word & ~LOCK_WAITERS) == token && shmx_lock_marked(lock, token);
 }
 
-void shmx_thread_forget(const struct shmx_lock *lock);
-
-/* Give it back; SHMX_EPERM if this thread does not hold it through this attachment. */
-static inline int shmx_lock_release(shmx *shm, struct shmx_lock *lock)
+/* Give it back if that is simple: held, and the last one that this thread took. */
+static inline bool shmx_lock_back_quickly(shmx *shm, struct shmx_lock *lock)
 {
-    if (!shmx_lock_held(shm, lock))
-        return SHMX_EPERM;
-    struct shmx_thread *self = &shmx_thread_self;
-    if (self->top[-1] == lock)
-        self->top--;
-    else
-        shmx_thread_forget(lock);
+    if (!shmx_lock_held(shm, lock) || shmx_thread_self.top[-1] != lock)
+        return false;
+    shmx_thread_self.top--;
+    /* Relaxed: see shmx_lock_marked. */
     atomic_store_explicit(&lock->thread, 0, memory_order_relaxed);
     shmx_word_release(shm, &lock->word);
-    return SHMX_OK;
+    return true;
 }
+
+/* Give it back; SHMX_EPERM if this thread does not hold it through this attachment. */
+int shmx_lock_release(shmx *shm, struct shmx_lock *lock);
 
 #endif

@@ -1,35 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Run something exactly once: a robust lock that is not needed any more when `done` is set. */
-#include "lock.h"
-
-#define DONE 1u
-
-struct once {
-    struct shmx_lock lock;
-    _Atomic uint32_t done;
-};
-
-static_assert(offsetof(shmx_once, done) == offsetof(struct once, done), "layout");
-
-static bool is_done(const struct once *once)
-{
-    /* Acquire: the caller sees all that init wrote. */
-    return atomic_load_explicit(&once->done, memory_order_acquire) == DONE;
-}
+#include "quick.h"
 
 /* The lock is held, perhaps after a runner that died half-way. */
 static int run(struct once *once, int (*init)(void *context), void *context)
 {
-    if (is_done(once))
+    if (once_is_done(once))
         return SHMX_OK;
     int status = init(context);
-    /* Release: see is_done. */
+    /* Release: see once_is_done. */
     if (status == 0)
-        atomic_store_explicit(&once->done, DONE, memory_order_release);
+        atomic_store_explicit(&once->done, 1, memory_order_release);
     return status;
 }
 
-int shmx_once_run(shmx *shm, shmx_once *once, int (*init)(void *context), void *context)
+int shmx_once_run_slowly(shmx *shm, shmx_once *once, int (*init)(void *context), void *context)
 {
     int status = shmx_place_check(shm, once, sizeof *once);
     if (status == SHMX_OK && init == NULL)
@@ -37,8 +22,6 @@ int shmx_once_run(shmx *shm, shmx_once *once, int (*init)(void *context), void *
     if (status != SHMX_OK)
         return shmx_refuse(status);
     struct once *shared = (struct once *)once;
-    if (is_done(shared))
-        return SHMX_OK;
     status = shmx_lock_acquire(shm, &shared->lock, SHMX_OS_NEVER);
     if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
         return shmx_report(status);

@@ -25,9 +25,7 @@
 
 /* struct shmx_os_private: what the backend keeps with an attachment; and
  * uint32_t shmx_os_glance(const _Atomic uint32_t *word): read a word that may have become plain
- * bytes of another at this moment. Whatever it says is a guess, and orders nothing. And, where
- * SHMX_OS_COPY_64 is defined, void shmx_os_copy_64(void *to, const void *from): copy 64 bytes, on
- * either side of which another may be writing. A word at a time takes several times as long. */
+ * bytes of another at this moment. Whatever it says is a guess, and orders nothing. */
 #include "os_private.h"
 
 /* ---- facts ---- */
@@ -156,6 +154,9 @@ int shmx_os_thread_watch(void *state);
 /* The portable code's: the thread that watched has ended, and is the caller. */
 void shmx_thread_ended(void *state);
 
+/* The portable code's: the library goes, and the caller's end will not be seen. */
+void shmx_thread_unwatched(void);
+
 /* ---- marks ---- */
 
 /* A mark says under a number that an attachment is there. The system keeps it until it is dropped,
@@ -175,6 +176,9 @@ int shmx_os_mark_drop(struct shmx_attachment *attachment, enum shmx_os_space spa
 /* *held: PRESENT: by another attachment; JOINED: by any, this one too. */
 int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
                       bool *held);
+
+/* The lowest key from `from` on under which another attachment is PRESENT; SHMX_ENOENT: none. */
+int shmx_os_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key);
 
 /* ---- process, time and chance ---- */
 

@@ -22,6 +22,24 @@ int shmx_presence_leave(shmx *shm, uint32_t key)
     return status == SHMX_ENOENT ? shmx_refuse(SHMX_EINVAL) : shmx_result(status);
 }
 
+int shmx_presence_list(shmx *shm, int (*visit)(uint32_t key, void *context), void *context)
+{
+    if (shm == NULL || visit == NULL)
+        return shmx_refuse(SHMX_EINVAL);
+    uint32_t from = 0;
+    do {
+        uint32_t key;
+        int status = shmx_os_mark_find(&shm->attachment, from, &key);
+        if (status != SHMX_OK)
+            return status == SHMX_ENOENT ? SHMX_OK : shmx_result(status);
+        status = visit(key, context);
+        if (status != 0)
+            return status;
+        from = key + 1;
+    } while (from != 0);
+    return SHMX_OK;
+}
+
 static int wait_until(shmx *shm, uint32_t key, bool present, int64_t deadline)
 {
     int64_t pause = LOOK_FIRST;
@@ -30,13 +48,8 @@ static int wait_until(shmx *shm, uint32_t key, bool present, int64_t deadline)
         int status = shmx_os_mark_held(&shm->attachment, SHMX_OS_PRESENT, key, &held);
         if (status != SHMX_OK || held == present)
             return status;
-        if (deadline == SHMX_DEADLINE_PAST)
+        if (!shmx_nap(deadline, &pause, LOOK_MOST))
             return SHMX_ETIMEDOUT;
-        int64_t left = deadline - shmx_os_now();
-        if (left <= 0)
-            return SHMX_ETIMEDOUT;
-        shmx_os_sleep(left < pause ? left : pause);
-        pause = pause * 2 < LOOK_MOST ? pause * 2 : LOOK_MOST;
     }
 }
 

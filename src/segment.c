@@ -27,6 +27,8 @@ static int allocate(shmx **out)
 /* The end of every way to an attachment: give it to the caller, or free it. */
 static int finish(shmx **shm, shmx *made, int status)
 {
+    bool waits = made->attachment.control != NULL || shmx_os_facts()->futex;
+    made->usable = waits && !made->attachment.read_only ? made->size : 0;
     if (status == SHMX_OK)
         *shm = made;
     else
@@ -72,8 +74,8 @@ static int free_one(const char *name, void *context)
 }
 
 /* Make it, and if there is no room, once more after everything dead is gone. */
-static int make(struct shmx_attachment *attachment, const char *name, size_t length, unsigned flags,
-                const struct shmx_label *label)
+static int object_make(struct shmx_attachment *attachment, const char *name, size_t length,
+                       unsigned flags, const struct shmx_label *label)
 {
     bool freed = false;
     int status = shmx_os_create(attachment, name, length, flags, label);
@@ -97,7 +99,7 @@ static int create_object(shmx *shm, const char *name, size_t size, unsigned flag
     if (size > PTRDIFF_MAX)
         return SHMX_ENOMEM; /* no process can map it: found before memory is reserved */
     if ((flags & SHMX_RAW) != 0)
-        return make(&shm->attachment, name, size, flags, NULL);
+        return object_make(&shm->attachment, name, size, flags, NULL);
     struct shmx_label label;
     int status = label_fill(&label, shown, size, flags);
     if (status != SHMX_OK)
@@ -105,7 +107,7 @@ static int create_object(shmx *shm, const char *name, size_t size, unsigned flag
     size_t length = shmx_control_length(size, shmx_os_facts()->page_size);
     if (length == 0)
         return SHMX_ENOSPC;
-    return make(&shm->attachment, name, length, flags, &label);
+    return object_make(&shm->attachment, name, length, flags, &label);
 }
 
 static int create_random(shmx *shm, size_t size, unsigned flags)
@@ -192,11 +194,8 @@ static int open_until(shmx **shm, const char *name, unsigned flags, int64_t dead
         int status = open_checked(shm, name, flags);
         if (status != SHMX_ENOENT && status != SHMX_EAGAIN)
             return status;
-        int64_t left = deadline - shmx_os_now();
-        if (left <= 0)
+        if (!shmx_nap(deadline, &pause, LOOK_MOST))
             return shmx_refuse(SHMX_ETIMEDOUT);
-        shmx_os_sleep(left < pause ? left : pause);
-        pause = pause * 2 < LOOK_MOST ? pause * 2 : LOOK_MOST;
     }
 }
 
@@ -269,6 +268,27 @@ size_t shmx_size(const shmx *shm)
 const char *shmx_name(const shmx *shm)
 {
     return shm != NULL ? shm->name : "";
+}
+
+int shmx_place_check(const shmx *shm, const void *place, size_t bytes)
+{
+    if (shm == NULL || place == NULL)
+        return SHMX_EINVAL;
+    uintptr_t offset = (uintptr_t)place - (uintptr_t)shm->attachment.data;
+    if (offset % 4 != 0 || bytes > shm->size || offset > shm->size - bytes)
+        return SHMX_EINVAL;
+    if (shm->attachment.read_only)
+        return SHMX_EACCES;
+    return shm->usable != 0 ? SHMX_OK : SHMX_ENOTSUP;
+}
+
+int shmx_region_check(const shmx *shm, size_t offset, size_t size, size_t least)
+{
+    if (shm == NULL || offset % 8 != 0 || size < least)
+        return SHMX_EINVAL;
+    if (offset > shm->size || size > shm->size - offset)
+        return SHMX_ERANGE;
+    return shmx_place_check(shm, shm->attachment.data + offset, size);
 }
 
 static int range_check(const shmx *shm, size_t offset, const void *memory, size_t count)

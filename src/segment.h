@@ -8,20 +8,26 @@
 
 struct shmx {
     struct shmx_attachment attachment;
-    size_t size; /* the user's bytes */
+    size_t size;   /* the user's bytes */
+    size_t usable; /* ... where locks may lie: all or none */
     char name[SHMX_NAME_MAX + 1];
 };
 
-/* SHMX_OK if `bytes` bytes at `place` lie in the segment, aligned to 4, and may be written;
- * SHMX_EINVAL or SHMX_EACCES otherwise. `shm` and `place` may be NULL. */
-static inline int shmx_segment_check(const shmx *shm, const void *place, size_t bytes)
+/* SHMX_OK if `bytes` bytes at `place` lie in the segment, aligned to 4, and may be written, and
+ * this system can let processes wait there; SHMX_EINVAL, SHMX_EACCES or SHMX_ENOTSUP otherwise.
+ * `shm` and `place` may be NULL. */
+int shmx_place_check(const shmx *shm, const void *place, size_t bytes);
+
+/* The same for a region of at least `least` bytes, aligned to 8; SHMX_ERANGE: it ends outside. */
+int shmx_region_check(const shmx *shm, size_t offset, size_t size, size_t least);
+
+/* Is the place good? For quick ways, which leave everything else to a call that begins again. */
+static inline bool shmx_place_good(const shmx *shm, const void *place, size_t bytes)
 {
-    if (shm == NULL || place == NULL)
-        return SHMX_EINVAL;
+    if (shm == NULL)
+        return false;
     uintptr_t offset = (uintptr_t)place - (uintptr_t)shm->attachment.data;
-    if (offset % 4 != 0 || bytes > shm->size || offset > shm->size - bytes)
-        return SHMX_EINVAL;
-    return shm->attachment.read_only ? SHMX_EACCES : SHMX_OK;
+    return offset % 4 == 0 && bytes <= shm->usable && offset <= shm->usable - bytes;
 }
 
 #endif

@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "sides.h"
 
+#include "base/control.h"
 #include "lock.h"
 
 /* A key of its own for a queue or topic of the segment; an even number. */
 static int key_new(shmx *shm, uint32_t *key)
 {
+    struct shmx_control *control = shm->attachment.control;
+    int status;
     do {
-        if (shm->attachment.control != NULL) {
-            *key = atomic_fetch_add(&shm->attachment.control->next_key, 1) + 1;
-        } else {
-            int status = shmx_os_random(key, sizeof *key);
-            if (status != SHMX_OK)
-                return status;
-        }
+        status = shmx_control_count(control != NULL ? &control->next_key : NULL, key);
         *key = (*key * 2) & INT32_MAX;
-    } while (*key == 0);
-    return SHMX_OK;
+    } while (status == SHMX_OK && *key == 0);
+    return status;
 }
 
 static int key_settle(shmx *shm, struct shmx_sides *shared, uint32_t *key)
 {
-    uint32_t made, seen = atomic_load(&shared->key);
+    uint32_t made = 0, seen = atomic_load(&shared->key);
     if (seen == 0) {
         int status = key_new(shm, &made);
         if (status != SHMX_OK)
@@ -60,7 +57,7 @@ int shmx_sides_join(shmx *shm, struct shmx_sides *shared, struct shmx_joined *jo
         atomic_fetch_or(&shared->flags, sides);
         return SHMX_OK;
     }
-    struct shmx_joined undo = {done, joined->key, joined->token, {0, 0}};
+    struct shmx_joined undo = {done, joined->key, joined->token, 0};
     shmx_sides_leave(shm, &undo);
     joined->sides &= ~done;
     return status;
@@ -92,18 +89,17 @@ int shmx_sides_check(shmx *shm, const struct shmx_sides *shared, uint32_t side)
     return status == SHMX_OK && !held ? SHMX_EHANGUP : status;
 }
 
-int shmx_sides_check_often(shmx *shm, const struct shmx_sides *shared, struct shmx_joined *joined,
-                           uint32_t side)
+int shmx_sides_ask_receivers(shmx *shm, const struct shmx_sides *shared, struct shmx_joined *joined)
 {
-    int64_t *asked_at = &joined->asked_at[side == SHMX_RECEIVER];
-    if ((atomic_load(&shared->flags) & SIDES_SHUTDOWN) != 0)
+    uint32_t flags = atomic_load(&shared->flags);
+    if ((flags & SIDES_SHUTDOWN) != 0)
         return SHMX_EHANGUP;
-    if ((atomic_load(&shared->flags) & side) == 0)
+    if ((flags & SHMX_RECEIVER) == 0)
         return SHMX_OK;
     int64_t tick = shmx_os_tick();
-    if (tick == *asked_at)
+    if (tick == joined->asked_at)
         return SHMX_OK;
-    int status = shmx_sides_check(shm, shared, side);
-    *asked_at = status == SHMX_OK ? tick : 0;
+    int status = shmx_sides_check(shm, shared, SHMX_RECEIVER);
+    joined->asked_at = status == SHMX_OK ? tick : 0;
     return status;
 }

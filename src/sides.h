@@ -20,9 +20,9 @@ struct shmx_sides {
 /* A handle's part in it. */
 struct shmx_joined {
     uint32_t sides;
-    uint32_t key;        /* a copy nobody else can change */
-    uint32_t token;      /* of the attachment then; in the child of a fork it is another */
-    int64_t asked_at[2]; /* when the system was last asked about the other side; see below */
+    uint32_t key;     /* a copy nobody else can change */
+    uint32_t token;   /* of the attachment then; in the child of a fork it is another */
+    int64_t asked_at; /* when the system was last asked whether there are receivers */
 };
 
 /* Join these sides; those that were joined already stay so. Nothing is changed after failure. */
@@ -38,15 +38,22 @@ void shmx_sides_shutdown(struct shmx_sides *shared);
 /* SHMX_EHANGUP: it was shut down, or somebody had joined this side and nobody of them is left. */
 int shmx_sides_check(shmx *shm, const struct shmx_sides *shared, uint32_t side);
 
-/* The same for every send: the system is asked when the clock has ticked since the last time. */
-int shmx_sides_check_often(shmx *shm, const struct shmx_sides *shared, struct shmx_joined *joined,
-                           uint32_t side);
-
 /* Is there anything to check? */
 static inline bool shmx_sides_used(const struct shmx_sides *shared)
 {
     /* Relaxed: a change that comes at this moment may as well have come later. */
     return atomic_load_explicit(&shared->flags, memory_order_relaxed) != 0;
+}
+
+int shmx_sides_ask_receivers(shmx *shm, const struct shmx_sides *shared,
+                             struct shmx_joined *joined);
+
+/* Is there nobody to send to? For every send: the system is asked when the clock has ticked since
+ * the last time. */
+static inline int shmx_sides_check_receivers(shmx *shm, const struct shmx_sides *shared,
+                                             struct shmx_joined *joined)
+{
+    return shmx_sides_used(shared) ? shmx_sides_ask_receivers(shm, shared, joined) : SHMX_OK;
 }
 
 #endif

@@ -27,6 +27,15 @@ struct spin_record {
 
 static _Thread_local struct spin_record spin_record = {SPIN_START, 0};
 
+bool shmx_header_begins(const _Atomic uint32_t *header, size_t bytes)
+{
+    bool zeros = atomic_load(header) == 0;
+    /* Acquire: who sees what another has written to its new object sees the first word after it. */
+    for (size_t i = 1; zeros && i < bytes / sizeof *header; i++)
+        zeros = atomic_load_explicit(&header[i], memory_order_acquire) == 0;
+    return zeros || atomic_load(header) != 0;
+}
+
 int shmx_deadline(int timeout_ms, int64_t *deadline)
 {
     if (timeout_ms < SHMX_FOREVER)
@@ -38,6 +47,16 @@ int shmx_deadline(int timeout_ms, int64_t *deadline)
     else
         *deadline = shmx_os_now() + (int64_t)timeout_ms * 1000000;
     return SHMX_OK;
+}
+
+bool shmx_nap(int64_t deadline, int64_t *pause, int64_t most)
+{
+    int64_t left = deadline - shmx_os_now();
+    if (left <= 0)
+        return false;
+    shmx_os_sleep(left < *pause ? left : *pause);
+    *pause = 2 * *pause < most ? 2 * *pause : most;
+    return true;
 }
 
 static int spin_limit(const struct spin_record *record)
@@ -55,21 +74,6 @@ static void spin_learn(struct spin_record *record, bool success)
     record->failed = success ? 0 : record->failed + 1;
 }
 
-bool shmx_spin(const _Atomic uint32_t *word, uint32_t unwanted)
-{
-    struct spin_record *record = &spin_record;
-    int limit = spin_limit(record);
-    bool success = false;
-    for (int count = 0; !success && count < limit; count++) {
-        if (count >= SPIN_EAGER)
-            shmx_os_relax();
-        /* Acquire: the caller may go on to what the writer of the new value published. */
-        success = atomic_load_explicit(word, memory_order_acquire) != unwanted;
-    }
-    spin_learn(record, success);
-    return success;
-}
-
 bool shmx_spin_glancing(const _Atomic uint32_t *word, uint32_t unwanted)
 {
     struct spin_record *record = &spin_record;
@@ -82,6 +86,13 @@ bool shmx_spin_glancing(const _Atomic uint32_t *word, uint32_t unwanted)
     }
     spin_learn(record, success);
     return success;
+}
+
+bool shmx_spin(const _Atomic uint32_t *word, uint32_t unwanted)
+{
+    /* Acquire: the caller may go on to what the writer of the new value published. */
+    return shmx_spin_glancing(word, unwanted) &&
+           (atomic_load_explicit(word, memory_order_acquire), true);
 }
 
 bool shmx_spin_apart(const _Atomic uint32_t *word, uint32_t mask)
@@ -177,7 +188,8 @@ int shmx_event_notify_armed(shmx *shm, _Atomic uint32_t *event, int count)
     return woken < 0 ? woken : SHMX_OK;
 }
 
-int shmx_event_notify_fresh(shmx *shm, _Atomic uint32_t *event, int count)
+/* It looks fresh. */
+static int notify_fresh(shmx *shm, _Atomic uint32_t *event, int count)
 {
     uint32_t seen = 0;
     if (shmx_sleepers_counted(shm, event))
@@ -187,4 +199,11 @@ int shmx_event_notify_fresh(shmx *shm, _Atomic uint32_t *event, int count)
         (seen & EVENT_ARMED) == 0)
         return SHMX_OK;
     return shmx_event_notify_armed(shm, event, count);
+}
+
+int shmx_event_notify_zeroed(shmx *shm, _Atomic uint32_t *event, int count)
+{
+    /* Relaxed: as in shmx_event_notify. */
+    uint32_t seen = atomic_load_explicit(event, memory_order_relaxed);
+    return seen == 0 ? notify_fresh(shm, event, count) : shmx_event_notify(shm, event, count);
 }

@@ -28,12 +28,16 @@
 
 #include "segment.h"
 
-/* The longest sleep of one who waits for an owner, before it asks whether the owner lives. A death
- * is noticed within twice this time. */
+/* The sleep of one who waits for an owner, before it asks whether the owner lives; and the same
+ * once it has slept: it does not wake more often than a death has to be noticed, within 100 ms. */
 #define SHMX_SLICE ((int64_t)50 * 1000 * 1000)
+#define SHMX_SLICE_LATER ((int64_t)90 * 1000 * 1000)
 
 /* A deadline that has always passed: try once. */
 #define SHMX_DEADLINE_PAST ((int64_t)0)
+
+/* A sleeper that may not write cannot be announced, so nobody wakes it: it looks so often. */
+#define SHMX_UNANNOUNCED ((int64_t)8 * 1000 * 1000)
 
 /* What a public function returns when nothing but the lock's own state may be behind the status. */
 static inline int shmx_report(int status)
@@ -46,15 +50,12 @@ static inline int shmx_report(int status)
 /* Write when timeout_ms ends, on the clock of shmx_os_now; SHMX_EINVAL if it is no time limit. */
 int shmx_deadline(int timeout_ms, int64_t *deadline);
 
-/* What every public function on an object checks: shmx_segment_check, and whether this system can
- * let processes wait in a segment of that kind (SHMX_ENOTSUP). */
-static inline int shmx_place_check(const shmx *shm, const void *place, size_t bytes)
-{
-    int status = shmx_segment_check(shm, place, bytes);
-    if (status != SHMX_OK)
-        return status;
-    return shm->attachment.control != NULL || shmx_os_facts()->futex ? SHMX_OK : SHMX_ENOTSUP;
-}
+/* Sleep for a pause, and double the next one up to `most`. False: the deadline has passed. */
+bool shmx_nap(int64_t deadline, int64_t *pause, int64_t most);
+
+/* Is this the header of an object whose first word is written before all others, or zeros that will
+ * be one? Otherwise something else lies here, or an object that begins elsewhere. */
+bool shmx_header_begins(const _Atomic uint32_t *header, size_t bytes);
 
 /* Orders a read-modify-write, and all before it, before the loads after it. On x86 locked
  * instructions do that by themselves; elsewhere (ARMv8.0) later loads may pass even a sequentially
@@ -122,17 +123,16 @@ static inline int shmx_event_notify(shmx *shm, _Atomic uint32_t *event, int coun
     return (seen & EVENT_ARMED) == 0 ? SHMX_OK : shmx_event_notify_armed(shm, event, count);
 }
 
-int shmx_event_notify_fresh(shmx *shm, _Atomic uint32_t *event, int count);
-
-/* The same for an event that the user may have zeroed while somebody slept on it: then it looks
- * fresh, and is looked at more closely, once. */
-static inline int shmx_event_notify_zeroed(shmx *shm, _Atomic uint32_t *event, int count)
+/* Has it been used, and does nobody sleep? */
+static inline bool shmx_event_quiet(const _Atomic uint32_t *event)
 {
     /* Relaxed: as in shmx_event_notify. */
     uint32_t seen = atomic_load_explicit(event, memory_order_relaxed);
-    if (seen == 0)
-        return shmx_event_notify_fresh(shm, event, count);
-    return (seen & EVENT_ARMED) == 0 ? SHMX_OK : shmx_event_notify_armed(shm, event, count);
+    return seen != 0 && (seen & EVENT_ARMED) == 0;
 }
+
+/* shmx_event_notify for an event that the user may have zeroed while somebody slept on it: then it
+ * looks fresh, and is looked at more closely, once. */
+int shmx_event_notify_zeroed(shmx *shm, _Atomic uint32_t *event, int count);
 
 #endif

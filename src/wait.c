@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting on a word of the user's. */
-#include "sleep.h"
-
-/* A read-only sleeper cannot be announced, so nobody wakes it: it looks for itself. */
-#define NAP ((int64_t)8 * 1000 * 1000)
+#include "quick.h"
 
 static int watch(const _Atomic uint32_t *word, uint32_t expected, int64_t deadline)
 {
-    while (atomic_load(word) == expected) {
-        int64_t left = deadline - shmx_os_now();
-        if (left <= 0)
+    int64_t pause = SHMX_UNANNOUNCED;
+    while (atomic_load(word) == expected)
+        if (!shmx_nap(deadline, &pause, SHMX_UNANNOUNCED))
             return SHMX_ETIMEDOUT;
-        shmx_os_sleep(left < NAP ? left : NAP);
-    }
     return SHMX_OK;
 }
 
@@ -43,18 +38,13 @@ int shmx_wait(shmx *shm, uint32_t *word, uint32_t expected, int timeout_ms)
     return shmx_report(shmx_sleep_counted(shm, shared, expected, deadline));
 }
 
-int shmx_wake(shmx *shm, uint32_t *word, int count)
+int shmx_wake_slowly(shmx *shm, uint32_t *word, int count)
 {
     int status = shmx_place_check(shm, word, sizeof *word);
     if (status == SHMX_OK && count < 1)
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    _Atomic uint32_t *shared = (_Atomic uint32_t *)word;
-    /* The caller's change of the word before, the look at the count after. */
-    atomic_thread_fence(memory_order_seq_cst);
-    if (!shmx_sleepers_counted(shm, shared))
-        return SHMX_OK;
-    int woken = shmx_os_wake(&shm->attachment, shared, count);
+    int woken = shmx_os_wake(&shm->attachment, (_Atomic uint32_t *)word, count);
     return shmx_result(woken < 0 ? woken : SHMX_OK);
 }

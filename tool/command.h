@@ -25,7 +25,8 @@ struct command {
 };
 
 extern const struct command command_ls, command_stat, command_create, command_write, command_cat,
-    command_dump, command_rm, command_prune, command_watch, command_doctor, command_bench;
+    command_dump, command_rm, command_prune, command_watch, command_topic, command_doctor,
+    command_bench;
 
 /* How this program was called, to start it again. */
 extern const char *program_path;
@@ -139,8 +140,12 @@ const char *flags_text(const shmx_info *info, char buffer[128]);
 enum creator { CREATOR_UNKNOWN, CREATOR_ALIVE, CREATOR_DEAD };
 enum creator creator_look(const shmx_info *info);
 
-/* One object; with_pids: and the processes that use it. */
-void info_print_json(const shmx_info *info, enum state state, bool with_pids);
+/* Call visit with the keys under which somebody is there, and not more than a thousand of them;
+ * false: the segment cannot be opened. */
+bool present_list(const char *name, int (*visit)(uint32_t key, void *context), void *context);
+
+/* One object; in_full: and the processes that use it, and the keys of those present. */
+void info_print_json(const shmx_info *info, enum state state, bool in_full);
 
 /* "--every 60": seconds, more than 0; false, with a message, if it is none. NULL changes nothing.
  */

@@ -102,7 +102,7 @@ static int by_memory(const void *a, const void *b)
 static int by_users(const void *a, const void *b)
 {
     const struct row *x = a, *y = b;
-    return by_number(a, b, (uint64_t)(x->info.users + 1), (uint64_t)(y->info.users + 1));
+    return by_number(a, b, (uint64_t)x->info.users + 1, (uint64_t)y->info.users + 1);
 }
 
 static int by_age(const void *a, const void *b)

@@ -8,8 +8,8 @@
 const char *program_path;
 
 static const struct command *const commands[] = {
-    &command_ls, &command_stat,  &command_create, &command_write,  &command_cat,   &command_dump,
-    &command_rm, &command_prune, &command_watch,  &command_doctor, &command_bench,
+    &command_ls, &command_stat,  &command_create, &command_write, &command_cat,    &command_dump,
+    &command_rm, &command_prune, &command_watch,  &command_topic, &command_doctor, &command_bench,
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

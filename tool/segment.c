@@ -136,6 +136,48 @@ enum creator creator_look(const shmx_info *info)
     return alive < 0 ? CREATOR_UNKNOWN : alive ? CREATOR_ALIVE : CREATOR_DEAD;
 }
 
+#define KEYS_MOST 1000 /* whoever may read a segment may be there under as many as it likes */
+
+struct present {
+    int (*visit)(uint32_t key, void *context);
+    void *context;
+    int count;
+};
+
+static int present_count(uint32_t key, void *context)
+{
+    struct present *present = context;
+    present->visit(key, present->context);
+    return ++present->count == KEYS_MOST;
+}
+
+bool present_list(const char *name, int (*visit)(uint32_t key, void *context), void *context)
+{
+    shmx *shm;
+    struct present present = {visit, context, 0};
+    if (shmx_open(&shm, name, SHMX_READ_ONLY) != SHMX_OK)
+        return false;
+    bool good = shmx_presence_list(shm, present_count, &present) >= 0;
+    shmx_close(&shm);
+    return good;
+}
+
+static int key_print_json(uint32_t key, void *context)
+{
+    const char **comma = context;
+    printf("%s%" PRIu32, *comma, key);
+    *comma = ", ";
+    return 0;
+}
+
+static void present_print_json(const char *name)
+{
+    const char *comma = "";
+    printf(", \"present\": [");
+    present_list(name, key_print_json, &comma);
+    putchar(']');
+}
+
 /* Names have no character that JSON would want escaped. */
 static void pid_print_json(int64_t pid, void *context)
 {
@@ -157,7 +199,7 @@ static void pids_print_json(const char *name)
     putchar(']');
 }
 
-void info_print_json(const shmx_info *info, enum state state, bool with_pids)
+void info_print_json(const shmx_info *info, enum state state, bool in_full)
 {
     static const char *const alive[] = {"null", "true", "false"};
     printf("{\"name\": \"%s\", \"size\": %" PRIu64 ", \"footprint\": %" PRIu64
@@ -178,7 +220,9 @@ void info_print_json(const shmx_info *info, enum state state, bool with_pids)
         comma = ", ";
     }
     printf("], \"foreign\": %s", info->foreign ? "true" : "false");
-    if (with_pids)
+    if (in_full) {
+        present_print_json(info->name);
         pids_print_json(info->name);
+    }
     putchar('}');
 }

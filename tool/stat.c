@@ -40,6 +40,21 @@ static void users_print(const char *name)
         putchar('\n');
 }
 
+static int key_print(uint32_t key, void *context)
+{
+    int *count = context;
+    printf(++*count == 1 ? "present:  %" PRIu32 : " %" PRIu32, key);
+    return 0;
+}
+
+static void present_print(const char *name)
+{
+    int count = 0;
+    present_list(name, key_print, &count);
+    if (count > 0)
+        putchar('\n');
+}
+
 static void info_print(const shmx_info *info)
 {
     static const char *const words[] = {"", " (alive)", " (gone)"};
@@ -60,6 +75,7 @@ static void info_print(const shmx_info *info)
     printf("flags:    %s\n", flags_text(info, flags));
     owner_print(info);
     users_print(info->name);
+    present_print(info->name);
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -84,6 +100,7 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command command_stat = {
     "stat", "NAME [--json]", "Describe one segment",
     "Where the system tells (Linux), the processes that use it and that this user may\n"
-    "look at are listed.\n\n"
+    "look at are listed. \"present\" are the keys under which somebody is there\n"
+    "(shmx_presence_enter).\n\n"
     "  --json      one object, as in shmx ls --json\n",
     run};

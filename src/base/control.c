@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/name.h"
+#include "os.h"
 
 #define FLAGS_KNOWN                                                                                \
     (SHMX_PERSISTENT | SHMX_OTHERS_READ | SHMX_OTHERS_WRITE | SHMX_MACHINE_WIDE | SHMX_PREFAULT)
@@ -22,27 +23,26 @@ struct shmx_control *shmx_control_at(void *mapping, size_t length)
     return (struct shmx_control *)((unsigned char *)mapping + length - SHMX_CONTROL_SIZE);
 }
 
-/* Eight bytes of a label, the sum itself as zeros. */
-static uint64_t label_word(const struct shmx_label *label, size_t offset)
-{
-    static_assert(offsetof(struct shmx_label, check) % 8 + sizeof label->check <= 8, "one word");
-    const size_t place = offsetof(struct shmx_label, check);
-    uint64_t word;
-    memcpy(&word, (const unsigned char *)label + offset, sizeof word);
-    if (offset == place - place % 8)
-        memset((unsigned char *)&word + place % 8, 0, sizeof label->check);
-    return word;
-}
-
 uint32_t shmx_label_sum(const struct shmx_label *label)
 {
     static_assert(sizeof *label % 8 == 0 && sizeof label->magic == 8, "whole words");
-    uint64_t hash = 0;
-    for (size_t offset = sizeof label->magic; offset < sizeof *label; offset += 8) {
-        hash = (hash ^ label_word(label, offset)) * 0x9e3779b97f4a7c15u;
+    struct shmx_label unsummed = *label;
+    uint64_t words[sizeof *label / 8], hash = 0;
+    unsummed.check = 0;
+    memcpy(words, &unsummed, sizeof words);
+    for (size_t i = 1; i < sizeof words / sizeof words[0]; i++) { /* behind the magic */
+        hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15u;
         hash ^= hash >> 32;
     }
     return (uint32_t)hash;
+}
+
+int shmx_control_count(_Atomic uint32_t *counter, uint32_t *number)
+{
+    if (counter == NULL)
+        return shmx_os_random(number, sizeof *number);
+    *number = atomic_fetch_add(counter, 1) + 1;
+    return SHMX_OK;
 }
 
 void shmx_control_write(void *mapping, size_t length, const struct shmx_label *label)
@@ -73,9 +73,9 @@ static bool label_holds(const struct shmx_label *label, uint64_t length, const c
         return false;
     if (memchr(label->name, 0, sizeof label->name) != label->name + label->name_length)
         return false;
-    if (label->name_length != 0 && shmx_name_check(label->name) != SHMX_OK)
-        return false;
-    return name == NULL || strcmp(label->name, name) == 0;
+    if (name != NULL) /* which was checked */
+        return strcmp(label->name, name) == 0;
+    return label->name_length == 0 || shmx_name_check(label->name) == SHMX_OK;
 }
 
 enum shmx_control_kind shmx_label_check(const struct shmx_label *label, uint64_t length,

@@ -21,6 +21,9 @@ struct shmx_control *shmx_control_at(void *mapping, size_t length);
  * may write the segment may break it. */
 uint32_t shmx_label_sum(const struct shmx_label *label);
 
+/* The next number: of a counter in the control block, or by chance where there is none (NULL). */
+int shmx_control_count(_Atomic uint32_t *counter, uint32_t *number);
+
 /* Write a new control block at the end of a zeroed mapping. */
 void shmx_control_write(void *mapping, size_t length, const struct shmx_label *label);
 

@@ -17,7 +17,7 @@ struct names {
     size_t count, room;
 };
 
-static int add(const char *name, void *context)
+static int names_add(const char *name, void *context)
 {
     struct names *names = context;
     if (names->count == names->room) {
@@ -32,7 +32,7 @@ static int add(const char *name, void *context)
     return SHMX_OK;
 }
 
-static int compare(const void *one, const void *other)
+static int names_compare(const void *one, const void *other)
 {
     return strcmp(one, other);
 }
@@ -41,7 +41,7 @@ static void sort(struct names *names)
 {
     if (names->count == 0)
         return;
-    qsort(names->list, names->count, sizeof *names->list, compare);
+    qsort(names->list, names->count, sizeof *names->list, names_compare);
     size_t kept = 1;
     for (size_t i = 1; i < names->count; i++)
         if (strcmp(names->list[i], names->list[kept - 1]) != 0)
@@ -49,13 +49,13 @@ static void sort(struct names *names)
     names->count = kept;
 }
 
-static int collect(struct names *names, shmx_listing_read *read)
+static int names_collect(struct names *names, shmx_listing_read *read)
 {
     bool more = true;
     int status = SHMX_OK;
     for (int i = 0; status == SHMX_OK && more && i < READINGS_MOST; i++) {
         size_t known = names->count;
-        status = read(add, names);
+        status = read(names_add, names);
         sort(names);
         more = names->count > known;
     }
@@ -65,7 +65,7 @@ static int collect(struct names *names, shmx_listing_read *read)
 int shmx_listing_each(shmx_listing_read *read, shmx_listing_visit *visit, void *context)
 {
     struct names names = {NULL, 0, 0};
-    int status = collect(&names, read);
+    int status = names_collect(&names, read);
     for (size_t i = 0; status == SHMX_OK && i < names.count; i++)
         status = visit(names.list[i], context);
     free(names.list);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/control.h"
 #include "system/system.h"
 
 /* Threads inside open and close descriptors; a fork waits until there are none. A read-write lock
@@ -22,10 +23,20 @@ static struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
 /* Guards the list and the tokens. Taken inside the gate. */
 static const pthread_mutex_t list_lock_new = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct shmx_attachment *list;
+static struct shmx_attachment *attachments;
 /* By name too, so that unlinking does not take longer the more attachments there are. */
 #define BUCKETS 256
-static struct shmx_attachment *named[BUCKETS];
+static struct shmx_attachment *by_name[BUCKETS];
+
+/* ---- what this thread is at ---- */
+
+/* How deep it is inside the gate and the list: a signal handler that forks there can neither wait
+ * for itself nor touch what is half-done. */
+static _Thread_local volatile unsigned busy;
+
+/* It forks: between our handlers it has the gate and the list for itself, and handlers of others
+ * may use the library. */
+static _Thread_local bool forking;
 
 /* ---- cancellation ---- */
 
@@ -58,25 +69,35 @@ static void own_begin(void)
         *own_page = 1;
 }
 
+/* From inside the library, in a signal handler: nothing is done, and the child is as one that is
+ * made without handlers. */
 static void before_fork(void)
 {
+    if (busy != 0)
+        return;
     cancel_disable();
     pthread_mutex_lock(&gate.lock);
     gate.forks++; /* who comes now waits, or some would be inside for ever */
     while (gate.inside != 0)
         pthread_cond_wait(&gate.empty, &gate.lock);
+    pthread_mutex_unlock(&gate.lock);
     pthread_mutex_lock(&list_lock);
-    for (struct shmx_attachment *attachment = list; attachment != NULL;
+    forking = true;
+    for (struct shmx_attachment *attachment = attachments; attachment != NULL;
          attachment = attachment->os.next)
         shmx_posix_heir_make(attachment);
 }
 
 static void after_fork_in_parent(void)
 {
-    for (struct shmx_attachment *attachment = list; attachment != NULL;
+    if (busy != 0)
+        return;
+    for (struct shmx_attachment *attachment = attachments; attachment != NULL;
          attachment = attachment->os.next)
         shmx_posix_heir_drop(attachment);
+    forking = false;
     pthread_mutex_unlock(&list_lock);
+    pthread_mutex_lock(&gate.lock);
     gate.forks--;
     pthread_cond_broadcast(&gate.open);
     pthread_mutex_unlock(&gate.lock);
@@ -85,9 +106,11 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
+    if (busy != 0)
+        return;
     own_begin();
     shmx_posix_process_forked();
-    for (struct shmx_attachment *attachment = list; attachment != NULL;
+    for (struct shmx_attachment *attachment = attachments; attachment != NULL;
          attachment = attachment->os.next) {
         shmx_posix_heir_take(attachment);
         atomic_store(&attachment->owner, 0); /* the child owns none of the parent's locks */
@@ -97,6 +120,7 @@ static void after_fork_in_child(void)
      * systems notice, and this thread is the only one. */
     memcpy(&list_lock, &list_lock_new, sizeof list_lock);
     memcpy(&gate, &gate_new, sizeof gate);
+    forking = false;
     cancel_restore();
 }
 
@@ -107,12 +131,20 @@ bool shmx_posix_is_own(void)
     return own_page != NULL ? *own_page == 1 : getpid() == own_process;
 }
 
-/* When the library is loaded, so that other handlers of fork, which may use it, run with the gate
- * open: those registered later run first before a fork, and last after it. */
-__attribute__((constructor)) static void begin_process(void)
+bool shmx_posix_is_forking(void)
+{
+    return forking;
+}
+
+/* When the library is loaded, and before other constructors of the program, so that other handlers
+ * of fork run with the gate open: those registered later run first before a fork, and last after
+ * it. 101 is the first place that is not the system's. */
+__attribute__((constructor(101))) static void begin_process(void)
 {
     own_page = shmx_system.wiped_on_fork != NULL ? shmx_system.wiped_on_fork() : NULL;
     own_begin();
+    if (shmx_system.loaded != NULL)
+        shmx_system.loaded();
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
@@ -125,6 +157,8 @@ __attribute__((destructor)) static void end_process(void)
     if (!shmx_posix_is_own())
         return;
     int tries = 0;
+    if (forking) /* exit(3) in another's handler of fork */
+        return;
     shmx_posix_gate_enter();
     while (pthread_mutex_trylock(&list_lock) != 0) {
         if (tries++ == TRIES_AT_EXIT) {
@@ -133,7 +167,7 @@ __attribute__((destructor)) static void end_process(void)
         }
         shmx_os_sleep(1000000);
     }
-    for (struct shmx_attachment *attachment = list; attachment != NULL;
+    for (struct shmx_attachment *attachment = attachments; attachment != NULL;
          attachment = attachment->os.next)
         shmx_posix_leave_at_exit(attachment);
     pthread_mutex_unlock(&list_lock);
@@ -144,6 +178,9 @@ __attribute__((destructor)) static void end_process(void)
 
 void shmx_posix_gate_enter(void)
 {
+    if (forking)
+        return;
+    busy++;
     cancel_disable();
     pthread_mutex_lock(&gate.lock);
     while (gate.forks != 0)
@@ -154,23 +191,32 @@ void shmx_posix_gate_enter(void)
 
 void shmx_posix_gate_leave(void)
 {
+    if (forking)
+        return;
     pthread_mutex_lock(&gate.lock);
     if (--gate.inside == 0 && gate.forks != 0)
         pthread_cond_signal(&gate.empty);
     pthread_mutex_unlock(&gate.lock);
     cancel_restore();
+    busy--;
 }
 
 /* ---- the list ---- */
 
 void shmx_posix_list_lock(void)
 {
+    if (forking)
+        return;
+    busy++;
     pthread_mutex_lock(&list_lock);
 }
 
 void shmx_posix_list_unlock(void)
 {
+    if (forking)
+        return;
     pthread_mutex_unlock(&list_lock);
+    busy--;
 }
 
 void shmx_posix_start(struct shmx_attachment *attachment, int fd, bool guest)
@@ -179,8 +225,13 @@ void shmx_posix_start(struct shmx_attachment *attachment, int fd, bool guest)
     attachment->control = NULL;
     memset(&attachment->label, 0, sizeof attachment->label);
     atomic_store_explicit(&attachment->owner, 0, memory_order_relaxed); /* nobody sees it yet */
-    attachment->os = (struct shmx_os_private){
-        .fd = fd, .user_fd = -1, .owner_fd = -1, .heir = -1, .user_heir = -1, .passed = -1};
+    attachment->os = (struct shmx_os_private){.fd = fd,
+                                              .user_fd = -1,
+                                              .owner_fd = -1,
+                                              .heir = -1,
+                                              .user_heir = -1,
+                                              .passed = -1,
+                                              .passed_user = -1};
 }
 
 static struct shmx_attachment **bucket_of(const char *name)
@@ -188,7 +239,7 @@ static struct shmx_attachment **bucket_of(const char *name)
     uint32_t hash = 0;
     for (; *name != '\0'; name++)
         hash = hash * 31 + (unsigned char)*name;
-    return &named[(hash ^ hash >> 8) % BUCKETS];
+    return &by_name[(hash ^ hash >> 8) % BUCKETS];
 }
 
 static void enter_named(struct shmx_attachment *attachment)
@@ -215,35 +266,38 @@ static void leave_named(struct shmx_attachment *attachment)
 
 void shmx_posix_attach(struct shmx_attachment *attachment)
 {
-    pthread_mutex_lock(&list_lock);
-    attachment->os.next = list;
-    attachment->os.link = &list;
-    if (list != NULL)
-        list->os.link = &attachment->os.next;
-    list = attachment;
+    shmx_posix_list_lock();
+    /* The child of the fork that has begun has no description of its own. */
+    attachment->os.shared |= forking && shmx_posix_is_own();
+    attachment->os.next = attachments;
+    attachment->os.link = &attachments;
+    if (attachments != NULL)
+        attachments->os.link = &attachment->os.next;
+    attachments = attachment;
     enter_named(attachment);
-    pthread_mutex_unlock(&list_lock);
+    shmx_posix_list_unlock();
 }
 
 void shmx_posix_detach(struct shmx_attachment *attachment)
 {
-    pthread_mutex_lock(&list_lock);
+    shmx_posix_list_lock();
     *attachment->os.link = attachment->os.next;
     if (attachment->os.next != NULL)
         attachment->os.next->os.link = attachment->os.link;
     leave_named(attachment);
-    pthread_mutex_unlock(&list_lock);
+    shmx_posix_heir_drop(attachment);
+    shmx_posix_list_unlock();
 }
 
 bool shmx_posix_find(const char *name,
                      bool (*visit)(struct shmx_attachment *attachment, int *status), int *status)
 {
     bool done = false;
-    pthread_mutex_lock(&list_lock);
+    shmx_posix_list_lock();
     struct shmx_attachment *attachment = *bucket_of(name);
     for (; attachment != NULL && !done; attachment = attachment->os.named_next)
         done = strcmp(attachment->label.name, name) == 0 && visit(attachment, status);
-    pthread_mutex_unlock(&list_lock);
+    shmx_posix_list_unlock();
     return done;
 }
 
@@ -251,56 +305,54 @@ int shmx_posix_claim_once(struct shmx_attachment *attachment, uint32_t *token,
                           int (*claim)(struct shmx_attachment *attachment, uint32_t *token))
 {
     int status = SHMX_OK;
-    pthread_mutex_lock(&list_lock);
+    shmx_posix_list_lock();
     *token = atomic_load(&attachment->owner);
     if (*token == 0)
         status = claim(attachment, token);
     if (status == SHMX_OK)
         atomic_store(&attachment->owner, *token);
-    pthread_mutex_unlock(&list_lock);
+    shmx_posix_list_unlock();
     return status;
 }
 
 bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *context), void *context)
 {
     bool found = false;
-    pthread_mutex_lock(&list_lock);
-    for (struct shmx_attachment *other = list; other != NULL && !found; other = other->os.next)
+    shmx_posix_list_lock();
+    for (struct shmx_attachment *other = attachments; other != NULL && !found;
+         other = other->os.next)
         found = visit(other, context);
-    pthread_mutex_unlock(&list_lock);
+    shmx_posix_list_unlock();
     return found;
 }
 
 int shmx_posix_token_next(struct shmx_attachment *attachment, uint32_t *token)
 {
+    struct shmx_control *control = attachment->control;
+    int status;
     do {
-        if (attachment->control != NULL) {
-            *token = atomic_fetch_add(&attachment->control->next_owner, 1) + 1;
-        } else {
-            int status = shmx_os_random(token, sizeof *token);
-            if (status != SHMX_OK)
-                return status;
-        }
+        status = shmx_control_count(control != NULL ? &control->next_owner : NULL, token);
         *token &= SHMX_OWNER_MASK;
-    } while (*token == 0 || *token == SHMX_OWNER_MASK);
-    return SHMX_OK;
+    } while (status == SHMX_OK && (*token == 0 || *token == SHMX_OWNER_MASK));
+    return status;
 }
 
 int shmx_posix_share_once(struct shmx_attachment *attachment,
                           int (*make)(struct shmx_attachment *attachment))
 {
-    pthread_mutex_lock(&list_lock);
+    shmx_posix_list_lock();
     int status = attachment->os.passed < 0 ? make(attachment) : SHMX_OK;
-    pthread_mutex_unlock(&list_lock);
+    shmx_posix_list_unlock();
     return status;
 }
 
 bool shmx_posix_passed_here(int fd)
 {
     bool here = false;
-    pthread_mutex_lock(&list_lock);
-    for (struct shmx_attachment *other = list; other != NULL && !here; other = other->os.next)
+    shmx_posix_list_lock();
+    for (struct shmx_attachment *other = attachments; other != NULL && !here;
+         other = other->os.next)
         here = other->os.passed == fd;
-    pthread_mutex_unlock(&list_lock);
+    shmx_posix_list_unlock();
     return here;
 }

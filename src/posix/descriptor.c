@@ -69,6 +69,22 @@ mode_t shmx_posix_mode(unsigned flags)
     return mode;
 }
 
+/* Half of the address, as no place is below 0. */
+static off_t tag_of(const struct shmx_attachment *attachment)
+{
+    return (off_t)((uintptr_t)attachment / 2);
+}
+
+void shmx_posix_tag(int fd, const struct shmx_attachment *attachment)
+{
+    lseek(fd, tag_of(attachment), SEEK_SET);
+}
+
+bool shmx_posix_tagged(int fd, const struct shmx_attachment *attachment)
+{
+    return lseek(fd, 0, SEEK_CUR) == tag_of(attachment);
+}
+
 int shmx_posix_mode_set(int fd, mode_t mode)
 {
     struct stat facts; /* to look is cheaper than to set */

@@ -92,6 +92,16 @@ int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space spa
     return status;
 }
 
+int shmx_os_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key)
+{
+    shmx_posix_gate_enter();
+    shmx_posix_list_lock();
+    int status = shmx_posix_mark_find(attachment, from, key);
+    shmx_posix_list_unlock();
+    shmx_posix_gate_leave();
+    return status;
+}
+
 void shmx_posix_marks_end(struct shmx_attachment *attachment)
 {
     while (attachment->os.marks != NULL)
@@ -104,7 +114,7 @@ void shmx_posix_marks_forget(struct shmx_attachment *attachment)
     attachment->os.marks = NULL;
     while (mark != NULL) {
         struct shmx_posix_mark *next = mark->next;
-        if (mark->fd >= 0)
+        if (shmx_posix_tagged(mark->fd, attachment))
             close(mark->fd);
         free(mark);
         mark = next;

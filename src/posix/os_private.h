@@ -18,12 +18,14 @@ struct shmx_os_private {
     int heir;      /* between fork's handlers: what the child is to have in fd's place */
     int user_heir; /* ... and in user_fd's */
     int passed;    /* what children inherit after shmx_share, -1: nothing yet */
-    bool shared;   /* another process holds fd's or user_fd's description, and its locks */
-    bool borrowed; /* that description is the parent's: no locks of its own can be held by it */
-    bool left;     /* at the end of the process: it is a user no more */
-    bool creator;  /* it made the object */
-    bool unlinked; /* the object has no name any more */
-    uint64_t device, inode; /* ofd/: of the object, as descriptors may change hands */
+    int passed_user; /* lockfile/: ... and the lock of a user with it, or -1 */
+    bool shared;     /* another process holds fd's or user_fd's description, and its locks */
+    bool borrowed;   /* that description is the parent's: no locks of its own can be held by it */
+    bool left;       /* at the end of the process: it is a user no more */
+    bool creator;    /* it made the object */
+    bool unlinked;   /* the object has no name any more */
+    unsigned user;   /* lockfile/: who attached: some systems keep each user's files apart */
+    uint64_t device, inode; /* of the object, as descriptors may change hands */
     uint64_t annex_id, annex_inode;
     void *annex_page; /* keeps the annex's locks though all descriptors are closed */
     struct shmx_posix_mark *marks;
@@ -44,36 +46,5 @@ static inline uint32_t shmx_os_glance(const _Atomic uint32_t *word)
 #endif
     return value;
 }
-
-/* See os.h. */
-#if defined(__x86_64__)
-#define SHMX_OS_COPY_64
-static inline void shmx_os_copy_64(void *to, const void *from)
-{
-    __asm__ volatile("movups (%1), %%xmm0\n\t"
-                     "movups 16(%1), %%xmm1\n\t"
-                     "movups 32(%1), %%xmm2\n\t"
-                     "movups 48(%1), %%xmm3\n\t"
-                     "movups %%xmm0, (%0)\n\t"
-                     "movups %%xmm1, 16(%0)\n\t"
-                     "movups %%xmm2, 32(%0)\n\t"
-                     "movups %%xmm3, 48(%0)"
-                     :
-                     : "r"(to), "r"(from)
-                     : "memory", "xmm0", "xmm1", "xmm2", "xmm3");
-}
-#elif defined(__aarch64__)
-#define SHMX_OS_COPY_64
-static inline void shmx_os_copy_64(void *to, const void *from)
-{
-    __asm__ volatile("ldp q0, q1, [%1]\n\t"
-                     "ldp q2, q3, [%1, #32]\n\t"
-                     "stp q0, q1, [%0]\n\t"
-                     "stp q2, q3, [%0, #32]"
-                     :
-                     : "r"(to), "r"(from)
-                     : "memory", "v0", "v1", "v2", "v3");
-}
-#endif
 
 #endif

@@ -42,6 +42,13 @@ void shmx_posix_object_path(char path[SHMX_POSIX_OBJECT_MAX], const char *name);
 int shmx_posix_object_open(const char *path, unsigned flags, int *fd);
 int shmx_posix_object_make(const char *path, mode_t mode, int *fd);
 
+/* Note in the description, at its place for reading, that it is this attachment's, and see whether
+ * it still is: a program may have closed the descriptor, and its number may be another file's, or
+ * the same file's for another attachment, since. For files that are never read nor written there.
+ */
+void shmx_posix_tag(int fd, const struct shmx_attachment *attachment);
+bool shmx_posix_tagged(int fd, const struct shmx_attachment *attachment);
+
 /* Set what the umask has taken of it. */
 int shmx_posix_mode_set(int fd, mode_t mode);
 
@@ -62,6 +69,10 @@ void shmx_posix_gate_leave(void);
 /* Is this the process that made the attachments, or the child of a fork whose handlers have run?
  * Not so in a child by _Fork(2) or clone(2), which shares all that the parent has. */
 bool shmx_posix_is_own(void);
+
+/* Does this thread fork at this moment? Then it is in another's handler of fork, which runs between
+ * ours. In the child there no lock of the process can be had that another thread may have held. */
+bool shmx_posix_is_forking(void);
 
 /* The process ends without having closed: give up being a user, and no more: other threads may run.
  * The list is locked. */
@@ -123,6 +134,9 @@ void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_m
 /* *held: by another attachment; `number` is that of this one's mark, or 0. Inside the gate. */
 int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
                          uint32_t number, bool *held);
+
+/* As shmx_os_mark_find. Inside the gate, the list is locked. */
+int shmx_posix_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key);
 
 /* ---- memory (memory.c) ---- */
 

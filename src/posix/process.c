@@ -7,8 +7,8 @@
 
 #include "posix.h"
 
-static struct shmx_os_facts facts;
-static uid_t user;
+static struct shmx_os_facts os_facts;
+static uid_t effective_user;
 static pthread_once_t facts_once = PTHREAD_ONCE_INIT;
 
 uint64_t shmx_posix_length_limit(void)
@@ -20,24 +20,24 @@ uint64_t shmx_posix_length_limit(void)
 
 static void find_facts(void)
 {
-    facts.page_size = (size_t)sysconf(_SC_PAGESIZE);
-    facts.futex = true; /* sleeping needs the word alone, on every system here */
-    facts.raw_unlink = true;
-    user = geteuid();
+    os_facts.page_size = (size_t)sysconf(_SC_PAGESIZE);
+    os_facts.futex = true; /* sleeping needs the word alone, on every system here */
+    os_facts.raw_unlink = true;
+    effective_user = geteuid();
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    facts.processors = processors > 0 ? (unsigned)processors : 1;
+    os_facts.processors = processors > 0 ? (unsigned)processors : 1;
 }
 
 const struct shmx_os_facts *shmx_os_facts(void)
 {
     pthread_once(&facts_once, find_facts);
-    return &facts;
+    return &os_facts;
 }
 
 uid_t shmx_posix_user(void)
 {
     pthread_once(&facts_once, find_facts);
-    return user;
+    return effective_user;
 }
 
 static _Atomic int64_t pid_known; /* 0: not yet */
@@ -76,6 +76,8 @@ int shmx_os_random(void *bytes, size_t count)
 {
     assert(count <= sizeof stock.bytes);
     int error = 0;
+    if (shmx_posix_is_forking())
+        return getentropy(bytes, count) == 0 ? SHMX_OK : shmx_posix_error(errno);
     pthread_mutex_lock(&stock.lock);
     if (stock.left < count) {
         error = getentropy(stock.bytes, sizeof stock.bytes) == 0 ? 0 : errno;
@@ -121,6 +123,7 @@ int shmx_os_thread_watch(void *state)
  * its code. */
 __attribute__((destructor)) static void watch_end(void)
 {
+    shmx_thread_unwatched();
     bool watched = shmx_os_thread_watch(NULL) == SHMX_OK;
     if (!atomic_exchange(&watch_over, true) && watched)
         pthread_key_delete(watch_key);

@@ -29,17 +29,6 @@ static bool settle(_Atomic uint32_t *word, uint32_t value)
     return atomic_compare_exchange_strong(word, &seen, value) || seen == value;
 }
 
-static int region_check(const shmx *shm, size_t offset, size_t size)
-{
-    if (shm == NULL || offset % QUEUE_UNIT != 0)
-        return SHMX_EINVAL;
-    if (size < QUEUE_HEADER_SIZE + QUEUE_CAPACITY_MIN * QUEUE_UNIT)
-        return SHMX_EINVAL;
-    if (offset > shm->size || size > shm->size - offset)
-        return SHMX_ERANGE;
-    return shmx_place_check(shm, shm->attachment.data + offset, size);
-}
-
 static void place_handle(shmx_queue *queue, shmx *shm, size_t offset, size_t size)
 {
     uint64_t units = (size - QUEUE_HEADER_SIZE) / QUEUE_UNIT;
@@ -54,7 +43,8 @@ static void place_handle(shmx_queue *queue, shmx *shm, size_t offset, size_t siz
 
 static int header_settle(struct queue_header *header, uint32_t capacity)
 {
-    if (!settle(&header->magic, QUEUE_MAGIC) || !settle(&header->version, QUEUE_VERSION))
+    if (!shmx_header_begins(&header->magic, sizeof *header) ||
+        !settle(&header->magic, QUEUE_MAGIC) || !settle(&header->version, QUEUE_VERSION))
         return SHMX_EPROTO;
     return settle(&header->capacity, capacity) ? SHMX_OK : SHMX_ERANGE;
 }
@@ -64,7 +54,8 @@ int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size)
     if (queue == NULL)
         return shmx_refuse(SHMX_EINVAL);
     *queue = NULL;
-    int status = region_check(shm, offset, size);
+    int status =
+        shmx_region_check(shm, offset, size, QUEUE_HEADER_SIZE + QUEUE_CAPACITY_MIN * QUEUE_UNIT);
     if (status != SHMX_OK)
         return shmx_refuse(status);
     shmx_queue *made = calloc(1, sizeof *made);

@@ -30,7 +30,7 @@
 #define SHMX_QUEUE_LAYOUT_H
 
 #include "lock.h"
-#include "sides.h"
+#include "waiter.h"
 
 #include <string.h>
 
@@ -93,9 +93,6 @@ static_assert(offsetof(struct queue_header, producers) == 128, "layout");
 static_assert(offsetof(struct queue_header, consumers) == 256, "layout");
 static_assert(sizeof(struct queue_record) == QUEUE_UNIT, "layout");
 
-/* Records passed under one lock, so that time limits are kept whatever the ring holds. */
-#define QUEUE_PASS_MOST 4096
-
 /* A record that this handle has reserved or taken. */
 struct queue_own {
     uint32_t state; /* as it stands in the record; 0: none */
@@ -125,17 +122,6 @@ struct shmx_queue {
     struct queue_pace pace[2]; /* as consumer, as producer */
 };
 
-/* Statuses beside the public ones: not now; try again, for what was in the way is gone. */
-enum { QUEUE_NOTHING = 1, QUEUE_AGAIN = 2 };
-
-/* Somebody's time limit; the end is computed when there is something to wait for. */
-struct queue_wait {
-    int timeout_ms;
-    bool begun;
-    bool slept;
-    int64_t deadline;
-};
-
 /* What is to be sent or received. */
 struct queue_job {
     const void *message; /* send */
@@ -144,11 +130,10 @@ struct queue_job {
     struct queue_own own;
     uint32_t head; /* receive: before anything was done */
     bool more;     /* receive, after a sleep: there was another message behind this one */
-    struct queue_wait wait;
+    struct shmx_limit limit;
 };
 
-/* How sending and receiving try and wait. An attempt returns SHMX_OK, QUEUE_NOTHING, QUEUE_AGAIN or
- * a failure; `ask`: find out whether those who are in the way are dead. */
+/* How sending and receiving try and wait. `attempt` is as in waiter.h. */
 struct queue_direction {
     int (*attempt)(shmx_queue *queue, struct queue_job *job, bool ask);
     bool producer;
@@ -180,14 +165,14 @@ static inline uint32_t queue_behind(const shmx_queue *queue, uint32_t place, uin
 /* ---- sides ---- */
 
 /* The whole of taking a side's lock (waiting.c). */
-int shmx_queue_lock_slowly(shmx_queue *queue, struct queue_side *side, struct queue_wait *wait);
+int shmx_queue_lock_slowly(shmx_queue *queue, struct queue_side *side, struct shmx_limit *limit);
 
 /* Take a side's lock: SHMX_OK, SHMX_EOWNERDEAD (taken too), or a failure. */
-static inline int queue_lock(shmx_queue *queue, struct queue_side *side, struct queue_wait *wait)
+static inline int queue_lock(shmx_queue *queue, struct queue_side *side, struct shmx_limit *limit)
 {
     if (shmx_word_try(&side->lock, shmx_token_known(queue->shm)))
         return SHMX_OK;
-    return shmx_queue_lock_slowly(queue, side, wait);
+    return shmx_queue_lock_slowly(queue, side, limit);
 }
 
 /* Give a side's lock back; there is nothing new for the other side. */
@@ -238,18 +223,15 @@ static inline void queue_tell(shmx_queue *queue, struct queue_side *side)
 
 /* ---- waiting (waiting.c) ---- */
 
-/* Begin, once, to count the time. */
-void shmx_queue_wait_begin(struct queue_wait *wait);
-
 /* Field by field: what need not be written is not, in a call that takes a few nanoseconds. */
 static inline void queue_begin(struct queue_job *job, shmx_queue *queue, bool producer, size_t size,
                                int timeout_ms)
 {
     queue->pace[producer].begun++;
     job->size = size;
-    job->wait.timeout_ms = timeout_ms;
-    job->wait.begun = false;
-    job->wait.slept = false;
+    job->limit.timeout_ms = timeout_ms;
+    job->limit.begun = false;
+    job->limit.slept = false;
 }
 
 /* Go on after a first attempt that did not succeed; what it returned is `status`. */

@@ -49,8 +49,8 @@ static inline int find_lock(shmx_queue *queue, struct queue_job *job, bool ask)
 {
     struct queue_side *side = &queue->header->consumers;
     if (!ask && nothing_there(queue))
-        return QUEUE_NOTHING;
-    int status = queue_lock(queue, side, &job->wait);
+        return SHMX_NOTHING;
+    int status = queue_lock(queue, side, &job->limit);
     if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
         return status;
     STEP();
@@ -72,7 +72,7 @@ static void note_more(shmx_queue *queue, struct queue_job *job)
 {
     struct queue_side *side = &queue->header->consumers;
     uint32_t next = atomic_load_explicit(&side->place, memory_order_relaxed);
-    if (!job->wait.slept || next >= queue->capacity)
+    if (!job->limit.slept || next >= queue->capacity)
         return;
     uint32_t state = atomic_load_explicit(&queue_at(queue, next)->state, memory_order_relaxed);
     job->more = (state != STATE_EMPTY && (state & STATE_KIND) != STATE_RESERVED) ||

@@ -135,7 +135,7 @@ int shmx_queue_room(shmx_queue *queue, uint32_t units, uint32_t *place)
         where = fit(queue, tail, head, units);
     }
     if (where == FIT_NOT)
-        return QUEUE_NOTHING;
+        return SHMX_NOTHING;
     if (where == FIT_START)
         skip_rest(queue, tail);
     *place = where == FIT_START ? 0 : tail;
@@ -184,7 +184,7 @@ static int handle_reserved(shmx_queue *queue, bool ask, uint32_t place, uint32_t
     if (status != SHMX_OK)
         return status;
     if (!dead)
-        return QUEUE_NOTHING;
+        return SHMX_NOTHING;
     /* By exchange: it may have committed before it died. Acquire: its size. */
     atomic_compare_exchange_strong_explicit(&queue_at(queue, place)->state, &state, STATE_CANCELLED,
                                             memory_order_acquire, memory_order_relaxed);
@@ -207,7 +207,7 @@ static int found_at(const shmx_queue *queue, uint32_t place, struct queue_own *f
 static int find_next(shmx_queue *queue, bool ask, struct queue_own *found)
 {
     uint32_t place;
-    for (int count = 0; count < QUEUE_PASS_MOST; count++) {
+    for (int count = 0; count < SHMX_PASS_MOST; count++) {
         if (!place_load(queue, &queue->header->consumers.place, &place))
             return SHMX_EPROTO;
         uint32_t state = state_load(queue, place);
@@ -216,7 +216,7 @@ static int find_next(shmx_queue *queue, bool ask, struct queue_own *found)
         if (state == STATE_COMMITTED)
             return found_at(queue, place, found);
         if (state == STATE_EMPTY)
-            return QUEUE_NOTHING;
+            return SHMX_NOTHING;
         int status = SHMX_EPROTO;
         if ((state & STATE_KIND) == STATE_RESERVED)
             status = handle_reserved(queue, ask, place, state);
@@ -225,7 +225,7 @@ static int find_next(shmx_queue *queue, bool ask, struct queue_own *found)
         if (status != SHMX_OK)
             return status;
     }
-    return QUEUE_AGAIN;
+    return SHMX_AGAIN;
 }
 
 /* Go through the records before `next`: give back those of dead consumers if `ask`, and stop at the
@@ -252,7 +252,7 @@ static int find_returned(shmx_queue *queue, bool ask, struct queue_own *found)
         if (!walk_on(queue, &walk, state))
             return SHMX_EPROTO;
     }
-    return QUEUE_NOTHING;
+    return SHMX_NOTHING;
 }
 
 int shmx_queue_find(shmx_queue *queue, bool ask, struct queue_own *found)
@@ -266,7 +266,7 @@ int shmx_queue_find(shmx_queue *queue, bool ask, struct queue_own *found)
         if (status == SHMX_OK) /* there may be more */
             atomic_store_explicit(&side->returned, 1, memory_order_relaxed);
         STEP();
-        if (status != QUEUE_NOTHING)
+        if (status != SHMX_NOTHING)
             return status;
     }
     return find_next(queue, ask, found);

@@ -4,11 +4,11 @@
 
 /* Make room of what no consumer has looked at: cancelled records, dead producers' ones; and give
  * back what dead consumers hold. */
-static int collect(shmx_queue *queue, struct queue_wait *wait)
+static int collect(shmx_queue *queue, struct shmx_limit *limit)
 {
     struct queue_side *side = &queue->header->consumers;
     struct queue_own found;
-    int status = queue_lock(queue, side, wait);
+    int status = queue_lock(queue, side, limit);
     if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
         return status;
     uint32_t head = atomic_load_explicit(&side->edge, memory_order_relaxed);
@@ -23,7 +23,7 @@ static int collect(shmx_queue *queue, struct queue_wait *wait)
         queue_tell(queue, side);
     if (back)
         queue_tell(queue, &queue->header->producers);
-    return status == QUEUE_NOTHING || status == QUEUE_AGAIN ? SHMX_OK : status;
+    return status == SHMX_NOTHING || status == SHMX_AGAIN ? SHMX_OK : status;
 }
 
 /* The usual case of shmx_queue_room: there is room where the tail is, as far as is known. */
@@ -45,9 +45,9 @@ static inline bool room_at_tail(const shmx_queue *queue, uint32_t units, uint32_
 static inline int room_lock(shmx_queue *queue, struct queue_job *job, bool ask, uint32_t *place)
 {
     struct queue_side *side = &queue->header->producers;
-    int status = ask ? collect(queue, &job->wait) : SHMX_OK;
+    int status = ask ? collect(queue, &job->limit) : SHMX_OK;
     if (status == SHMX_OK)
-        status = queue_lock(queue, side, &job->wait);
+        status = queue_lock(queue, side, &job->limit);
     /* What a dead owner left behind is put in order at each look for room. */
     if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
         return status;
@@ -156,15 +156,6 @@ static int send_check(const shmx_queue *queue, size_t size, int timeout_ms)
     return size > queue->longest ? SHMX_EMSGSIZE : SHMX_OK;
 }
 
-/* Is there nobody to send to? */
-static inline int receivers_check(shmx_queue *queue)
-{
-    const struct shmx_sides *sides = &queue->header->sides;
-    if (!shmx_sides_used(sides))
-        return SHMX_OK;
-    return shmx_sides_check_often(queue->shm, sides, &queue->joined, SHMX_RECEIVER);
-}
-
 static int reserve(shmx_queue *queue, size_t size, struct queue_own *own, int timeout_ms)
 {
     struct queue_job job;
@@ -199,7 +190,7 @@ int shmx_queue_send(shmx_queue *queue, const void *message, size_t size, int tim
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = receivers_check(queue);
+    status = shmx_sides_check_receivers(queue->shm, &queue->header->sides, &queue->joined);
     if (status != SHMX_OK)
         return shmx_report(status);
     if (size > QUEUE_COPY_LOCKED)
@@ -220,7 +211,7 @@ int shmx_queue_reserve(shmx_queue *queue, size_t size, void **message, int timeo
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = receivers_check(queue);
+    status = shmx_sides_check_receivers(queue->shm, &queue->header->sides, &queue->joined);
     if (status != SHMX_OK)
         return shmx_report(status);
     status = reserve(queue, size, &queue->reserved, timeout_ms);

@@ -4,7 +4,10 @@
 
 #include <stdlib.h>
 
+void *(*const volatile shmx_topic_copy)(void *to, const void *from, size_t size) = memcpy;
+
 #define TOPIC_FLAGS (SHMX_TOPIC_OLDEST | SHMX_TOPIC_LOSSLESS)
+#define SIZE_LEAST (TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT)
 
 size_t shmx_topic_size_for(size_t message, size_t count)
 {
@@ -12,30 +15,27 @@ size_t shmx_topic_size_for(size_t message, size_t count)
         return 0;
     uint64_t units = topic_units((uint32_t)message);
     /* One more than count, for the one that is being published; and three, which is the limit of a
-     * message: see place_handle. */
+     * message: see topic_place_handle. */
     uint64_t messages = count < 2 ? 3 : (uint64_t)count + 1;
     if (messages > TOPIC_CAPACITY_MAX / units)
         return 0;
     uint64_t size = TOPIC_HEADER_SIZE + units * messages * TOPIC_UNIT;
-    if (size < TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT)
-        size = TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT;
+    if (size < SIZE_LEAST)
+        size = SIZE_LEAST;
     return size > SIZE_MAX ? 0 : (size_t)size;
 }
 
 /* ---- opening ---- */
 
-static int region_check(const shmx *shm, size_t offset, size_t size, unsigned flags)
+static int topic_region_check(const shmx *shm, size_t offset, size_t size, unsigned flags)
 {
-    if (shm == NULL || offset % 8 != 0 || (flags & ~TOPIC_FLAGS) != 0 ||
-        size < TOPIC_HEADER_SIZE + TOPIC_CAPACITY_MIN * TOPIC_UNIT)
+    if ((flags & ~TOPIC_FLAGS) != 0)
         return SHMX_EINVAL;
-    if (offset > shm->size || size > shm->size - offset)
-        return SHMX_ERANGE;
-    int status = shmx_place_check(shm, shm->attachment.data + offset, size);
+    int status = shmx_region_check(shm, offset, size, SIZE_LEAST);
     return status == SHMX_EACCES && (flags & SHMX_TOPIC_LOSSLESS) == 0 ? SHMX_OK : status;
 }
 
-static void place_handle(shmx_topic *topic, shmx *shm, size_t offset, size_t size)
+static void topic_place_handle(shmx_topic *topic, shmx *shm, size_t offset, size_t size)
 {
     uint64_t units = (size - TOPIC_HEADER_SIZE) / TOPIC_UNIT;
     topic->shm = shm;
@@ -49,26 +49,29 @@ static void place_handle(shmx_topic *topic, shmx *shm, size_t offset, size_t siz
     topic->longest = (uint32_t)(longest < TOPIC_MESSAGE_MAX ? longest : TOPIC_MESSAGE_MAX);
 }
 
-/* Is a word of the header what it shall be? TOPIC_NOTHING: nobody has written it, nor may this
+/* Is a word of the header what it shall be? SHMX_NOTHING: nobody has written it, nor may this
  * handle. */
-static int settle(const shmx_topic *topic, _Atomic uint32_t *word, uint32_t value, int otherwise)
+static int topic_settle(const shmx_topic *topic, _Atomic uint32_t *word, uint32_t value,
+                        int otherwise)
 {
     uint32_t seen = 0;
     if (topic->read_only)
         seen = atomic_load(word);
     else if (atomic_compare_exchange_strong(word, &seen, value))
         return SHMX_OK;
-    return seen == value ? SHMX_OK : seen == 0 ? TOPIC_NOTHING : otherwise;
+    return seen == value ? SHMX_OK : seen == 0 ? SHMX_NOTHING : otherwise;
 }
 
 int shmx_topic_confirm(shmx_topic *topic)
 {
     struct topic_header *header = topic->header;
-    int status = settle(topic, &header->magic, TOPIC_MAGIC, SHMX_EPROTO);
+    int status = shmx_header_begins(&header->magic, sizeof *header) ? SHMX_OK : SHMX_EPROTO;
     if (status == SHMX_OK)
-        status = settle(topic, &header->version, TOPIC_VERSION, SHMX_EPROTO);
+        status = topic_settle(topic, &header->magic, TOPIC_MAGIC, SHMX_EPROTO);
     if (status == SHMX_OK)
-        status = settle(topic, &header->capacity, topic->capacity, SHMX_ERANGE);
+        status = topic_settle(topic, &header->version, TOPIC_VERSION, SHMX_EPROTO);
+    if (status == SHMX_OK)
+        status = topic_settle(topic, &header->capacity, topic->capacity, SHMX_ERANGE);
     topic->confirmed = status == SHMX_OK;
     topic->watch = &header->magic;
     topic->watch_value = 0;
@@ -84,7 +87,7 @@ static int open_handle(shmx_topic *topic, unsigned flags)
         status = shmx_os_owner_claim(&topic->shm->attachment, &token);
     if (status == SHMX_OK)
         status = shmx_topic_confirm(topic);
-    if (status == TOPIC_NOTHING)
+    if (status == SHMX_NOTHING)
         return SHMX_OK; /* it will begin with the first one */
     if (status == SHMX_OK && (flags & SHMX_TOPIC_LOSSLESS) != 0)
         return shmx_topic_place_take(topic, oldest);
@@ -98,13 +101,13 @@ int shmx_topic_open(shmx_topic **topic, shmx *shm, size_t offset, size_t size, u
     if (topic == NULL)
         return shmx_refuse(SHMX_EINVAL);
     *topic = NULL;
-    int status = region_check(shm, offset, size, flags);
+    int status = topic_region_check(shm, offset, size, flags);
     if (status != SHMX_OK)
         return shmx_refuse(status);
     shmx_topic *made = calloc(1, sizeof *made);
     if (made == NULL)
         return shmx_refuse(SHMX_ENOMEM);
-    place_handle(made, shm, offset, size);
+    topic_place_handle(made, shm, offset, size);
     status = open_handle(made, flags);
     if (status == SHMX_OK)
         *topic = made;

@@ -32,16 +32,16 @@
 #define SHMX_TOPIC_LAYOUT_H
 
 #include "lock.h"
-#include "sides.h"
+#include "waiter.h"
 
 #include <string.h>
 
 /* Tests kill the process at each of these. */
 #ifdef SHMX_TOPIC_STEPS
 void shmx_topic_step(void);
-#define STEP() shmx_topic_step()
+#define TOPIC_STEP() shmx_topic_step()
 #else
-#define STEP() ((void)0)
+#define TOPIC_STEP() ((void)0)
 #endif
 
 #define TOPIC_MAGIC 0x54786d73u /* "smxT"; in the other byte order it is another number */
@@ -92,11 +92,11 @@ struct topic_record {
     _Atomic uint64_t number; /* of messages before it; TOPIC_UNKNOWN before that is known */
 };
 
-#define STATE_RESERVED 0x40000000u /* | token */
-#define STATE_COMMITTED 0xc0000001u
-#define STATE_CANCELLED 0xc0000002u
-#define STATE_SKIP 0xc0000003u
-#define STATE_KIND 0xc0000000u
+#define TOPIC_STATE_RESERVED 0x40000000u /* | token */
+#define TOPIC_STATE_COMMITTED 0xc0000001u
+#define TOPIC_STATE_CANCELLED 0xc0000002u
+#define TOPIC_STATE_SKIP 0xc0000003u
+#define TOPIC_STATE_KIND 0xc0000000u
 
 #define TOPIC_UNKNOWN UINT64_MAX
 #define TOPIC_HEADER_SIZE 1280u
@@ -112,9 +112,7 @@ static_assert(offsetof(struct topic_header, places) == 256, "layout");
 static_assert(sizeof(struct topic_record) == TOPIC_UNIT, "layout");
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "positions are shared with other processes");
 
-/* Records passed in one attempt, so that time limits are kept whatever the ring holds; and how
- * often a reader that is overrun begins again in one. */
-#define TOPIC_PASS_MOST 4096
+/* How often a reader that is overrun begins again in one attempt. */
 #define TOPIC_OVERRUN_MOST 64
 
 /* A record that this handle has reserved. */
@@ -146,16 +144,6 @@ struct shmx_topic {
     uint32_t watch_value;
 };
 
-/* Statuses beside the public ones: not now; try again, for what was in the way is gone. */
-enum { TOPIC_NOTHING = 1, TOPIC_AGAIN = 2 };
-
-/* Somebody's time limit; the end is computed when there is something to wait for. */
-struct topic_wait {
-    int timeout_ms;
-    bool begun;
-    int64_t deadline;
-};
-
 /* What is to be published or read. */
 struct topic_job {
     const void *message; /* publish */
@@ -164,11 +152,10 @@ struct topic_job {
     uint64_t number;     /* read: messages before it */
     uint64_t lost;       /* next: messages that were missed */
     struct topic_own own;
-    struct topic_wait wait;
+    struct shmx_limit limit;
 };
 
-/* How publishing and reading try and wait. An attempt returns SHMX_OK, TOPIC_NOTHING, TOPIC_AGAIN
- * or a failure; `ask`: find out whether those who are in the way are dead. */
+/* How publishing and reading try and wait. `attempt` is as in waiter.h. */
 struct topic_direction {
     int (*attempt)(shmx_topic *topic, struct topic_job *job, bool ask);
     bool publisher;
@@ -176,10 +163,13 @@ struct topic_direction {
 
 /* ---- records ---- */
 
-/* The place in the ring of a position. Whatever the position, it is inside. */
+/* The place in the ring of a position. Whatever the position, it is inside. A publisher needs that
+ * of head and that of tail, which are rarely in the same lap: neither is worth a division. */
 static inline uint32_t topic_place_of(shmx_topic *topic, uint64_t position)
 {
     uint64_t place = position - topic->base;
+    if (place >= topic->capacity)
+        place += topic->capacity; /* the lap before */
     if (place >= topic->capacity) {
         place = position % topic->capacity;
         topic->base = position - place;
@@ -219,27 +209,68 @@ static inline bool topic_fits(const shmx_topic *topic, uint32_t place, uint32_t 
     return units != 0 && units <= topic->capacity - place;
 }
 
-/* Write the position behind the record, whose state is this. False: damaged, or overwritten. */
+/* Write how many units the record at the place has, whose state is this and was loaded with acquire
+ * before. False: damaged, or overwritten. */
+static inline bool topic_length(const shmx_topic *topic, uint32_t place, uint32_t state,
+                                uint32_t *units)
+{
+    uint32_t size = atomic_load_explicit(&topic_at(topic, place)->size, memory_order_relaxed);
+    *units = state == TOPIC_STATE_SKIP ? size : topic_units(size);
+    return topic_fits(topic, place, *units) &&
+           (state != TOPIC_STATE_SKIP || *units == topic->capacity - place);
+}
+
+/* Write the position behind the record, whose state is this. False as above. */
 static inline bool topic_end(shmx_topic *topic, uint64_t position, uint32_t state, uint64_t *end)
 {
-    uint32_t place = topic_place_of(topic, position);
-    /* Relaxed: the state was loaded with acquire before. */
-    uint32_t size = atomic_load_explicit(&topic_at(topic, place)->size, memory_order_relaxed);
-    uint32_t units = state == STATE_SKIP ? size : topic_units(size);
+    uint32_t units;
+    bool good = topic_length(topic, topic_place_of(topic, position), state, &units);
     *end = position + units;
-    return topic_fits(topic, place, units) &&
-           (state != STATE_SKIP || units == topic->capacity - place);
+    return good;
+}
+
+/* Go on behind whatever record is at the position. False as above. */
+static inline bool topic_pass(shmx_topic *topic, uint64_t *position)
+{
+    uint32_t units, place = topic_place_of(topic, *position);
+    uint32_t state = atomic_load_explicit(&topic_at(topic, place)->state, memory_order_acquire);
+    bool good = topic_length(topic, place, state, &units);
+    *position += units;
+    return good;
 }
 
 /* ---- copies ---- */
 
 /*
  * A reader may copy while a publisher overwrites, and finds that out afterwards. So that this is no
- * race by the rules of C, both copy by relaxed loads and stores of whole words, or by what the
- * backend has for it; the ring's side is aligned to 8 and padded to 16. (A message that is written
- * in place is written as its user does it; what a reader saw of that is thrown away like the rest.)
+ * race by the rules of C, both copy by relaxed loads and stores of whole words; the ring's side is
+ * aligned to 8 and padded to 16. (A message that is written in place is written as its user does
+ * it; what a reader saw of that is thrown away like the rest.)
+ *
+ * More than a few words are copied by memcpy, in a third of the time. C has no word for that: it is
+ * called by a pointer that the compiler must load, so that it can conclude nothing from it, and
+ * whatever order it copies in is none of ours. Thread sanitizer would watch it, and gets the words.
  */
 typedef size_t topic_word;
+#define TOPIC_COPY_WORDS 32 /* bytes; from here on it pays */
+
+extern void *(*const volatile shmx_topic_copy)(void *to, const void *from, size_t size);
+
+#if defined(__SANITIZE_THREAD__)
+#define TOPIC_WATCHED 1
+#elif defined(__has_feature)
+#define TOPIC_WATCHED __has_feature(thread_sanitizer)
+#else
+#define TOPIC_WATCHED 0
+#endif
+
+static inline bool topic_copy_whole(void *to, const void *from, size_t size)
+{
+    if (TOPIC_WATCHED || size < TOPIC_COPY_WORDS)
+        return false;
+    shmx_topic_copy(to, from, size);
+    return true;
+}
 
 /* Fewer bytes than a word, to or from one. */
 static inline void topic_copy_rest(unsigned char *to, const unsigned char *from, size_t size)
@@ -257,13 +288,12 @@ static inline void topic_copy_in(unsigned char *target, const void *from, size_t
 {
     const unsigned char *source = from;
     topic_word word = 0;
-#ifdef SHMX_OS_COPY_64
-    for (; size >= 64; size -= 64, source += 64, target += 64)
-        shmx_os_copy_64(target, source);
-#endif
+    if (topic_copy_whole(target, from, size))
+        return;
     for (; size >= sizeof word; size -= sizeof word, source += sizeof word, target += sizeof word) {
-        memcpy(&word, source, sizeof word);
-        atomic_store_explicit((_Atomic topic_word *)(void *)target, word, memory_order_relaxed);
+        topic_word next;
+        memcpy(&next, source, sizeof next);
+        atomic_store_explicit((_Atomic topic_word *)(void *)target, next, memory_order_relaxed);
     }
     if (size == 0)
         return;
@@ -274,20 +304,18 @@ static inline void topic_copy_in(unsigned char *target, const void *from, size_t
 static inline void topic_copy_out(void *to, const unsigned char *source, size_t size)
 {
     unsigned char *target = to;
-    topic_word word;
-#ifdef SHMX_OS_COPY_64
-    for (; size >= 64; size -= 64, source += 64, target += 64)
-        shmx_os_copy_64(target, source);
-#endif
-    for (; size >= sizeof word; size -= sizeof word, source += sizeof word, target += sizeof word) {
-        word = atomic_load_explicit((const _Atomic topic_word *)(const void *)source,
-                                    memory_order_relaxed);
-        memcpy(target, &word, sizeof word);
+    if (topic_copy_whole(to, source, size))
+        return;
+    for (; size >= sizeof(topic_word);
+         size -= sizeof(topic_word), source += sizeof(topic_word), target += sizeof(topic_word)) {
+        topic_word next = atomic_load_explicit((const _Atomic topic_word *)(const void *)source,
+                                               memory_order_relaxed);
+        memcpy(target, &next, sizeof next);
     }
     if (size == 0)
         return;
-    word = atomic_load_explicit((const _Atomic topic_word *)(const void *)source,
-                                memory_order_relaxed);
+    topic_word word = atomic_load_explicit((const _Atomic topic_word *)(const void *)source,
+                                           memory_order_relaxed);
     topic_copy_rest(target, (const unsigned char *)&word, size);
 }
 
@@ -342,7 +370,7 @@ static inline bool topic_take(shmx_topic *topic, uint64_t position, void *buffer
     uint32_t state = atomic_load_explicit(&record->state, memory_order_relaxed);
     uint32_t length = atomic_load_explicit(&record->size, memory_order_relaxed);
     *number = atomic_load_explicit(&record->number, memory_order_relaxed);
-    if (state != STATE_COMMITTED || length > *size ||
+    if (state != TOPIC_STATE_COMMITTED || length > *size ||
         !topic_fits(topic, place, topic_units(length)))
         return false;
     topic_copy_out(buffer, (const unsigned char *)(record + 1), length);
@@ -376,7 +404,7 @@ void shmx_topic_place_leave(shmx_topic *topic);
 /* Publishers need not keep what lies before the reader's position. */
 void shmx_topic_place_move(shmx_topic *topic);
 
-/* Under the lock: may head move there? SHMX_OK, TOPIC_NOTHING, or a failure. */
+/* Under the lock: may head move there? SHMX_OK, SHMX_NOTHING, or a failure. */
 int shmx_topic_floor(shmx_topic *topic, uint64_t head, bool ask);
 
 /* The reader has a message of `size` bytes: where it goes on. */
@@ -391,20 +419,20 @@ static inline void topic_step_over(shmx_topic *topic, size_t size, uint64_t numb
 /* ---- handle.c ---- */
 
 /* The header of a topic that was not there when a read-only attachment opened it: SHMX_OK,
- * TOPIC_NOTHING as long as it is not, SHMX_EPROTO or SHMX_ERANGE. */
+ * SHMX_NOTHING as long as it is not, SHMX_EPROTO or SHMX_ERANGE. */
 int shmx_topic_confirm(shmx_topic *topic);
 
 /* ---- under the lock (ring.c) ---- */
 
 /* The whole of taking the lock (waiting.c). */
-int shmx_topic_lock_slowly(shmx_topic *topic, struct topic_wait *wait);
+int shmx_topic_lock_slowly(shmx_topic *topic, struct shmx_limit *limit);
 
 /* Take it: SHMX_OK or a failure. What a dead owner left behind is put in order by settling. */
-static inline int topic_lock(shmx_topic *topic, struct topic_wait *wait)
+static inline int topic_lock(shmx_topic *topic, struct shmx_limit *limit)
 {
     if (shmx_word_try(&topic->header->publishers.lock, shmx_token_known(topic->shm)))
         return SHMX_OK;
-    return shmx_topic_lock_slowly(topic, wait);
+    return shmx_topic_lock_slowly(topic, limit);
 }
 
 /* The lock was given back with this value, and somebody may be to be woken. */
@@ -414,11 +442,11 @@ void shmx_topic_wake(shmx_topic *topic, uint32_t value);
 static inline void topic_unlock_tell(shmx_topic *topic)
 {
     struct topic_header *header = topic->header;
-    STEP();
+    TOPIC_STEP();
     /* Release: the next owner sees what this one did. */
     uint32_t value = atomic_exchange_explicit(&header->publishers.lock, 0, memory_order_release);
     shmx_fence_behind();
-    STEP();
+    TOPIC_STEP();
     /* Relaxed: the fence does the ordering. One branch for both. */
     uint32_t event = atomic_load_explicit(&header->publishers.event, memory_order_relaxed);
     if (((value / LOCK_WAITERS) | (event & EVENT_ARMED)) != 0)
@@ -436,7 +464,7 @@ static inline void topic_unlock_tell_all(shmx_topic *topic)
 /* The same when there is nothing new. */
 static inline void topic_unlock(shmx_topic *topic)
 {
-    STEP();
+    TOPIC_STEP();
     shmx_word_release(topic->shm, &topic->header->publishers.lock);
 }
 
@@ -445,15 +473,15 @@ static inline void topic_unlock(shmx_topic *topic)
 static inline void topic_show(struct topic_header *header, uint64_t position, uint32_t state,
                               uint64_t number, uint64_t end)
 {
-    bool message = state == STATE_COMMITTED;
-    STEP();
+    bool message = state == TOPIC_STATE_COMMITTED;
+    TOPIC_STEP();
     /* Release: who sees it finds the record, and all before it. */
     if (message)
         atomic_store_explicit(&header->front.newest, position + 1, memory_order_release);
-    STEP();
+    TOPIC_STEP();
     /* Relaxed: the lock is held. */
     atomic_store_explicit(&header->publishers.number, number + message, memory_order_relaxed);
-    STEP();
+    TOPIC_STEP();
     atomic_store_explicit(&header->publishers.shown, end, memory_order_relaxed);
     /* Release: who sees the turn finds the message. */
     if (message)
@@ -473,10 +501,10 @@ static inline void topic_append(shmx_topic *topic, uint32_t units, uint32_t size
     atomic_store_explicit(&record->size, size, memory_order_relaxed);
     atomic_store_explicit(&record->state, state, memory_order_relaxed);
     atomic_store_explicit(&record->number, last ? number : TOPIC_UNKNOWN, memory_order_relaxed);
-    bool shows = last && (state & STATE_KIND) != STATE_RESERVED;
+    bool shows = last && (state & TOPIC_STATE_KIND) != TOPIC_STATE_RESERVED;
     if (!shows)
         atomic_store_explicit(&header->front.pending, 1, memory_order_relaxed);
-    STEP();
+    TOPIC_STEP();
     /* Release: as told. */
     atomic_store_explicit(&header->publishers.tail, tail + units, memory_order_release);
     if (shows)
@@ -484,23 +512,21 @@ static inline void topic_append(shmx_topic *topic, uint32_t units, uint32_t size
 }
 
 /* Give each record from shown on its number, up to the first that is still reserved. `ask`: ask the
- * system whether its owner is dead. SHMX_OK, TOPIC_NOTHING if one is reserved, or a failure. */
+ * system whether its owner is dead. SHMX_OK, SHMX_NOTHING if one is reserved, or a failure. */
 int shmx_topic_settle(shmx_topic *topic, bool ask);
 
-/* Make room for `units` units at the tail. SHMX_OK, TOPIC_NOTHING, or a failure. */
+/* Make room for `units` units at the tail. SHMX_OK, SHMX_NOTHING, or a failure. */
 int shmx_topic_room(shmx_topic *topic, uint32_t units, bool ask);
 
 /* ---- waiting (waiting.c) ---- */
-
-/* Begin, once, to count the time. */
-void shmx_topic_wait_begin(struct topic_wait *wait);
 
 /* Field by field: what need not be written is not, in a call that takes a few nanoseconds. */
 static inline void topic_begin(struct topic_job *job, size_t size, int timeout_ms)
 {
     job->size = size;
-    job->wait.timeout_ms = timeout_ms;
-    job->wait.begun = false;
+    job->limit.timeout_ms = timeout_ms;
+    job->limit.begun = false;
+    job->limit.slept = false;
 }
 
 /* Go on after a first attempt that did not succeed; what it returned is `status`. */

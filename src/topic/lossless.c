@@ -10,7 +10,7 @@
  */
 #include "layout.h"
 
-static bool owned(const shmx_topic *topic)
+static bool place_owned(const shmx_topic *topic)
 {
     return topic->place_token == shmx_token_known(topic->shm) &&
            atomic_load_explicit(&topic->place->token, memory_order_relaxed) == topic->place_token;
@@ -22,7 +22,7 @@ static int free_dead(shmx_topic *topic, struct topic_place *place, uint32_t toke
     int status = shmx_owner_dead(topic->shm, token, dead);
     if (status == SHMX_OK && *dead)
         atomic_store_explicit(&place->token, 0, memory_order_relaxed);
-    STEP();
+    TOPIC_STEP();
     return status;
 }
 
@@ -48,12 +48,12 @@ static int find_place(shmx_topic *topic, struct topic_place **found)
 
 int shmx_topic_place_take(shmx_topic *topic, bool oldest)
 {
-    struct topic_wait wait = {.timeout_ms = SHMX_FOREVER};
+    struct shmx_limit limit = {.timeout_ms = SHMX_FOREVER};
     struct topic_place *place;
-    int status = topic_lock(topic, &wait);
+    int status = topic_lock(topic, &limit);
     if (status != SHMX_OK)
         return status;
-    STEP();
+    TOPIC_STEP();
     status = shmx_topic_settle(topic, false);
     if (status >= SHMX_OK)
         status = find_place(topic, &place);
@@ -63,9 +63,9 @@ int shmx_topic_place_take(shmx_topic *topic, bool oldest)
         topic->place_token = shmx_token_known(topic->shm);
         /* Relaxed, all: whoever looks holds the lock. */
         atomic_store_explicit(&topic->header->publishers.floor, 0, memory_order_relaxed);
-        STEP();
+        TOPIC_STEP();
         atomic_store_explicit(&place->position, topic->position, memory_order_relaxed);
-        STEP();
+        TOPIC_STEP();
         atomic_store_explicit(&place->token, topic->place_token, memory_order_relaxed);
     }
     topic_unlock_tell_all(topic);
@@ -75,14 +75,14 @@ int shmx_topic_place_take(shmx_topic *topic, bool oldest)
 /* After a store: tell the publishers. */
 static void tell(shmx_topic *topic)
 {
-    STEP();
+    TOPIC_STEP();
     atomic_thread_fence(memory_order_seq_cst);
     topic_notify(topic, &topic->header->readers.event);
 }
 
 void shmx_topic_place_leave(shmx_topic *topic)
 {
-    if (topic->place == NULL || !owned(topic))
+    if (topic->place == NULL || !place_owned(topic))
         return;
     /* Release: what was read was read before. */
     atomic_store_explicit(&topic->place->token, 0, memory_order_release);
@@ -92,7 +92,7 @@ void shmx_topic_place_leave(shmx_topic *topic)
 void shmx_topic_place_move(shmx_topic *topic)
 {
     struct topic_place *place = topic->place;
-    if (!owned(topic) ||
+    if (!place_owned(topic) ||
         atomic_load_explicit(&place->position, memory_order_relaxed) == topic->position)
         return;
     /* Release: what lies before was read before. */
@@ -106,7 +106,7 @@ static int handle_slow(shmx_topic *topic, struct topic_place *place, uint32_t to
 {
     bool dead = false;
     int status = ask ? free_dead(topic, place, token, &dead) : SHMX_OK;
-    return status != SHMX_OK || dead ? status : TOPIC_NOTHING;
+    return status != SHMX_OK || dead ? status : SHMX_NOTHING;
 }
 
 int shmx_topic_floor(shmx_topic *topic, uint64_t head, bool ask)

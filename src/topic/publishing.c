@@ -3,7 +3,7 @@
 #include "layout.h"
 
 /* Show what can be shown, and tell: somebody may have died before it did. */
-static int settle(shmx_topic *topic, bool ask)
+static int settle_told(shmx_topic *topic, bool ask)
 {
     const _Atomic uint64_t *shown = &topic->header->publishers.shown;
     uint64_t before = atomic_load_explicit(shown, memory_order_relaxed);
@@ -14,21 +14,21 @@ static int settle(shmx_topic *topic, bool ask)
         topic_notify(topic, &topic->header->readers.event);
     }
     /* A reservation that is open may be in nobody's way. */
-    return status == TOPIC_NOTHING ? SHMX_OK : status;
+    return status == SHMX_NOTHING ? SHMX_OK : status;
 }
 
 /* Take the lock and make room at the tail. */
-static inline int room_lock(shmx_topic *topic, struct topic_job *job, bool ask)
+static inline int topic_room_lock(shmx_topic *topic, struct topic_job *job, bool ask)
 {
     struct topic_header *header = topic->header;
-    int status = topic_lock(topic, &job->wait);
+    int status = topic_lock(topic, &job->limit);
     if (status != SHMX_OK)
         return status;
-    STEP();
+    TOPIC_STEP();
     /* Relaxed: the lock is held. */
     if (atomic_load_explicit(&header->publishers.shown, memory_order_relaxed) !=
         atomic_load_explicit(&header->publishers.tail, memory_order_relaxed))
-        status = settle(topic, ask);
+        status = settle_told(topic, ask);
     if (status == SHMX_OK)
         status = shmx_topic_room(topic, topic_units((uint32_t)job->size), ask);
     if (status != SHMX_OK)
@@ -42,25 +42,29 @@ static inline uint64_t tail_of(const shmx_topic *topic)
     return atomic_load_explicit(&topic->header->publishers.tail, memory_order_relaxed);
 }
 
-static inline int attempt_publish(shmx_topic *topic, struct topic_job *job, bool ask)
+/* The lock is held and there is room. */
+static inline void publish_locked(shmx_topic *topic, const void *message, uint32_t size)
 {
-    int status = room_lock(topic, job, ask);
-    if (status != SHMX_OK)
-        return status;
-    uint32_t size = (uint32_t)job->size;
-    topic_copy_in(topic_message(topic, tail_of(topic)), job->message, size);
-    topic_append(topic, topic_units(size), size, STATE_COMMITTED);
+    topic_copy_in(topic_message(topic, tail_of(topic)), message, size);
+    topic_append(topic, topic_units(size), size, TOPIC_STATE_COMMITTED);
     topic_unlock_tell(topic);
-    return SHMX_OK;
 }
 
-static int attempt_reserve(shmx_topic *topic, struct topic_job *job, bool ask)
+static int attempt_publish(shmx_topic *topic, struct topic_job *job, bool ask)
 {
-    int status = room_lock(topic, job, ask);
+    int status = topic_room_lock(topic, job, ask);
+    if (status == SHMX_OK)
+        publish_locked(topic, job->message, (uint32_t)job->size);
+    return status;
+}
+
+static int topic_attempt_reserve(shmx_topic *topic, struct topic_job *job, bool ask)
+{
+    int status = topic_room_lock(topic, job, ask);
     if (status != SHMX_OK)
         return status;
     uint32_t size = (uint32_t)job->size;
-    uint32_t state = STATE_RESERVED | shmx_token_known(topic->shm);
+    uint32_t state = TOPIC_STATE_RESERVED | shmx_token_known(topic->shm);
     job->own = (struct topic_own){state, size, tail_of(topic)};
     topic_append(topic, topic_units(size), size, state);
     topic_unlock(topic);
@@ -68,7 +72,7 @@ static int attempt_reserve(shmx_topic *topic, struct topic_job *job, bool ask)
 }
 
 static const struct topic_direction publishing = {attempt_publish, true};
-static const struct topic_direction reserving = {attempt_reserve, true};
+static const struct topic_direction topic_reserving = {topic_attempt_reserve, true};
 
 static int publish_check(const shmx_topic *topic, size_t size, int timeout_ms)
 {
@@ -79,31 +83,22 @@ static int publish_check(const shmx_topic *topic, size_t size, int timeout_ms)
     return size > topic->longest ? SHMX_EMSGSIZE : SHMX_OK;
 }
 
-/* Is there nobody to publish to? */
-static inline int receivers_check(shmx_topic *topic)
-{
-    const struct shmx_sides *sides = &topic->header->sides;
-    if (!shmx_sides_used(sides))
-        return SHMX_OK;
-    return shmx_sides_check_often(topic->shm, sides, &topic->joined, SHMX_RECEIVER);
-}
-
 /* ---- records of its own ---- */
 
 /* In the child of a fork the parent's reservation is not the handle's any more. */
-static bool owned(const shmx_topic *topic)
+static bool reservation_owned(const shmx_topic *topic)
 {
     uint32_t state = topic->reserved.state;
     return state != 0 && (state & SHMX_OWNER_MASK) == shmx_token_known(topic->shm);
 }
 
-static int reserve(shmx_topic *topic, size_t size, struct topic_own *own, int timeout_ms)
+static int topic_reserve(shmx_topic *topic, size_t size, struct topic_own *own, int timeout_ms)
 {
     struct topic_job job;
     topic_begin(&job, size, timeout_ms);
-    int status = attempt_reserve(topic, &job, false);
+    int status = topic_attempt_reserve(topic, &job, false);
     if (status != SHMX_OK)
-        status = shmx_topic_persist(topic, &job, &reserving, status);
+        status = shmx_topic_persist(topic, &job, &topic_reserving, status);
     if (status == SHMX_OK)
         *own = job.own;
     return status;
@@ -111,38 +106,38 @@ static int reserve(shmx_topic *topic, size_t size, struct topic_own *own, int ti
 
 /* The message is shorter than its room: the rest becomes a record of its own first, so that both
  * lengths lead to the same end. */
-static void shrink(shmx_topic *topic, const struct topic_own *own, uint32_t size)
+static void topic_shrink(shmx_topic *topic, const struct topic_own *own, uint32_t size)
 {
     uint32_t before = topic_units(own->size), after = topic_units(size);
     if (after < before) {
         struct topic_record *rest = topic_record(topic, own->position + after);
         atomic_store_explicit(&rest->size, (before - after - 1) * TOPIC_UNIT, memory_order_relaxed);
         atomic_store_explicit(&rest->number, TOPIC_UNKNOWN, memory_order_relaxed);
-        atomic_store_explicit(&rest->state, STATE_CANCELLED, memory_order_relaxed);
-        STEP();
+        atomic_store_explicit(&rest->state, TOPIC_STATE_CANCELLED, memory_order_relaxed);
+        TOPIC_STEP();
     }
     /* Release: who sees the new size sees the record it leads to. */
     atomic_store_explicit(&topic_record(topic, own->position)->size, size, memory_order_release);
-    STEP();
+    TOPIC_STEP();
 }
 
 /* Give the record its end state, and show what can be shown then. */
 static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, size_t size)
 {
-    struct topic_wait wait = {.timeout_ms = SHMX_FOREVER};
-    int status = topic_lock(topic, &wait);
+    struct shmx_limit limit = {.timeout_ms = SHMX_FOREVER};
+    int status = topic_lock(topic, &limit);
     if (status != SHMX_OK)
         return shmx_result(status);
     struct topic_record *record = topic_record(topic, own->position);
-    STEP();
+    TOPIC_STEP();
     if (topic_state(topic, own->position) != own->state) {
         status = SHMX_EPROTO;
     } else {
         if (size != own->size)
-            shrink(topic, own, (uint32_t)size);
+            topic_shrink(topic, own, (uint32_t)size);
         /* Release: what the owner wrote is seen by who sees the state. */
         atomic_store_explicit(&record->state, state, memory_order_release);
-        STEP();
+        TOPIC_STEP();
         status = shmx_topic_settle(topic, false);
     }
     own->state = 0;
@@ -152,16 +147,16 @@ static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, siz
 
 int shmx_topic_commit(shmx_topic *topic, size_t size)
 {
-    if (topic == NULL || !owned(topic) || size > topic->reserved.size)
+    if (topic == NULL || !reservation_owned(topic) || size > topic->reserved.size)
         return shmx_refuse(SHMX_EINVAL);
-    return own_end(topic, &topic->reserved, STATE_COMMITTED, size);
+    return own_end(topic, &topic->reserved, TOPIC_STATE_COMMITTED, size);
 }
 
 int shmx_topic_cancel(shmx_topic *topic)
 {
-    if (topic == NULL || !owned(topic))
+    if (topic == NULL || !reservation_owned(topic))
         return shmx_refuse(SHMX_EINVAL);
-    return own_end(topic, &topic->reserved, STATE_CANCELLED, topic->reserved.size);
+    return own_end(topic, &topic->reserved, TOPIC_STATE_CANCELLED, topic->reserved.size);
 }
 
 int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeout_ms)
@@ -169,14 +164,14 @@ int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeo
     if (message != NULL)
         *message = NULL;
     int status = publish_check(topic, size, timeout_ms);
-    if (topic == NULL || message == NULL || owned(topic))
+    if (topic == NULL || message == NULL || reservation_owned(topic))
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = receivers_check(topic);
+    status = shmx_sides_check_receivers(topic->shm, &topic->header->sides, &topic->joined);
     if (status != SHMX_OK)
         return shmx_report(status);
-    status = reserve(topic, size, &topic->reserved, timeout_ms);
+    status = topic_reserve(topic, size, &topic->reserved, timeout_ms);
     if (status == SHMX_OK)
         *message = topic_message(topic, topic->reserved.position);
     return status;
@@ -187,12 +182,40 @@ int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeo
 static int publish_long(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
 {
     struct topic_own own;
-    int status = reserve(topic, size, &own, timeout_ms);
+    int status = topic_reserve(topic, size, &own, timeout_ms);
     if (status != SHMX_OK)
         return status;
-    STEP();
+    TOPIC_STEP();
     topic_copy_in(topic_message(topic, own.position), message, size);
-    return own_end(topic, &own, STATE_COMMITTED, size);
+    return own_end(topic, &own, TOPIC_STATE_COMMITTED, size);
+}
+
+static int publish_slowly(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
+{
+    struct topic_job job;
+    topic_begin(&job, size, timeout_ms);
+    job.message = message;
+    int status = attempt_publish(topic, &job, false);
+    return status == SHMX_OK ? SHMX_OK : shmx_topic_persist(topic, &job, &publishing, status);
+}
+
+/* The usual case, without a job to write down: the lock is free, nobody has left anything to be put
+ * in order, and there is room. */
+static inline bool publish_quickly(shmx_topic *topic, const void *message, size_t size)
+{
+    struct topic_header *header = topic->header;
+    if (!shmx_word_try(&header->publishers.lock, shmx_token_known(topic->shm)))
+        return false;
+    TOPIC_STEP();
+    /* Relaxed: the lock is held. */
+    bool settled = atomic_load_explicit(&header->publishers.shown, memory_order_relaxed) ==
+                   atomic_load_explicit(&header->publishers.tail, memory_order_relaxed);
+    if (!settled || shmx_topic_room(topic, topic_units((uint32_t)size), false) != SHMX_OK) {
+        topic_unlock(topic);
+        return false;
+    }
+    publish_locked(topic, message, (uint32_t)size);
+    return true;
 }
 
 int shmx_topic_publish(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
@@ -202,14 +225,12 @@ int shmx_topic_publish(shmx_topic *topic, const void *message, size_t size, int 
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = receivers_check(topic);
+    status = shmx_sides_check_receivers(topic->shm, &topic->header->sides, &topic->joined);
     if (status != SHMX_OK)
         return shmx_report(status);
     if (size > TOPIC_COPY_LOCKED)
         return publish_long(topic, message, size, timeout_ms);
-    struct topic_job job;
-    topic_begin(&job, size, timeout_ms);
-    job.message = message;
-    status = attempt_publish(topic, &job, false);
-    return status == SHMX_OK ? SHMX_OK : shmx_topic_persist(topic, &job, &publishing, status);
+    if (publish_quickly(topic, message, size))
+        return SHMX_OK;
+    return publish_slowly(topic, message, size, timeout_ms);
 }

@@ -14,31 +14,31 @@ static inline uint64_t word_load(const _Atomic uint64_t *word)
 
 /* The record at `shown` is reserved: wait for it, unless its owner is dead. A publisher that only
  * passes by asks as often as one that waits. */
-static int handle_reserved(shmx_topic *topic, uint64_t position, uint32_t *state, bool ask)
+static int topic_handle_reserved(shmx_topic *topic, uint64_t position, uint32_t *state, bool ask)
 {
     struct topic_record *record = topic_record(topic, position);
     topic->watch = &record->state;
     topic->watch_value = *state;
     int64_t now = shmx_os_now();
     if (!ask && now < topic->ask_at)
-        return TOPIC_NOTHING;
+        return SHMX_NOTHING;
     bool dead;
     int status = shmx_owner_dead(topic->shm, *state, &dead);
     if (status != SHMX_OK)
         return status;
     if (!dead) {
         topic->ask_at = now + SHMX_SLICE;
-        return TOPIC_NOTHING;
+        return SHMX_NOTHING;
     }
-    *state = STATE_CANCELLED;
+    *state = TOPIC_STATE_CANCELLED;
     /* Relaxed: readers that see it before it is shown take it for what it is. */
     atomic_store_explicit(&record->state, *state, memory_order_relaxed);
-    STEP();
+    TOPIC_STEP();
     return SHMX_OK;
 }
 
 /* Find out the number of a record at `shown`, once. */
-static uint64_t number_of(shmx_topic *topic, uint64_t position)
+static uint64_t message_number(shmx_topic *topic, uint64_t position)
 {
     struct topic_record *record = topic_record(topic, position);
     uint64_t number = word_load(&record->number);
@@ -60,16 +60,16 @@ int shmx_topic_settle(shmx_topic *topic, bool ask)
     while (shown != tail) {
         uint32_t state = topic_state(topic, shown);
         int status = SHMX_OK;
-        if ((state & STATE_KIND) == STATE_RESERVED)
-            status = handle_reserved(topic, shown, &state, ask);
-        else if (state < STATE_COMMITTED || state > STATE_SKIP)
+        if ((state & TOPIC_STATE_KIND) == TOPIC_STATE_RESERVED)
+            status = topic_handle_reserved(topic, shown, &state, ask);
+        else if (state < TOPIC_STATE_COMMITTED || state > TOPIC_STATE_SKIP)
             status = SHMX_EPROTO;
         if (status == SHMX_OK &&
             (!topic_end(topic, shown, state, &end) || end - shown > tail - shown))
             status = SHMX_EPROTO;
         if (status != SHMX_OK)
             return status;
-        topic_show(header, shown, state, number_of(topic, shown), end);
+        topic_show(header, shown, state, message_number(topic, shown), end);
         shown = end;
     }
     atomic_store_explicit(&header->front.pending, 0, memory_order_relaxed);
@@ -81,22 +81,23 @@ int shmx_topic_settle(shmx_topic *topic, bool ask)
 static int pass_oldest(shmx_topic *topic, uint64_t *head, uint64_t least)
 {
     struct topic_header *header = topic->header;
-    uint64_t newest = atomic_load_explicit(&header->front.newest, memory_order_relaxed) - 1;
-    uint64_t shown = word_load(&header->publishers.shown), end;
-    bool open = shown != word_load(&header->publishers.tail);
-    uint64_t limit = open && newest - *head < shown - *head ? newest : shown;
+    uint64_t limit = word_load(&header->publishers.shown);
+    bool open = limit != word_load(&header->publishers.tail);
+    if (open) {
+        uint64_t newest = atomic_load_explicit(&header->front.newest, memory_order_relaxed) - 1;
+        limit = newest - *head < limit - *head ? newest : limit;
+    }
     while (*head < least) {
         if (*head >= limit)
-            return open ? TOPIC_NOTHING : SHMX_EPROTO;
-        if (!topic_end(topic, *head, topic_state(topic, *head), &end))
+            return open ? SHMX_NOTHING : SHMX_EPROTO;
+        if (!topic_pass(topic, head))
             return SHMX_EPROTO;
-        *head = end;
     }
     return SHMX_OK;
 }
 
 /* Overwrite the oldest: from now on they are not there. */
-static int make_room(shmx_topic *topic, uint64_t head, uint64_t least, bool ask)
+static int topic_make_room(shmx_topic *topic, uint64_t head, uint64_t least, bool ask)
 {
     struct topic_header *header = topic->header;
     int status = pass_oldest(topic, &head, least);
@@ -104,12 +105,12 @@ static int make_room(shmx_topic *topic, uint64_t head, uint64_t least, bool ask)
         status = shmx_topic_floor(topic, head, ask);
     if (status != SHMX_OK)
         return status;
-    STEP();
+    TOPIC_STEP();
     /* The fence pairs with that of a reader: one that copied any of what is written behind it finds
      * the new head. */
     atomic_store_explicit(&header->front.head, head, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
-    STEP();
+    TOPIC_STEP();
     return SHMX_OK;
 }
 
@@ -124,8 +125,8 @@ int shmx_topic_room(shmx_topic *topic, uint32_t units, bool ask)
         return SHMX_EPROTO;
     int status = SHMX_OK;
     if (end - head > topic->capacity)
-        status = make_room(topic, head, end - topic->capacity, ask);
+        status = topic_make_room(topic, head, end - topic->capacity, ask);
     if (status == SHMX_OK && units > rest)
-        topic_append(topic, rest, rest, STATE_SKIP);
+        topic_append(topic, rest, rest, TOPIC_STATE_SKIP);
     return status;
 }

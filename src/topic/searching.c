@@ -2,7 +2,7 @@
 /* Reading where that is not simple: what was overwritten, what is no message, what comes later. */
 #include "layout.h"
 
-/* Statuses of a look at one record, beside TOPIC_NOTHING and TOPIC_AGAIN: it is not there any more;
+/* Statuses of a look at one record, beside SHMX_NOTHING and SHMX_AGAIN: it is not there any more;
  * it is no message. */
 enum { READ_OVERRUN = 10, READ_PASS = 11 };
 
@@ -15,15 +15,16 @@ static int read_otherwise(shmx_topic *topic, uint64_t position, struct topic_job
     uint64_t end;
     if (!topic_whole(topic, position))
         return READ_OVERRUN;
-    if (state == STATE_CANCELLED || state == STATE_SKIP)
+    if (state == TOPIC_STATE_CANCELLED || state == TOPIC_STATE_SKIP)
         return READ_PASS;
-    if (state != STATE_COMMITTED || !topic_end(topic, position, state, &end) || size <= job->size)
+    if (state != TOPIC_STATE_COMMITTED || !topic_end(topic, position, state, &end) ||
+        size <= job->size)
         return SHMX_EPROTO;
     job->size = size;
     return SHMX_EMSGSIZE;
 }
 
-static int read_at(shmx_topic *topic, uint64_t position, struct topic_job *job)
+static int message_read(shmx_topic *topic, uint64_t position, struct topic_job *job)
 {
     if (topic_take(topic, position, job->buffer, &job->size, &job->number))
         return SHMX_OK;
@@ -37,7 +38,7 @@ void shmx_topic_after(shmx_topic *topic, uint64_t *position, uint64_t *number)
     uint64_t newest = 0;
     for (int i = 0; i < TOPIC_OVERRUN_MOST; i++) {
         newest = topic_newest(topic);
-        if (newest != 0 && topic_end(topic, newest - 1, STATE_COMMITTED, position)) {
+        if (newest != 0 && topic_end(topic, newest - 1, TOPIC_STATE_COMMITTED, position)) {
             *number = 1 + atomic_load_explicit(&topic_record(topic, newest - 1)->number,
                                                memory_order_relaxed);
             if (topic_whole(topic, newest - 1))
@@ -81,18 +82,18 @@ static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, 
     bool dead;
     int64_t now = shmx_os_now();
     if (!ask && now < topic->ask_at)
-        return TOPIC_NOTHING;
+        return SHMX_NOTHING;
     int status = shmx_owner_dead(topic->shm, *state, &dead);
     if (status != SHMX_OK)
         return status;
     if (!dead) {
         topic->ask_at = now + SHMX_SLICE;
-        return TOPIC_NOTHING;
+        return SHMX_NOTHING;
     }
     /* It may have committed before it died. */
     *state = topic_state(topic, position);
-    if ((*state & STATE_KIND) == STATE_RESERVED)
-        *state = STATE_CANCELLED;
+    if ((*state & TOPIC_STATE_KIND) == TOPIC_STATE_RESERVED)
+        *state = TOPIC_STATE_CANCELLED;
     return SHMX_OK;
 }
 
@@ -101,25 +102,25 @@ static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, 
 static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *found)
 {
     uint64_t at, number;
-    int status = TOPIC_NOTHING;
+    int status = SHMX_NOTHING;
     shmx_topic_after(topic, &at, &number);
     if (!last && topic_newest(topic) > topic->position)
-        return TOPIC_AGAIN; /* there is one before these */
+        return SHMX_AGAIN; /* there is one before these */
     /* Acquire: the records before it are seen. */
     uint64_t tail = atomic_load_explicit(&topic->header->publishers.tail, memory_order_acquire);
     while (at != tail && tail - at <= topic->capacity) {
         uint64_t end;
         uint32_t state = topic_state(topic, at);
-        if ((state & STATE_KIND) == STATE_RESERVED) {
+        if ((state & TOPIC_STATE_KIND) == TOPIC_STATE_RESERVED) {
             int owner = look_at_owner(topic, at, &state, ask);
             if (owner != SHMX_OK)
                 return owner < 0 ? owner : status;
         }
-        if (state == STATE_COMMITTED && (last || at >= topic->position)) {
+        if (state == TOPIC_STATE_COMMITTED && (last || at >= topic->position)) {
             *found = (struct unshown){at, number};
             status = SHMX_OK;
         }
-        number += state == STATE_COMMITTED;
+        number += state == TOPIC_STATE_COMMITTED;
         if ((status == SHMX_OK && !last) || !topic_end(topic, at, state, &end))
             break;
         at = end;
@@ -157,7 +158,7 @@ static int nothing_next(shmx_topic *topic, struct topic_job *job, bool ask)
     topic->watch = &topic->header->front.turn;
     topic->watch_value = atomic_load_explicit(topic->watch, memory_order_acquire);
     if (topic_newest(topic) > topic->position)
-        return TOPIC_AGAIN;
+        return SHMX_AGAIN;
     if (topic->place != NULL)
         shmx_topic_place_move(topic);
     struct unshown found;
@@ -165,15 +166,15 @@ static int nothing_next(shmx_topic *topic, struct topic_job *job, bool ask)
         int status = look_behind(topic, false, ask, &found);
         if (status == SHMX_OK) {
             topic->position = found.position;
-            status = read_at(topic, found.position, job);
+            status = message_read(topic, found.position, job);
             job->number = found.number;
         }
         if (status == SHMX_OK)
             return step_over(topic, job);
-        if (status != TOPIC_NOTHING)
-            return status == READ_OVERRUN || status == READ_PASS ? TOPIC_AGAIN : status;
+        if (status != SHMX_NOTHING)
+            return status == READ_OVERRUN || status == READ_PASS ? SHMX_AGAIN : status;
     }
-    return TOPIC_NOTHING;
+    return SHMX_NOTHING;
 }
 
 static int attempt_next(shmx_topic *topic, struct topic_job *job, bool ask)
@@ -182,10 +183,10 @@ static int attempt_next(shmx_topic *topic, struct topic_job *job, bool ask)
     if (status != SHMX_OK)
         return status;
     int overruns = 0;
-    for (int i = 0; i < TOPIC_PASS_MOST && overruns < TOPIC_OVERRUN_MOST; i++) {
+    for (int i = 0; i < SHMX_PASS_MOST && overruns < TOPIC_OVERRUN_MOST; i++) {
         if (topic_newest(topic) <= topic->position)
             return nothing_next(topic, job, ask);
-        status = read_at(topic, topic->position, job);
+        status = message_read(topic, topic->position, job);
         if (status == SHMX_OK)
             return step_over(topic, job);
         if (status != READ_OVERRUN && status != READ_PASS)
@@ -195,7 +196,7 @@ static int attempt_next(shmx_topic *topic, struct topic_job *job, bool ask)
         if (status != SHMX_OK)
             return status;
     }
-    return TOPIC_AGAIN;
+    return SHMX_AGAIN;
 }
 
 /* ---- latest ---- */
@@ -204,19 +205,19 @@ static int nothing_latest(shmx_topic *topic)
 {
     topic->watch = &topic->header->front.turn;
     topic->watch_value = atomic_load_explicit(topic->watch, memory_order_acquire);
-    return topic_newest(topic) != 0 ? TOPIC_AGAIN : TOPIC_NOTHING;
+    return topic_newest(topic) != 0 ? SHMX_AGAIN : SHMX_NOTHING;
 }
 
-/* The last message behind a dead publisher's reservation; TOPIC_NOTHING if there is none. */
+/* The last message behind a dead publisher's reservation; SHMX_NOTHING if there is none. */
 static int latest_unshown(shmx_topic *topic, struct topic_job *job, bool ask)
 {
     struct unshown found;
     int status = look_behind(topic, true, ask, &found);
     if (status == SHMX_OK) {
-        status = read_at(topic, found.position, job);
+        status = message_read(topic, found.position, job);
         job->number = found.number;
     }
-    return status == READ_OVERRUN || status == READ_PASS ? TOPIC_AGAIN : status;
+    return status == READ_OVERRUN || status == READ_PASS ? SHMX_AGAIN : status;
 }
 
 static int attempt_latest(shmx_topic *topic, struct topic_job *job, bool ask)
@@ -226,23 +227,23 @@ static int attempt_latest(shmx_topic *topic, struct topic_job *job, bool ask)
         return status;
     if (topic_pending(topic)) {
         status = latest_unshown(topic, job, ask);
-        if (status != TOPIC_NOTHING)
+        if (status != SHMX_NOTHING)
             return status;
     }
     for (int i = 0; i < TOPIC_OVERRUN_MOST; i++) {
         uint64_t newest = topic_newest(topic);
         if (newest == 0)
             return nothing_latest(topic);
-        status = read_at(topic, newest - 1, job);
+        status = message_read(topic, newest - 1, job);
         if (status == SHMX_OK || status < 0)
             return status;
     }
-    return TOPIC_AGAIN;
+    return SHMX_AGAIN;
 }
 
 /* ---- the whole ---- */
 
-static const struct topic_direction next = {attempt_next, false};
+static const struct topic_direction reading_next = {attempt_next, false};
 static const struct topic_direction latest = {attempt_latest, false};
 
 /* Say how it went: what is not told is 0. */
@@ -272,7 +273,7 @@ int shmx_topic_next_slowly(shmx_topic *topic, void *buffer, size_t capacity, siz
     topic_begin(&job, capacity, timeout_ms);
     int status = attempt_next(topic, &job, false);
     if (status != SHMX_OK)
-        status = shmx_topic_persist(topic, &job, &next, status);
+        status = shmx_topic_persist(topic, &job, &reading_next, status);
     return outcome(status, &job, job.lost, size, lost);
 }
 

@@ -189,8 +189,8 @@ static bool is_sealed(const struct shmx_win32_chain *chain, uint32_t generation)
 }
 
 /* Wait for what the system is clearing away. `there` says whether it still is. */
-static int settle(const struct shmx_win32_chain *chain, uint32_t generation,
-                  bool (*there)(const struct shmx_win32_chain *chain, uint32_t generation))
+static int chain_settle(const struct shmx_win32_chain *chain, uint32_t generation,
+                        bool (*there)(const struct shmx_win32_chain *chain, uint32_t generation))
 {
     int64_t deadline = shmx_os_now() + (chain->hurry ? 0 : SETTLE);
     for (; there(chain, generation); shmx_os_sleep(SETTLE_STEP))
@@ -227,7 +227,7 @@ int shmx_win32_chain_add(struct shmx_win32_chain *chain, uint32_t most,
         if (status == SHMX_EEXIST && generation > known && patient) {
             /* Beyond the index: its user was killed, and the index was closed first. The new index
              * must not make it findable again. */
-            patient = settle(chain, generation, taken) == SHMX_OK;
+            patient = chain_settle(chain, generation, taken) == SHMX_OK;
             status = add_at(chain, generation, making, hold);
         }
         if (status != SHMX_EEXIST)
@@ -246,7 +246,7 @@ static int open_some(const struct shmx_win32_chain *chain, uint32_t generation, 
     int status = generation_open(chain, generation, rights, &found->hold.section);
     found->denied = status == SHMX_EACCES;
     if (status == SHMX_EACCES && chain->lock != NULL)
-        status = settle(chain, generation, is_sealed);
+        status = chain_settle(chain, generation, is_sealed);
     if (found->denied && status == SHMX_OK)
         status = generation_open(chain, generation, SHMX_WIN32_LOOK_RIGHTS, &found->hold.section);
     return status;

@@ -17,7 +17,7 @@
 
 /* What the registry said stays true for as long as this process lives. */
 static SRWLOCK known_lock = SRWLOCK_INIT;
-static wchar_t known[SHMX_WIN32_PATH_MAX];
+static wchar_t known_path[SHMX_WIN32_PATH_MAX];
 
 /* ---- the registry ---- */
 
@@ -185,15 +185,15 @@ int shmx_win32_epoch(wchar_t path[SHMX_WIN32_PATH_MAX], bool make)
 {
     int status = SHMX_OK;
     AcquireSRWLockExclusive(&known_lock);
-    if (known[0] == L'\0')
-        status = record_read(known);
+    if (known_path[0] == L'\0')
+        status = record_read(known_path);
     if (status == SHMX_ENOENT && make)
-        status = begin_once(known);
+        status = begin_once(known_path);
     else if (status == SHMX_OK && make)
-        status = restore(known);
+        status = restore(known_path);
     if (status != SHMX_OK)
-        known[0] = L'\0';
-    wcscpy(path, known);
+        known_path[0] = L'\0';
+    wcscpy(path, known_path);
     ReleaseSRWLockExclusive(&known_lock);
     return status;
 }

@@ -41,19 +41,19 @@ static struct shmx_win32_mark **mark_at(struct shmx_attachment *attachment,
 }
 
 /* "p4711#" for a presence under 4711; the number follows. */
-static void kind_of(char kind[24], enum shmx_os_space space, uint32_t key)
+static void mark_kind(char kind[24], enum shmx_os_space space, uint32_t key)
 {
     snprintf(kind, 24, "%c%" PRIu32 "#", space == SHMX_OS_PRESENT ? 'p' : 'j', key);
 }
 
-static int event_make(const struct shmx_attachment *attachment, struct shmx_win32_mark *mark)
+static int mark_event_make(const struct shmx_attachment *attachment, struct shmx_win32_mark *mark)
 {
     char kind[24], name[SHMX_WIN32_NAME_MAX];
     struct shmx_win32_security security;
     int status = shmx_win32_security(&security, 0); /* a name is all that others need */
     if (status != SHMX_OK)
         return status;
-    kind_of(kind, mark->space, mark->key);
+    mark_kind(kind, mark->space, mark->key);
     shmx_win32_event_name(name, attachment, kind, mark->number);
     mark->event =
         CreateEventExA(&security.attributes, name, CREATE_EVENT_MANUAL_RESET, SYNCHRONIZE);
@@ -70,7 +70,7 @@ static int mark_new(struct shmx_attachment *attachment, enum shmx_os_space space
     mark->count = 1;
     int status = shmx_os_random(&mark->number, sizeof mark->number);
     if (status == SHMX_OK)
-        status = event_make(attachment, mark);
+        status = mark_event_make(attachment, mark);
     if (status != SHMX_OK) {
         free(mark);
         return status;
@@ -139,7 +139,7 @@ static bool begins(const struct nt_string *string, const char *start, bool whole
 
 enum { FOUND = 1 };
 
-static int look_at(const struct nt_directory_entry *entry, void *context)
+static int mark_look(const struct nt_directory_entry *entry, void *context)
 {
     const struct look *look = context;
     if (!begins(&entry->name, look->start + GLOBAL_LENGTH, false))
@@ -155,7 +155,7 @@ int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space spa
     struct look look = {{0}, {0}};
     AcquireSRWLockExclusive(&marks_lock);
     const struct shmx_win32_mark *own = *mark_at(attachment, space, key);
-    kind_of(kind, space, key);
+    mark_kind(kind, space, key);
     if (own != NULL)
         shmx_win32_event_name(look.own, attachment, kind, own->number);
     ReleaseSRWLockExclusive(&marks_lock);
@@ -166,7 +166,70 @@ int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space spa
     look.start[strlen(look.start) - 1] = '\0'; /* the number is any */
     int status = SHMX_OK;
     for (int i = 0; status == SHMX_OK && i < READINGS; i++)
-        status = shmx_win32_each_object(DIRECTORY, look_at, &look);
+        status = shmx_win32_each_object(DIRECTORY, mark_look, &look);
     *held = status == FOUND;
     return *held ? SHMX_OK : status;
+}
+
+/* ---- looking for the lowest key ---- */
+
+struct search {
+    const struct shmx_attachment *attachment;
+    char start[SHMX_WIN32_NAME_MAX]; /* of the name of every presence */
+    uint32_t from, key;
+    bool found;
+};
+
+/* Read decimal digits and the character behind them; false: it is something else. */
+static bool read_number(const struct nt_string *string, size_t *at, WCHAR end, uint32_t *number)
+{
+    size_t length = string->length / sizeof(WCHAR);
+    uint64_t value = 0;
+    size_t digits = 0;
+    for (; *at < length && string->text[*at] >= '0' && string->text[*at] <= '9' && digits < 10;
+         (*at)++, digits++)
+        value = value * 10 + (uint64_t)(string->text[*at] - '0');
+    bool whole = end == 0 ? *at == length : *at < length && string->text[(*at)++] == end;
+    *number = (uint32_t)value;
+    return digits > 0 && value <= UINT32_MAX && whole;
+}
+
+static bool is_own(const struct shmx_attachment *attachment, uint32_t key, uint32_t number)
+{
+    const struct shmx_win32_mark *mark = attachment->os.marks;
+    while (mark != NULL &&
+           (mark->space != SHMX_OS_PRESENT || mark->key != key || mark->number != number))
+        mark = mark->next;
+    return mark != NULL;
+}
+
+static int search_at(const struct nt_directory_entry *entry, void *context)
+{
+    struct search *search = context;
+    size_t at = strlen(search->start + GLOBAL_LENGTH);
+    uint32_t key, number;
+    if (begins(&entry->name, search->start + GLOBAL_LENGTH, false) &&
+        read_number(&entry->name, &at, '#', &key) && read_number(&entry->name, &at, 0, &number) &&
+        key >= search->from && (!search->found || key < search->key) &&
+        !is_own(search->attachment, key, number)) {
+        search->found = true;
+        search->key = key;
+    }
+    return SHMX_OK;
+}
+
+int shmx_os_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key)
+{
+    struct search search = {.attachment = attachment, .from = from};
+    if (attachment->control == NULL)
+        return SHMX_ENOENT;
+    shmx_win32_event_name(search.start, attachment, "p", 0);
+    search.start[strlen(search.start) - 1] = '\0'; /* key and number are any */
+    int status = SHMX_OK;
+    AcquireSRWLockExclusive(&marks_lock);
+    for (int i = 0; status == SHMX_OK && i < READINGS; i++)
+        status = shmx_win32_each_object(DIRECTORY, search_at, &search);
+    ReleaseSRWLockExclusive(&marks_lock);
+    *key = search.key;
+    return status == SHMX_OK && !search.found ? SHMX_ENOENT : status;
 }

@@ -51,7 +51,8 @@ void shmx_win32_begin(struct shmx_attachment *attachment, unsigned flags)
 /* ---- create ---- */
 
 /* Map the new section and make it a segment. */
-static int fill(struct shmx_attachment *attachment, size_t length, const struct shmx_label *label)
+static int segment_fill(struct shmx_attachment *attachment, size_t length,
+                        const struct shmx_label *label)
 {
     memset(&attachment->label, 0, sizeof attachment->label);
     attachment->control = NULL;
@@ -118,7 +119,7 @@ static int create_transient(struct shmx_attachment *attachment, struct shmx_win3
     if (status == SHMX_ENOENT)
         status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, &making, &attachment->os.hold);
     if (status == SHMX_OK)
-        status = fill(attachment, length, label);
+        status = segment_fill(attachment, length, label);
     return status == SHMX_OK && making.sealed
                ? shmx_win32_section_unseal(attachment->os.hold.section, flags)
                : status;
@@ -135,7 +136,7 @@ static int create_persistent(struct shmx_attachment *attachment, struct shmx_win
         return status;
     status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, &making, &attachment->os.hold);
     if (status == SHMX_OK)
-        status = fill(attachment, length, label);
+        status = segment_fill(attachment, length, label);
     /* Of several sessions of the user, which do not share the lock, one can publish. */
     if (status == SHMX_OK)
         status = shmx_win32_persist_publish(making.file, chain->name);
@@ -191,7 +192,7 @@ static int create_nameless(struct shmx_attachment *attachment, size_t length, un
 {
     const struct shmx_win32_making making = {.length = length, .flags = flags};
     int status = shmx_win32_section_make(NULL, &making, &attachment->os.hold.section);
-    return status == SHMX_OK ? fill(attachment, length, label) : status;
+    return status == SHMX_OK ? segment_fill(attachment, length, label) : status;
 }
 
 int shmx_os_create(struct shmx_attachment *attachment, const char *name, size_t length,

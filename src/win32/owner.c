@@ -28,7 +28,7 @@ static int token_next(struct shmx_attachment *attachment, int tries, uint32_t *t
 }
 
 /* Make the event that says that the token's attachment is open. */
-static int event_make(const struct shmx_attachment *attachment, uint32_t token, HANDLE *event)
+static int owner_event_make(const struct shmx_attachment *attachment, uint32_t token, HANDLE *event)
 {
     char name[SHMX_WIN32_NAME_MAX];
     struct shmx_win32_security security;
@@ -56,7 +56,7 @@ static int claim(struct shmx_attachment *attachment, uint32_t *token)
     for (int tries = 0; status == SHMX_EEXIST && tries < TRIES_MOST; tries++) {
         status = token_next(attachment, tries, token);
         if (status == SHMX_OK)
-            status = event_make(attachment, *token, &event);
+            status = owner_event_make(attachment, *token, &event);
     }
     if (status != SHMX_OK)
         return status == SHMX_EEXIST ? shmx_win32_error(ERROR_ALREADY_EXISTS) : status;
@@ -106,18 +106,18 @@ int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool
 /* ---- attachments of this process ---- */
 
 static SRWLOCK list_lock = SRWLOCK_INIT;
-static struct shmx_attachment *list;
+static struct shmx_attachment *attachments;
 
 void shmx_win32_owner_begin(struct shmx_attachment *attachment)
 {
     atomic_init(&attachment->owner, 0);
     attachment->os.owner = NULL;
     AcquireSRWLockExclusive(&list_lock);
-    attachment->os.next = list;
-    attachment->os.link = &list;
-    if (list != NULL)
-        list->os.link = &attachment->os.next;
-    list = attachment;
+    attachment->os.next = attachments;
+    attachment->os.link = &attachments;
+    if (attachments != NULL)
+        attachments->os.link = &attachment->os.next;
+    attachments = attachment;
     ReleaseSRWLockExclusive(&list_lock);
 }
 
@@ -136,7 +136,7 @@ bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *contex
 {
     bool found = false;
     AcquireSRWLockShared(&list_lock);
-    for (struct shmx_attachment *one = list; one != NULL && !found; one = one->os.next)
+    for (struct shmx_attachment *one = attachments; one != NULL && !found; one = one->os.next)
         found = visit(one, context);
     ReleaseSRWLockShared(&list_lock);
     return found;
@@ -152,7 +152,8 @@ static _Thread_local void *watched;
 static void NTAPI thread_event(void *module, DWORD reason, void *reserved)
 {
     (void)module;
-    (void)reserved;
+    if (reason == DLL_PROCESS_DETACH && reserved == NULL) /* FreeLibrary */
+        shmx_thread_unwatched();
     if (reason == DLL_THREAD_DETACH && watched != NULL)
         shmx_thread_ended(watched);
 }

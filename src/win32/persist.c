@@ -27,62 +27,37 @@
 #include "base/name.h"
 #include "nt.h"
 
-/* Longest name of a file: '=', the name, '+', a digit for four bytes. */
-#define FILE_MAX (SHMX_NAME_MAX + SHMX_NAME_MAX / 4 + 3)
+/* Longest name of a file, with the zero. */
+#define FILE_MAX (SHMX_NAME_FOLDED_MAX + 2)
 
 #define FILE_RIGHTS (GENERIC_READ | GENERIC_WRITE | DELETE)
 #define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 
 /* ---- names of files ---- */
 
-/* "=mymemory+5" for MyMemory: bit n of the number is set if byte n is upper case. Only where there
- * is upper case. */
-static void encode(wchar_t *out, const char *name)
+/* '=' and the name as base/name.h folds it. */
+static void encode(wchar_t out[FILE_MAX], const char *name)
 {
-    unsigned char upper[SHMX_NAME_MAX / 4 + 1] = {0};
-    size_t digits = 0;
+    char folded[SHMX_NAME_FOLDED_MAX + 1];
+    shmx_name_fold(folded, name);
     *out++ = L'=';
-    for (size_t i = 0; name[i] != '\0'; i++) {
-        bool is_upper = name[i] >= 'A' && name[i] <= 'Z';
-        *out++ = (wchar_t)(is_upper ? name[i] - 'A' + 'a' : name[i]);
-        if (is_upper) {
-            upper[i / 4] |= (unsigned char)(1u << i % 4);
-            digits = i / 4 + 1;
-        }
-    }
-    if (digits > 0)
-        *out++ = L'+';
-    for (size_t i = 0; i < digits; i++)
-        *out++ = L"0123456789abcdef"[upper[i]];
-    *out = L'\0';
-}
-
-static bool marked(const wchar_t *digits, size_t i)
-{
-    wchar_t digit = digits[i / 4];
-    unsigned bits = (unsigned)(digit >= L'a' ? digit - L'a' + 10 : digit - L'0');
-    return (bits >> i % 4 & 1) != 0;
+    for (size_t i = 0; i <= strlen(folded); i++)
+        out[i] = (wchar_t)(unsigned char)folded[i];
 }
 
 /* False if that is no segment's file. */
 static bool decode(char name[SHMX_NAME_MAX + 1], const wchar_t *file)
 {
-    const wchar_t *mark = wcschr(file, L'+');
-    size_t length = mark != NULL ? (size_t)(mark - file) : wcslen(file);
-    if (file[0] != L'=' || length < 2 || length > SHMX_NAME_MAX + 1)
+    char folded[SHMX_NAME_FOLDED_MAX + 1];
+    size_t length = wcslen(file);
+    if (file[0] != L'=' || length > SHMX_NAME_FOLDED_MAX + 1)
         return false;
-    length--;
-    for (size_t i = 0; i < length; i++)
-        name[i] = (char)file[1 + i];
-    name[length] = '\0';
-    for (size_t i = 0; mark != NULL && i < length && mark[1 + i / 4] != L'\0'; i++)
-        if (marked(mark + 1, i) && name[i] >= 'a' && name[i] <= 'z')
-            name[i] = (char)(name[i] - 'a' + 'A');
-    if (shmx_name_check(name) != SHMX_OK)
-        return false;
-    wchar_t again[FILE_MAX];
-    encode(again, name);
-    return wcscmp(again, file) == 0;
+    for (size_t i = 0; i < length; i++) {
+        if (file[i + 1] > 127)
+            return false;
+        folded[i] = (char)file[i + 1];
+    }
+    return shmx_name_unfold(name, folded);
 }
 
 /* Write the whole path of a file. SHMX_ENOENT: there is no directory, and `make` is false. */
@@ -118,7 +93,7 @@ struct content {
     uint32_t state;
 };
 
-static bool read_at(HANDLE file, uint64_t offset, void *out, DWORD size)
+static bool file_read(HANDLE file, uint64_t offset, void *out, DWORD size)
 {
     OVERLAPPED at = {0};
     DWORD got = 0;
@@ -136,9 +111,9 @@ static void content_read(HANDLE file, const char *name, struct content *content)
         return;
     content->length = (uint64_t)length.QuadPart;
     uint64_t at = content->length - SHMX_CONTROL_SIZE;
-    if (read_at(file, at, &content->label, sizeof content->label) &&
-        read_at(file, at + offsetof(struct shmx_control, state), &content->state,
-                sizeof content->state) &&
+    if (file_read(file, at, &content->label, sizeof content->label) &&
+        file_read(file, at + offsetof(struct shmx_control, state), &content->state,
+                  sizeof content->state) &&
         shmx_label_check(&content->label, content->length, name) == SHMX_CONTROL_GOOD)
         content->kind = SHMX_CONTROL_GOOD;
 }
@@ -346,7 +321,7 @@ static int walk(wchar_t first, shmx_win32_each *each, void *context)
     return shmx_win32_walk(path, first, each, context);
 }
 
-struct listing {
+struct file_listing {
     int (*visit)(const char *name, void *context);
     void *context;
 };
@@ -354,14 +329,14 @@ struct listing {
 static int list_file(const wchar_t *path, const wchar_t *file, void *context)
 {
     (void)path;
-    const struct listing *listing = context;
+    const struct file_listing *listing = context;
     char name[SHMX_NAME_MAX + 1];
     return decode(name, file) ? listing->visit(name, listing->context) : SHMX_OK;
 }
 
 int shmx_win32_persist_list(int (*visit)(const char *name, void *context), void *context)
 {
-    struct listing listing = {visit, context};
+    struct file_listing listing = {visit, context};
     return walk(L'=', list_file, &listing);
 }
 

@@ -4,7 +4,7 @@
 /* RtlGenRandom, which some headers declare without its calling convention. */
 BOOLEAN NTAPI SystemFunction036(void *bytes, ULONG count);
 
-static struct shmx_os_facts facts;
+static struct shmx_os_facts os_facts;
 static INIT_ONCE facts_once = INIT_ONCE_STATIC_INIT;
 
 static unsigned processors(void)
@@ -27,17 +27,17 @@ static BOOL CALLBACK find_facts(INIT_ONCE *once, void *parameter, void **context
     (void)context;
     SYSTEM_INFO info;
     GetSystemInfo(&info);
-    facts.page_size = info.dwPageSize;
-    facts.futex = false; /* sleepers need slots in the control block; see wait.c */
-    facts.raw_unlink = false;
-    facts.processors = processors();
+    os_facts.page_size = info.dwPageSize;
+    os_facts.futex = false; /* sleepers need slots in the control block; see wait.c */
+    os_facts.raw_unlink = false;
+    os_facts.processors = processors();
     return TRUE;
 }
 
 const struct shmx_os_facts *shmx_os_facts(void)
 {
     InitOnceExecuteOnce(&facts_once, find_facts, NULL, NULL);
-    return &facts;
+    return &os_facts;
 }
 
 int64_t shmx_os_pid(void)

@@ -81,6 +81,7 @@ static int length_read(HANDLE section, uint64_t *length)
     struct nt_section_basic basic;
     uint64_t page = shmx_os_facts()->page_size;
     LONG result = NtQuerySection(section, NT_SECTION_BASIC, &basic, sizeof basic, NULL);
+    *length = 0;
     if (result < 0)
         return shmx_win32_error(shmx_win32_number(result));
     *length = ((uint64_t)basic.size.QuadPart + page - 1) / page * page;

@@ -65,7 +65,7 @@ void shmx_win32_wait_end(struct shmx_attachment *attachment)
             CloseHandle(atomic_load(&attachment->os.events[i]));
 }
 
-static int event_make(struct shmx_attachment *attachment, unsigned slot, HANDLE *event)
+static int slot_event_make(struct shmx_attachment *attachment, unsigned slot, HANDLE *event)
 {
     const DWORD access = SYNCHRONIZE | EVENT_MODIFY_STATE;
     char name[SHMX_WIN32_NAME_MAX];
@@ -85,7 +85,7 @@ static int event_of(struct shmx_attachment *attachment, unsigned slot, HANDLE *e
     *event = atomic_load(&attachment->os.events[slot]);
     if (*event != NULL)
         return SHMX_OK;
-    int status = event_make(attachment, slot, event);
+    int status = slot_event_make(attachment, slot, event);
     if (status != SHMX_OK)
         return status;
     if (!atomic_compare_exchange_strong(&attachment->os.events[slot], &known, *event)) {
@@ -97,7 +97,7 @@ static int event_of(struct shmx_attachment *attachment, unsigned slot, HANDLE *e
 
 /* ---- a slot's state ---- */
 
-static unsigned kind_of(uint64_t state)
+static unsigned slot_kind(uint64_t state)
 {
     return (unsigned)(state % KINDS);
 }
@@ -142,7 +142,7 @@ static bool slot_try(struct sleep *sleep, unsigned index)
     struct shmx_slot *slot = &sleep->attachment->control->slots[index];
     uint64_t seen = atomic_load(&slot->state);
     uint64_t taken = (uint64_t)sleep->turn << 32 | (uint64_t)sleep->token * KINDS | TAKEN;
-    if (kind_of(seen) != FREE || !atomic_compare_exchange_strong(&slot->state, &seen, taken))
+    if (slot_kind(seen) != FREE || !atomic_compare_exchange_strong(&slot->state, &seen, taken))
         return false;
     atomic_store(&slot->offset, offset_of(sleep->attachment, sleep->word));
     sleep->slot = slot;
@@ -178,7 +178,7 @@ static void slots_reclaim(struct sleep *sleep)
         struct shmx_slot *slot = &sleep->attachment->control->slots[i];
         uint64_t state = atomic_load(&slot->state);
         bool alive = true;
-        if (kind_of(state) == FREE || token_of(state) == known)
+        if (slot_kind(state) == FREE || token_of(state) == known)
             continue;
         if (shmx_os_owner_alive(sleep->attachment, token_of(state), &alive) == SHMX_OK && !alive)
             step(slot, state, FREE);
@@ -301,7 +301,7 @@ static void slot_look(struct alarm *alarm, unsigned index)
 {
     struct shmx_slot *slot = &alarm->attachment->control->slots[index];
     uint64_t state = atomic_load(&slot->state);
-    if (kind_of(state) != WAITING || atomic_load(&slot->offset) != alarm->offset)
+    if (slot_kind(state) != WAITING || atomic_load(&slot->offset) != alarm->offset)
         return;
     unsigned at = alarm->count++;
     for (; at > 0 && came_before(state, alarm->seen[at - 1].state); at--)

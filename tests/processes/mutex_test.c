@@ -618,6 +618,28 @@ static void garbage_never_hangs(void **state)
     shmx_close(&shm);
 }
 
+/* Words that another writes there do not make a thread that never locked an owner. */
+static void forges_in_a_thread(void *context)
+{
+    struct thread_context *thread = context;
+    struct layout *layout = layout_of(thread->shm);
+    layout->other = layout->mutex;
+    layout->other.thread = layout->mutex.word * 0x9E3779B1u; /* as if this thread had number 0 */
+    thread->unlocked = shmx_mutex_unlock(thread->shm, &layout->other);
+}
+
+static void forged_words_make_no_owner(void **state)
+{
+    (void)state;
+    struct thread_context thread = {.shm = create(test_name())};
+    struct layout *layout = layout_of(thread.shm);
+    assert_ok(shmx_mutex_lock(thread.shm, &layout->mutex, 0));
+    thread_join(thread_start(forges_in_a_thread, &thread));
+    assert_status(thread.unlocked, SHMX_EPERM);
+    assert_ok(shmx_mutex_unlock(thread.shm, &layout->mutex));
+    shmx_close(&thread.shm);
+}
+
 struct adding {
     shmx *shm;
     int times;
@@ -685,6 +707,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(threads_of_two_processes_are_told_apart),
     cmocka_unit_test(closing_while_holding_is_a_death),
     cmocka_unit_test(garbage_never_hangs),
+    cmocka_unit_test(forged_words_make_no_owner),
     cmocka_unit_test(nothing_is_lost_between_threads_and_processes),
 };
 

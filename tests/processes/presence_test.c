@@ -2,6 +2,7 @@
 /* Who is there, and queues that say that nobody is: the system's word, whatever processes do. */
 #include "support.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,58 @@ static struct test_child *visit(shmx *shm, const char *name, const char *flags)
     assert_ok(shmx_presence_wait(shm, KEY, 1, SHMX_FOREVER));
     child_expect(child, "entered");
     return child;
+}
+
+struct keys {
+    uint32_t seen[8];
+    int count, most;
+};
+
+static int key_note(uint32_t key, void *context)
+{
+    struct keys *keys = context;
+    if (keys->count < 8)
+        keys->seen[keys->count] = key;
+    return ++keys->count == keys->most ? 17 : 0;
+}
+
+static void those_that_are_there_are_listed(void **state)
+{
+    (void)state;
+    static const uint32_t entered[] = {4711, 0, UINT32_MAX - 1, 7, 8};
+    const char *name = test_name();
+    shmx *shm = create(name), *other, *looker;
+    struct keys keys = {.count = 0};
+    assert_ok(shmx_open(&other, name, 0));
+    assert_ok(shmx_open(&looker, name, SHMX_READ_ONLY));
+    assert_status(shmx_presence_list(NULL, key_note, &keys), SHMX_EINVAL);
+    assert_status(shmx_presence_list(shm, NULL, &keys), SHMX_EINVAL);
+    assert_ok(shmx_presence_list(looker, key_note, &keys));
+    assert_int_equal(keys.count, 0);
+    for (int i = 0; i < 5; i++)
+        assert_ok(shmx_presence_enter(shm, entered[i]));
+    assert_ok(shmx_presence_enter(other, 7)); /* two are there under one key */
+    assert_ok(shmx_presence_enter(looker, 5));
+    assert_ok(shmx_presence_enter(looker, 8)); /* it sees others only */
+    struct test_child *child = child_start("visitor", name, "0");
+    child_expect(child, "entered");
+    assert_ok(shmx_presence_list(looker, key_note, &keys));
+    static const uint32_t expected[] = {0, 7, 8, 4711, UINT32_MAX - 1, KEY};
+    assert_int_equal(keys.count, 6);
+    assert_memory_equal(keys.seen, expected, sizeof expected);
+    keys = (struct keys){.most = 2};
+    assert_int_equal(shmx_presence_list(other, key_note, &keys), 17);
+    assert_int_equal(keys.seen[1], 5);
+    child_kill(child);
+    assert_int_equal(child_wait(child), CHILD_KILLED);
+    assert_ok(shmx_presence_wait(shm, KEY, 0, DEATH_MS + BUSY_MS));
+    shmx_close(&looker);
+    keys = (struct keys){.count = 0};
+    assert_ok(shmx_presence_list(shm, key_note, &keys));
+    assert_int_equal(keys.count, 1);
+    assert_int_equal(keys.seen[0], 7);
+    shmx_close(&other);
+    shmx_close(&shm);
 }
 
 static void a_death_is_told(void **state)
@@ -338,6 +391,35 @@ static void shutdown_is_for_everybody(void **state)
     shmx_close(&shm);
 }
 
+PART(tidies)
+{
+    shmx *shm;
+    must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    say("ready");
+    _Atomic uint32_t *over = shmx_data(shm);
+    while (atomic_load(over) == 0)
+        must(shmx_prune(NULL) == SHMX_OK && shmx_presence_wait(shm, 7, 1, 0) != SHMX_EIO);
+    shmx_close(&shm);
+    return 0;
+}
+
+static void entering_while_others_tidy_up(void **state)
+{
+    (void)state;
+    enum { ENTERS = 500 };
+    const char *name = test_name();
+    shmx *shm = create(name);
+    struct test_child *child = child_start("tidies", name);
+    child_expect(child, "ready");
+    for (int i = 0; i < ENTERS; i++) {
+        assert_ok(shmx_presence_enter(shm, 7));
+        assert_ok(shmx_presence_leave(shm, 7));
+    }
+    atomic_store((_Atomic uint32_t *)shmx_data(shm), 1);
+    assert_int_equal(child_wait(child), 0);
+    shmx_close(&shm);
+}
+
 static void joins_that_are_wrong(void **state)
 {
     (void)state;
@@ -362,12 +444,16 @@ static void joins_that_are_wrong(void **state)
     shmx_close(&shm);
 }
 
-static const struct test_part parts[] = {
-    {"visitor", part_visitor}, {"another", part_another}, {"side", part_side}, {NULL, NULL}};
+static const struct test_part parts[] = {{"visitor", part_visitor},
+                                         {"another", part_another},
+                                         {"side", part_side},
+                                         {"tidies", part_tidies},
+                                         {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(one_enters_and_leaves),
     cmocka_unit_test(arguments_that_are_wrong),
+    cmocka_unit_test(those_that_are_there_are_listed),
     cmocka_unit_test(a_death_is_told),
     cmocka_unit_test(leaving_ending_and_exec),
     cmocka_unit_test(a_forked_child_is_not_there),
@@ -375,6 +461,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_last_receiver_goes),
     cmocka_unit_test(a_full_queue_hangs_up_too),
     cmocka_unit_test(shutdown_is_for_everybody),
+    cmocka_unit_test(entering_while_others_tidy_up),
     cmocka_unit_test(joins_that_are_wrong),
 };
 

@@ -135,6 +135,58 @@ static void regions_that_are_wrong(void **state)
     shmx_close(&shm);
 }
 
+/* The start of another is zero, so it looks new; but what follows is not. */
+static void a_region_that_is_not_zeroed_is_refused(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(16384);
+    static unsigned char before[16384];
+    shmx_queue *queue;
+    for (int i = 0; i < 100; i++)
+        assert_ok(shmx_queue_send(fixture.queue, "bytes", 5, 0));
+    memcpy(before, shmx_data(fixture.shm), sizeof before);
+    for (size_t offset = 8; offset < 1024; offset += 8)
+        assert_status(shmx_queue_open(&queue, fixture.shm, offset, 8192), SHMX_EPROTO);
+    assert_memory_equal(shmx_data(fixture.shm), before, sizeof before);
+    for (int i = 0; i < 100; i++)
+        expect_text(fixture.queue, "bytes");
+    close_both(&fixture);
+}
+
+/* Whatever is refused changes no byte of the queue. */
+static void what_is_refused_changes_nothing(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_queue *queue = fixture.queue, *other;
+    unsigned char before[4096];
+    void *place, *second;
+    char buffer[8];
+    size_t longest = shmx_queue_max_message(queue);
+    assert_ok(shmx_queue_send(queue, "message", 7, 0));
+    assert_ok(shmx_queue_reserve(queue, 8, &place, 0));
+    memcpy(before, shmx_data(fixture.shm), sizeof before);
+    assert_status(shmx_queue_open(&other, fixture.shm, 0, 2048), SHMX_ERANGE);
+    assert_status(shmx_queue_reserve(queue, 8, &second, 0), SHMX_EINVAL);
+    assert_null(second);
+    assert_status(shmx_queue_commit(queue, 9), SHMX_EINVAL);
+    assert_status(shmx_queue_send(queue, before, longest + 1, 0), SHMX_EMSGSIZE);
+    assert_status(shmx_queue_send(queue, before, SIZE_MAX / 2 + 2, 0), SHMX_EMSGSIZE);
+    assert_status(shmx_queue_join(queue, 0), SHMX_EINVAL);
+    assert_status(shmx_queue_join(queue, SHMX_SENDER | 4), SHMX_EINVAL);
+    assert_memory_equal(shmx_data(fixture.shm), before, sizeof before);
+    assert_ok(shmx_queue_cancel(queue));
+    assert_status(shmx_queue_receive(queue, buffer, 6, NULL, 0), SHMX_EMSGSIZE);
+    assert_ok(shmx_queue_shutdown(queue));
+    memcpy(before, shmx_data(fixture.shm), sizeof before);
+    assert_status(shmx_queue_send(queue, "x", 1, 0), SHMX_EHANGUP);
+    assert_status(shmx_queue_reserve(queue, 8, &place, 0), SHMX_EHANGUP);
+    assert_null(place);
+    assert_memory_equal(shmx_data(fixture.shm), before, sizeof before);
+    expect_text(queue, "message");
+    close_both(&fixture);
+}
+
 static void arguments_that_are_wrong(void **state)
 {
     (void)state;
@@ -193,6 +245,7 @@ static void the_size_for_so_many_holds_them(void **state)
     assert_int_equal(shmx_queue_size_for(0, 0), 0);
     assert_int_equal(shmx_queue_size_for(SIZE_MAX, 1), 0);
     assert_int_equal(shmx_queue_size_for(1 << 20, SIZE_MAX / 2), 0);
+    assert_int_equal(shmx_queue_size_for(SIZE_MAX, SIZE_MAX), 0);
 }
 
 /* All lengths, the longest included, at every place of the ring, in odd regions. */
@@ -1081,6 +1134,42 @@ static void damage(shmx *shm, size_t size, int kind)
     }
 }
 
+/* Where the locks of the sides lie. */
+#define PRODUCERS_LOCK 128
+#define CONSUMERS_LOCK 256
+
+/* A participant that is stopped inside a side's lock lives. 0 means now, and a limit is a limit. */
+static void a_held_side_keeps_time_limits(void **state)
+{
+    (void)state;
+    static const int limits[] = {0, 20};
+    struct fixture fixture = open_new(SIZE);
+    shmx *stopped;
+    assert_ok(shmx_open(&stopped, fixture.name, 0));
+    send_text(fixture.queue, "there");
+    uint32_t token;
+    assert_ok(shmx_os_owner_claim(&stopped->attachment, &token));
+    unsigned char *bytes = shmx_data(fixture.shm);
+    memcpy(bytes + PRODUCERS_LOCK, &token, sizeof token);
+    memcpy(bytes + CONSUMERS_LOCK, &token, sizeof token);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        int64_t best = TEST_PATIENCE_MS;
+        for (int tries = 0; tries < 20 && best > limits[i] + 20; tries++) {
+            size_t size;
+            int64_t start = test_now_ms();
+            assert_status(shmx_queue_send(fixture.queue, "x", 1, limits[i]), SHMX_ETIMEDOUT);
+            assert_status(shmx_queue_receive(fixture.queue, bytes, 1, &size, limits[i]),
+                          SHMX_ETIMEDOUT);
+            int64_t took = (test_now_ms() - start) / 2;
+            best = took < best ? took : best;
+        }
+        assert_true(best <= limits[i] + 20);
+    }
+    shmx_close(&stopped);
+    expect_text(fixture.queue, "there"); /* the one inside has died */
+    close_both(&fixture);
+}
+
 static void a_damaged_queue_harms_nobody(void **state)
 {
     (void)state;
@@ -1131,6 +1220,8 @@ static const struct test_part parts[] = {{"producer", part_producer},
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_zeroed_region_is_an_empty_queue),
     cmocka_unit_test(regions_that_are_wrong),
+    cmocka_unit_test(a_region_that_is_not_zeroed_is_refused),
+    cmocka_unit_test(what_is_refused_changes_nothing),
     cmocka_unit_test(arguments_that_are_wrong),
     cmocka_unit_test(the_size_for_so_many_holds_them),
     cmocka_unit_test(any_length_at_any_place),
@@ -1160,6 +1251,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_dead_consumers_message_is_delivered_again),
     cmocka_unit_test(a_full_queue_gets_a_dead_consumers_message_back),
     cmocka_unit_test(a_forked_child_owns_nothing_of_the_parents),
+    cmocka_unit_test(a_held_side_keeps_time_limits),
     cmocka_unit_test(a_damaged_queue_harms_nobody),
     cmocka_unit_test(another_version_is_refused),
 };

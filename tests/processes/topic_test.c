@@ -162,6 +162,62 @@ static void regions_that_are_wrong(void **state)
     shmx_close(&shm);
 }
 
+/* The start of another is zero, so it looks new; but what follows is not. */
+static void a_region_that_is_not_zeroed_is_refused(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(SIZE);
+    static unsigned char before[SIZE];
+    shmx_topic *topic;
+    shmx_queue *queue;
+    for (int i = 0; i < 100; i++)
+        publish_text(fixture.topic, "bytes");
+    memcpy(before, shmx_data(fixture.shm), SIZE);
+    for (size_t offset = 8; offset < 2048; offset += 8) {
+        assert_status(shmx_topic_open(&topic, fixture.shm, offset, SIZE / 2, 0), SHMX_EPROTO);
+        if (offset < offsetof(struct topic_header, front))
+            assert_status(shmx_queue_open(&queue, fixture.shm, offset, SIZE / 2), SHMX_EPROTO);
+    }
+    assert_memory_equal(shmx_data(fixture.shm), before, SIZE);
+    expect_latest(fixture.topic, "bytes", 100);
+    close_both(&fixture);
+}
+
+/* Whatever is refused changes no byte of the topic. */
+static void what_is_refused_changes_nothing(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *topic = fixture.topic, *other;
+    unsigned char before[4096];
+    void *place, *second;
+    char buffer[8];
+    size_t longest = shmx_topic_max_message(topic);
+    publish_text(topic, "message");
+    assert_ok(shmx_topic_reserve(topic, 8, &place, 0));
+    memcpy(before, shmx_data(fixture.shm), sizeof before);
+    assert_status(shmx_topic_open(&other, fixture.shm, 0, 2048, 0), SHMX_ERANGE);
+    assert_status(shmx_topic_open(&other, fixture.shm, 0, 4096, 4), SHMX_EINVAL);
+    assert_status(shmx_topic_reserve(topic, 8, &second, 0), SHMX_EINVAL);
+    assert_null(second);
+    assert_status(shmx_topic_commit(topic, 9), SHMX_EINVAL);
+    assert_status(shmx_topic_publish(topic, before, longest + 1, 0), SHMX_EMSGSIZE);
+    assert_status(shmx_topic_publish(topic, before, SIZE_MAX / 2 + 2, 0), SHMX_EMSGSIZE);
+    assert_status(shmx_topic_next(topic, buffer, 6, NULL, NULL, 0), SHMX_EMSGSIZE);
+    assert_status(shmx_topic_latest(topic, buffer, 6, NULL, NULL, 0), SHMX_EMSGSIZE);
+    assert_status(shmx_topic_join(topic, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_join(topic, SHMX_SENDER | 4), SHMX_EINVAL);
+    assert_memory_equal(shmx_data(fixture.shm), before, sizeof before);
+    assert_ok(shmx_topic_cancel(topic));
+    assert_ok(shmx_topic_shutdown(topic));
+    memcpy(before, shmx_data(fixture.shm), sizeof before);
+    assert_status(shmx_topic_publish(topic, "x", 1, 0), SHMX_EHANGUP);
+    assert_status(shmx_topic_reserve(topic, 8, &place, 0), SHMX_EHANGUP);
+    assert_null(place);
+    assert_memory_equal(shmx_data(fixture.shm), before, sizeof before);
+    close_both(&fixture);
+}
+
 static void arguments_that_are_wrong(void **state)
 {
     (void)state;
@@ -220,6 +276,7 @@ static void the_size_for_so_many_keeps_them(void **state)
     assert_int_equal(shmx_topic_size_for(SIZE_MAX, 1), 0);
     assert_int_equal(shmx_topic_size_for(1, SIZE_MAX), 0);
     assert_int_equal(shmx_topic_size_for(1 << 20, SIZE_MAX / 2), 0);
+    assert_int_equal(shmx_topic_size_for(SIZE_MAX, SIZE_MAX), 0);
 }
 
 /* All lengths, the longest included, in odd regions, beginning near where 32 bits end. */
@@ -233,6 +290,8 @@ static void any_length_at_any_place(void **state)
         uint64_t lost;
         assert_ok(shmx_create(&shm, NULL, size + 24, 0));
         struct topic_header *header = (struct topic_header *)((char *)shmx_data(shm) + 16);
+        assert_ok(shmx_topic_open(&topic, shm, 16, size + 1, 0));
+        shmx_topic_close(&topic);
         atomic_store(&header->front.head, UINT32_MAX - 40);
         atomic_store(&header->publishers.tail, UINT32_MAX - 40);
         atomic_store(&header->publishers.shown, UINT32_MAX - 40);
@@ -558,8 +617,10 @@ static void shutdown_ends_it_for_everybody(void **state)
     shmx_topic *reader = another(&fixture, 0), *second = another(&fixture, 0);
     char buffer[8];
     void *place;
-    publish_text(fixture.topic, "last");
+    assert_ok(shmx_topic_reserve(fixture.topic, 8, &place, 0));
     assert_ok(shmx_topic_shutdown(second));
+    memcpy(place, "last", 4);
+    assert_ok(shmx_topic_commit(fixture.topic, 4)); /* it was reserved before */
     assert_status(shmx_topic_publish(fixture.topic, "x", 1, -1), SHMX_EHANGUP);
     assert_status(shmx_topic_reserve(fixture.topic, 8, &place, -1), SHMX_EHANGUP);
     expect_text(reader, "last", 0);
@@ -719,6 +780,50 @@ static void read_only_readers_do_all_but_write(void **state)
         ;
     assert_status(shmx_topic_next(reader, buffer, 8, NULL, NULL, -1), SHMX_EHANGUP);
     shmx_topic_close(&reader);
+    shmx_close(&shm);
+    close_both(&fixture);
+}
+
+struct looking {
+    shmx_topic *topic;
+    _Atomic int begun;
+    uint64_t number;
+    int status;
+};
+
+static void look_in_thread(void *context)
+{
+    struct looking *looking = context;
+    looking->begun = 1;
+    looking->status =
+        shmx_topic_latest(looking->topic, NULL, 0, NULL, &looking->number, SHMX_FOREVER);
+}
+
+/* One that may write is woken, one that may not looks again and again. */
+static void latest_waits_while_there_is_none(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx *shm;
+    struct looking lookers[2] = {{.topic = another(&fixture, 0)}, {.topic = NULL}};
+    struct test_thread *threads[2];
+    assert_ok(shmx_open(&shm, fixture.name, SHMX_READ_ONLY));
+    assert_ok(shmx_topic_open(&lookers[1].topic, shm, 0, 4096, 0));
+    for (int i = 0; i < 2; i++) {
+        threads[i] = thread_start(look_in_thread, &lookers[i]);
+        test_until(lookers[i].begun);
+    }
+    test_until(test_sleepers(fixture.shm, &fixture.topic->header->publishers.event) != 0);
+    int64_t start = test_now_ms();
+    publish_text(fixture.topic, "");
+    for (int i = 0; i < 2; i++) {
+        thread_join(threads[i]);
+        assert_ok(lookers[i].status);
+        assert_int_equal(lookers[i].number, 1);
+        expect_text(lookers[i].topic, "", 0); /* the reader is where it was */
+        shmx_topic_close(&lookers[i].topic);
+    }
+    assert_true(test_now_ms() - start <= 10 + 100); /* and a busy machine's pause */
     shmx_close(&shm);
     close_both(&fixture);
 }
@@ -992,6 +1097,8 @@ static const struct test_part parts[] = {
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_zeroed_region_is_an_empty_topic),
     cmocka_unit_test(regions_that_are_wrong),
+    cmocka_unit_test(a_region_that_is_not_zeroed_is_refused),
+    cmocka_unit_test(what_is_refused_changes_nothing),
     cmocka_unit_test(arguments_that_are_wrong),
     cmocka_unit_test(the_size_for_so_many_keeps_them),
     cmocka_unit_test(any_length_at_any_place),
@@ -1012,6 +1119,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(when_the_last_sender_has_gone),
     cmocka_unit_test(when_the_last_receiver_has_gone),
     cmocka_unit_test(read_only_readers_do_all_but_write),
+    cmocka_unit_test(latest_waits_while_there_is_none),
     cmocka_unit_test(a_read_only_reader_finds_out_later),
     cmocka_unit_test(every_reader_gets_everything_whole_and_in_order),
     cmocka_unit_test(a_dead_publishers_reservation_is_no_message),

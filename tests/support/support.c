@@ -86,6 +86,44 @@ int test_leftovers(void)
     return leftovers(stderr);
 }
 
+struct thing {
+    const char *start;
+    bool whole; /* it is the name, and no more */
+    bool found;
+};
+
+static void same_thing(const char *name, void *context)
+{
+    struct thing *thing = context;
+    thing->found |= !thing->whole || strcmp(name, thing->start) == 0;
+}
+
+static int same_thing_listed(const shmx_info *info, void *context)
+{
+    struct thing *thing = context;
+    if (strncmp(info->name, thing->start, strlen(thing->start)) == 0)
+        same_thing(info->name, thing);
+    return 0;
+}
+
+static bool is_there(struct thing thing)
+{
+    if (shmx_list(same_thing_listed, &thing) != SHMX_OK)
+        return true;
+    system_leftovers(thing.start, same_thing, &thing);
+    return thing.found;
+}
+
+bool test_there(const char *name)
+{
+    return is_there((struct thing){name, true, false});
+}
+
+bool test_any_there(const char *start)
+{
+    return is_there((struct thing){start, false, false});
+}
+
 #define LOOKS_MOST 100
 
 /* ---- the program ---- */

@@ -107,6 +107,12 @@ const char *test_prefix(void);
 /* Count names of this run that are still in the system, and print them. */
 int test_leftovers(void);
 
+/* Is anything left that belongs to a segment of that name, dead or alive? Looking changes nothing. */
+bool test_there(const char *name);
+
+/* ... to one whose name starts so? */
+bool test_any_there(const char *start);
+
 /* ---- other processes ---- */
 
 struct test_child;
@@ -140,6 +146,7 @@ void say(const char *format, ...);
 const char *hear(void);                        /* NULL: the test has gone, or closed the input */
 bool test_exec(const char *const *words);      /* become that part; false if the system cannot */
 bool test_become_other_user(const char **why); /* false, and why, if it cannot be done */
+void test_children_outlive(void);              /* those started from now on need not end with it */
 
 /* ---- threads ---- */
 

@@ -8,6 +8,10 @@
  * it, and for each worker whether it is at it. Who saw nobody unlinking before it attached, and
  * sees no more beginnings, has a segment that still has its name: opening it again must give the
  * same one, creating it must be refused. When all workers are gone, all names must be free.
+ *
+ * Each worker also has a large segment with a name that nobody else ever uses. There is room for
+ * those of the living, and of those who just die: so no create may find no room. At the end a few
+ * creates leave nothing of all that, without shmx_prune.
  */
 #include "support.h"
 
@@ -21,6 +25,7 @@
 #define HELD 4
 #define SIZE_LEAST 64
 #define SIZE_SPAN 20000
+#define LARGE_LEAST 1048576
 #define MAGIC UINT64_C(0x73686d7874657374)
 
 enum { NAME_PERSISTENT = NAMES - 1 }; /* the last name is a persistent segment's */
@@ -52,6 +57,7 @@ static struct board *board;
 static const char *prefix;
 static int self;
 static struct held held[HELD];
+static shmx *large;
 
 static void violation(const char *what, int name, int status)
 {
@@ -205,6 +211,18 @@ static void do_create_again(void)
         shmx_close(&again);
 }
 
+static void do_large(void)
+{
+    static unsigned count;
+    char name[SHMX_NAME_MAX + 1];
+    shmx_close(&large);
+    snprintf(name, sizeof name, "%s-large-%d-%x-%u", prefix, self, (unsigned)test_random(),
+             count++);
+    int status = shmx_create(&large, name, LARGE_LEAST + test_random() % LARGE_LEAST, 0);
+    if (status != SHMX_OK)
+        violation("create of a large one", self, status);
+}
+
 PART(worker)
 {
     shmx *shm;
@@ -215,6 +233,8 @@ PART(worker)
     say("ready");
     for (;;) {
         int name = (int)(test_random() % NAMES);
+        if (test_random() % 64 == 0)
+            do_large();
         switch (test_random() % 8) {
         case 0:
         case 1:
@@ -290,6 +310,20 @@ static void inspect(void)
     }
 }
 
+#define CREATES_MOST 4000
+
+/* Creates of any name free the memory of those that were killed, sooner or later. */
+static int creates_until_nothing_is_left(void)
+{
+    int creates = 0;
+    for (; creates < CREATES_MOST && test_any_there(prefix); creates++) {
+        shmx *shm;
+        assert_ok(shmx_create(&shm, test_name(), SIZE_LEAST, 0));
+        shmx_close(&shm);
+    }
+    return creates;
+}
+
 /* Some rounds of single kills, then all at once. */
 static void one_session(struct court *court)
 {
@@ -321,10 +355,12 @@ static void nobody_ever_sees_what_must_not_be(void **state)
     do
         one_session(&court);
     while (test_now_ms() < end);
-    print_message("%llu operations, %llu kills, %llu violations\n",
+    int creates = creates_until_nothing_is_left();
+    print_message("%llu operations, %llu kills, %llu violations, nothing left after %d creates\n",
                   (unsigned long long)atomic_load(&board->operations),
                   (unsigned long long)court.kills,
-                  (unsigned long long)atomic_load(&board->violations));
+                  (unsigned long long)atomic_load(&board->violations), creates);
+    assert_true(creates < CREATES_MOST);
     assert_int_equal(atomic_load(&board->violations), 0);
     assert_true(atomic_load(&board->operations) > 100);
     shmx_close(&shm);

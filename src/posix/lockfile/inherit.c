@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,19 +18,23 @@ void shmx_posix_heir_make(struct shmx_attachment *attachment)
 {
     struct shmx_os_private *os = &attachment->os;
     os->user_heir = -1;
-    if (os->user_fd < 0)
+    if (!shmx_posix_tagged(os->user_fd, attachment))
         return;
-    /* Out of descriptors: the two share one description, and neither may unlock it. */
-    if (shmx_lockfile_users_again(attachment->label.id, os->user_fd, &os->user_heir) != SHMX_OK) {
-        os->user_heir = -1;
-        os->shared = true;
+    int status = shmx_lockfile_users_again(attachment->label.id, os->user_fd, &os->user_heir);
+    if (status == SHMX_OK && os->user_heir >= 0) {
+        shmx_posix_tag(os->user_heir, attachment);
+        return;
     }
+    /* Out of descriptors, or no longer the user who finds the file: the two share one description,
+     * and neither may unlock it. */
+    os->user_heir = -1;
+    os->shared = true;
 }
 
 void shmx_posix_heir_take(struct shmx_attachment *attachment)
 {
     struct shmx_os_private *os = &attachment->os;
-    if (os->owner_fd >= 0)
+    if (shmx_posix_tagged(os->owner_fd, attachment))
         close(os->owner_fd); /* the parent's token */
     os->owner_fd = -1;
     if (os->user_heir < 0)
@@ -64,39 +69,88 @@ static int identity(int fd, uint64_t *id, uint64_t *shape)
     return SHMX_OK;
 }
 
+/* The object, and a user until the last process that inherits it has ended or closed it. */
 static int make_passed(struct shmx_attachment *attachment)
 {
-    int fd = fcntl(attachment->os.fd, F_DUPFD, 3); /* children inherit it */
-    if (fd < 0)
-        return shmx_posix_error(errno);
-    attachment->os.passed = fd;
+    struct shmx_os_private *os = &attachment->os;
+    int status = SHMX_OK;
+    if (!shmx_lockfile_intact(attachment, os->fd))
+        return shmx_posix_error(EBADF);
+    if (os->user_fd >= 0)
+        status = shmx_lockfile_users_again(attachment->label.id, os->user_fd, &os->passed_user);
+    if (status != SHMX_OK)
+        return status;
+    int fd = fcntl(os->fd, F_DUPFD, 3); /* children inherit it */
+    if (fd < 0) {
+        status = shmx_posix_error(errno);
+        if (os->passed_user >= 0)
+            close(os->passed_user);
+        os->passed_user = -1;
+        return status;
+    }
+    if (os->passed_user >= 0) {
+        shmx_posix_tag(os->passed_user, attachment);
+        fcntl(os->passed_user, F_SETFD, 0);
+    }
+    os->passed = fd;
     return SHMX_OK;
+}
+
+void shmx_lockfile_passed_close(struct shmx_attachment *attachment)
+{
+    struct shmx_os_private *os = &attachment->os;
+    if (shmx_lockfile_intact(attachment, os->passed))
+        close(os->passed);
+    if (shmx_posix_tagged(os->passed_user, attachment))
+        close(os->passed_user);
+    os->passed = os->passed_user = -1;
 }
 
 int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)
 {
     uint64_t id, shape;
+    const struct shmx_os_private *os = &attachment->os;
     shmx_posix_gate_enter();
     int status = shmx_posix_share_once(attachment, make_passed);
     shmx_posix_gate_leave();
     if (status == SHMX_OK)
-        status = identity(attachment->os.passed, &id, &shape);
+        status = identity(os->passed, &id, &shape);
     if (status == SHMX_OK)
-        snprintf(token, token_size, "shmx-%d-%" PRIx64 "-%" PRIx64, attachment->os.passed, id,
-                 shape);
+        snprintf(token, token_size, "shmx-%d-%" PRIx64 "-%" PRIx64 "-%x", os->passed, id, shape,
+                 (unsigned)(os->passed_user + 1));
     return status;
 }
 
-static int token_read(const char *token, int *fd)
+/* What a token gives: the object, and the lock of a user with it, or -1. */
+struct given {
+    int fd, user_fd;
+};
+
+static int token_read(const char *token, struct given *given)
 {
     uint64_t id, shape, own_id = 0, own_shape = 0;
+    unsigned user;
     int length = 0;
-    int fields = sscanf(token, "shmx-%d-%" SCNx64 "-%" SCNx64 "%n", fd, &id, &shape, &length);
-    if (fields != 3 || token[length] != '\0' || *fd < 0)
+    int fields = sscanf(token, "shmx-%d-%" SCNx64 "-%" SCNx64 "-%x%n", &given->fd, &id, &shape,
+                        &user, &length);
+    if (fields != 4 || token[length] != '\0' || given->fd < 0 || user > INT_MAX)
         return SHMX_EINVAL;
-    if (identity(*fd, &own_id, &own_shape) != SHMX_OK)
+    if (identity(given->fd, &own_id, &own_shape) != SHMX_OK)
         return SHMX_ENOENT;
+    given->user_fd = (int)user - 1;
     return own_id == id && own_shape == shape ? SHMX_OK : SHMX_ENOENT;
+}
+
+/* A token is good for one adoption. The lock goes last: another user has come meanwhile. */
+static void token_close(const struct given *given, uint64_t id)
+{
+    char path[LOCKFILE_PATH_MAX];
+    if (shmx_posix_passed_here(given->fd))
+        return;
+    close(given->fd);
+    shmx_lockfile_path_users(path, id);
+    if (given->user_fd >= 0 && shmx_lockfile_in_place(given->user_fd, path))
+        close(given->user_fd);
 }
 
 /* Become a user of the segment by its name, if it still has it. SHMX_ENOENT: it has not. */
@@ -144,7 +198,7 @@ static int adopt_given(struct shmx_attachment *attachment, int given, unsigned f
                                             ours ? &label : NULL, flags)
                      : shmx_posix_error(errno);
     if (status == SHMX_OK)
-        attachment->os.user_fd = user_fd;
+        shmx_lockfile_user_set(attachment, user_fd);
     else if (user_fd >= 0)
         close(user_fd);
     return status;
@@ -152,15 +206,15 @@ static int adopt_given(struct shmx_attachment *attachment, int given, unsigned f
 
 static int adopt_inside(struct shmx_attachment *attachment, const char *token, unsigned flags)
 {
-    int given;
+    struct given given;
     int status = token_read(token, &given);
     if (status != SHMX_OK)
         return status;
-    if ((fcntl(given, F_GETFL) & O_ACCMODE) == O_RDONLY && (flags & SHMX_READ_ONLY) == 0)
+    if ((fcntl(given.fd, F_GETFL) & O_ACCMODE) == O_RDONLY && (flags & SHMX_READ_ONLY) == 0)
         return shmx_posix_error(EACCES);
-    status = adopt_given(attachment, given, flags);
-    if (status == SHMX_OK && !shmx_posix_passed_here(given))
-        close(given); /* a token is good for one adoption */
+    status = adopt_given(attachment, given.fd, flags);
+    if (status == SHMX_OK)
+        token_close(&given, attachment->label.id);
     return status;
 }
 

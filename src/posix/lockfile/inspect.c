@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What there is, as lock files tell. */
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -11,8 +12,8 @@
 
 /* ---- one object ---- */
 
-static void describe(const struct shmx_lockfile_found *found, enum shmx_os_kind kind,
-                     struct shmx_os_view *view)
+static void view_fill(const struct shmx_lockfile_found *found, enum shmx_os_kind kind,
+                      struct shmx_os_view *view)
 {
     view->kind = kind;
     view->label = found->label;
@@ -24,7 +25,7 @@ static void describe(const struct shmx_lockfile_found *found, enum shmx_os_kind 
 static int inspect_listed(struct shmx_lockfile_name *file, const char *name,
                           struct shmx_lockfile_judged *judged, struct shmx_os_view *view)
 {
-    describe(&judged->found, judged->kind, view);
+    view_fill(&judged->found, judged->kind, view);
     if (judged->kind == SHMX_OS_LIVE)
         shmx_lockfile_leave_judged(file, name, &judged->user_fd);
     shmx_lockfile_dismiss(judged);
@@ -52,7 +53,7 @@ static int inspect_unlisted(const char *name, bool sure, uint64_t *orphan,
         status = SHMX_EAGAIN;
     }
     if (status == SHMX_OK)
-        describe(found, judged.kind, view);
+        view_fill(found, judged.kind, view);
     shmx_lockfile_dismiss(&judged);
     return status;
 }
@@ -97,16 +98,22 @@ struct reading {
     void *context;
 };
 
+static bool unfold(char name[SHMX_NAME_MAX + 1], const char *folded)
+{
+    char plain[SHMX_NAME_FOLDED_MAX + 1];
+    size_t length = strcspn(folded, "@"); /* a user's may follow */
+    if (length > SHMX_NAME_FOLDED_MAX)
+        return false;
+    memcpy(plain, folded, length);
+    plain[length] = '\0';
+    return shmx_name_unfold(name, plain);
+}
+
 static int list_folded(const char *folded, void *context)
 {
     const struct reading *reading = context;
-    char name[SHMX_NAME_MAX + 1], plain[SHMX_NAME_FOLDED_MAX + 1];
-    size_t length = strcspn(folded, "@"); /* a user's may follow */
-    if (length > SHMX_NAME_FOLDED_MAX)
-        return SHMX_OK;
-    memcpy(plain, folded, length);
-    plain[length] = '\0';
-    return shmx_name_unfold(name, plain) ? reading->visit(name, reading->context) : SHMX_OK;
+    char name[SHMX_NAME_MAX + 1];
+    return unfold(name, folded) ? reading->visit(name, reading->context) : SHMX_OK;
 }
 
 /* One that the system tells of: if it has a name file it was visited before. */
@@ -268,14 +275,28 @@ static int leftover_users(const char *rest, void *context)
     return SHMX_OK;
 }
 
+/* A name file without a users file: its maker was killed, or whoever removed the segment; or the
+ * segment is persistent. One with a users file goes with that. */
+static void leftover_name(const char *folded)
+{
+    struct shmx_lockfile_name file;
+    char name[SHMX_NAME_MAX + 1], path[LOCKFILE_PATH_MAX];
+    bool removed;
+    if (!unfold(name, folded) || shmx_lockfile_name_lock(&file, name) != SHMX_OK)
+        return;
+    shmx_lockfile_path_users(path, file.record.id);
+    if (!file.known || file.record.state != LOCKFILE_LIVE || access(path, F_OK) != 0)
+        remove_listed(&file, name, &removed);
+    shmx_lockfile_name_unlock(&file);
+}
+
 /* ---- the sweep ---- */
 
-/* Segments looked at, after as many as chance says have been passed over. */
-#define SWEEP_NAMES 8
-#define SWEEP_PASSED 16
+/* Files looked at. */
+#define SWEEP_FILES 16
 
 struct sweep {
-    unsigned pass, left;
+    uint32_t pass, left; /* files to pass over, and to look at then */
 };
 
 static int sweep_one(const char *rest, void *context)
@@ -285,19 +306,44 @@ static int sweep_one(const char *rest, void *context)
         sweep->pass--;
         return SHMX_OK;
     }
-    leftover_users(rest, NULL);
+    if (strncmp(rest, "n-", 2) == 0)
+        leftover_name(rest + 2);
+    else if (strncmp(rest, "u-", 2) == 0)
+        leftover_users(rest + 2, NULL);
+    else if (strncmp(rest, "o-", 2) == 0)
+        leftover_owner(rest + 2, NULL);
+    else if (strncmp(rest, "m-", 2) == 0)
+        leftover_mark(rest + 2, NULL);
     return --sweep->left == 0 ? 1 : SHMX_OK;
 }
 
-void shmx_os_sweep(void)
+/* Begin somewhere, and nearer to the first as often as farther. */
+static uint32_t sweep_begin(void)
 {
     uint32_t chance;
     if (shmx_os_random(&chance, sizeof chance) != SHMX_OK)
-        return;
-    struct sweep first = {0, SWEEP_NAMES}, others = {chance % SWEEP_PASSED, SWEEP_NAMES};
+        return 0;
+    return (chance >> 16) >> chance % 16;
+}
+
+/* The files have their turn one after the other, so that a process that goes on creating has looked
+ * at all of them after as many creates as there are segments. */
+void shmx_os_sweep(void)
+{
+    static _Atomic uint32_t turn = UINT32_MAX;
+    uint32_t place = atomic_load(&turn);
+    if (place == UINT32_MAX)
+        place = sweep_begin();
+    struct sweep sweep = {place, SWEEP_FILES};
     shmx_posix_gate_enter();
-    shmx_lockfile_list(LOCKFILE_PREFIX "u-", sweep_one, chance % 2 == 0 ? &first : &others);
+    shmx_lockfile_list(LOCKFILE_PREFIX, sweep_one, &sweep);
+    if (sweep.left > 0 && place > 0) { /* that was the end */
+        place = 0;
+        sweep.pass = 0;
+        shmx_lockfile_list(LOCKFILE_PREFIX, sweep_one, &sweep);
+    }
     shmx_posix_gate_leave();
+    atomic_store(&turn, place + SWEEP_FILES);
 }
 
 int shmx_os_remove_leftovers(void)

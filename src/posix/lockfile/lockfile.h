@@ -126,11 +126,13 @@ int shmx_lockfile_users_join(uint64_t id, uid_t owner, int *fd);
 /* Take the file away if it is of that owner. */
 void shmx_lockfile_users_remove(uint64_t id, uid_t owner);
 
-/* For the child of a fork: a description of its own. `*fd` -1: none is needed. */
+/* For the child of a fork, or those who inherit a token: a description of their own. `*fd` -1: none
+ * is needed. */
 int shmx_lockfile_users_again(uint64_t id, int own, int *fd);
 
 /* True if nobody is left when the user that holds `fd` goes; then *fd, which may be another than
- * before, holds the exclusive lock. `shared`: another process holds the same description. */
+ * before, holds the exclusive lock. `shared`: another process holds the same description. -1: the
+ * descriptor is lost. */
 bool shmx_lockfile_users_leave(uint64_t id, bool shared, int *fd);
 
 /* ---- owner files (owner.c) ---- */
@@ -221,6 +223,15 @@ int shmx_lockfile_clean(struct shmx_lockfile_name *file, const char *name);
 bool shmx_lockfile_leave_judged(struct shmx_lockfile_name *file, const char *name, int *user_fd);
 
 /* ---- attaching (object.c) ---- */
+
+/* The attachment is a user by this descriptor; -1: it is none. */
+void shmx_lockfile_user_set(struct shmx_attachment *attachment, int fd);
+
+/* Is the descriptor still one of its object? */
+bool shmx_lockfile_intact(const struct shmx_attachment *attachment, int fd);
+
+/* Close what was to be inherited (inherit.c). */
+void shmx_lockfile_passed_close(struct shmx_attachment *attachment);
 
 /* Attach to fd's object, which then is the attachment's; on failure it is closed. `label` NULL:
  * without a control block. */

@@ -16,6 +16,31 @@
 
 #include "lockfile.h"
 
+/* ---- descriptors ---- */
+
+static void identify(struct shmx_attachment *attachment)
+{
+    struct stat facts;
+    bool known = fstat(attachment->os.fd, &facts) == 0;
+    attachment->os.user = geteuid();
+    attachment->os.device = known ? (uint64_t)facts.st_dev : UINT64_MAX;
+    attachment->os.inode = known ? (uint64_t)facts.st_ino : UINT64_MAX;
+}
+
+bool shmx_lockfile_intact(const struct shmx_attachment *attachment, int fd)
+{
+    struct stat facts;
+    return fstat(fd, &facts) == 0 && (uint64_t)facts.st_dev == attachment->os.device &&
+           (uint64_t)facts.st_ino == attachment->os.inode;
+}
+
+void shmx_lockfile_user_set(struct shmx_attachment *attachment, int fd)
+{
+    attachment->os.user_fd = fd;
+    if (fd >= 0)
+        shmx_posix_tag(fd, attachment);
+}
+
 /* ---- create ---- */
 
 /* A segment that is to be made. */
@@ -105,6 +130,7 @@ static int build(struct shmx_attachment *attachment, struct plan *plan)
     if (status != SHMX_OK)
         return status;
     shmx_posix_start(attachment, fd, plan->label == NULL);
+    identify(attachment);
     bool named = true;
     if (!plan->named) {
         status = shmx_lockfile_unlink_object(plan->name, plan->probe);
@@ -140,7 +166,7 @@ static int build_with_users(struct shmx_attachment *attachment, struct plan *pla
     if (status == SHMX_OK)
         status = build(attachment, plan);
     if (status == SHMX_OK) {
-        attachment->os.user_fd = user_fd;
+        shmx_lockfile_user_set(attachment, user_fd);
         shmx_posix_attach(attachment);
         return SHMX_OK;
     }
@@ -240,6 +266,7 @@ int shmx_lockfile_attach(struct shmx_attachment *attachment, int fd, uint64_t le
 {
     int status = length > SIZE_MAX ? shmx_posix_error(ENOMEM) : SHMX_OK;
     shmx_posix_start(attachment, fd, (flags & SHMX_RAW) != 0);
+    identify(attachment);
     if (status == SHMX_OK)
         status = shmx_posix_map(attachment, fd, (size_t)length, flags);
     if (status != SHMX_OK) {
@@ -311,7 +338,7 @@ static int open_live(struct shmx_attachment *attachment, struct shmx_lockfile_ju
     int status = shmx_lockfile_attach(attachment, found->fd, found->length, &found->label, flags);
     judged->found.fd = -1;
     if (status == SHMX_OK && !attachment->guest) {
-        attachment->os.user_fd = judged->user_fd;
+        shmx_lockfile_user_set(attachment, judged->user_fd);
         judged->user_fd = -1;
     }
     return status;
@@ -483,6 +510,8 @@ static int remove_as_last(struct shmx_attachment *attachment)
 static void leave(struct shmx_attachment *attachment)
 {
     struct shmx_os_private *os = &attachment->os;
+    if (!shmx_posix_tagged(os->user_fd, attachment))
+        os->user_fd = -1;
     if (!shmx_lockfile_users_leave(attachment->label.id, os->shared, &os->user_fd))
         return;
     int round = 0;
@@ -505,25 +534,48 @@ void shmx_posix_leave_at_exit(struct shmx_attachment *attachment)
     if (attachment->os.user_fd < 0 || attachment->os.left)
         return;
     shmx_lockfile_owner_drop(attachment);
+    shmx_lockfile_passed_close(attachment); /* first, as it is a user as well */
     leave(attachment);
     attachment->os.left = true;
+}
+
+/* A child that is made without the handlers of fork has the parent's descriptions, and must not
+ * touch their locks. */
+static void close_borrowed(struct shmx_attachment *attachment)
+{
+    struct shmx_os_private *os = &attachment->os;
+    shmx_posix_marks_forget(attachment);
+    if (shmx_posix_tagged(os->owner_fd, attachment))
+        close(os->owner_fd);
+    if (!shmx_posix_tagged(os->user_fd, attachment))
+        os->user_fd = -1;
+    shmx_lockfile_passed_close(attachment);
+}
+
+static void close_own(struct shmx_attachment *attachment)
+{
+    shmx_posix_marks_end(attachment);
+    shmx_lockfile_owner_drop(attachment);
+    shmx_lockfile_passed_close(attachment); /* first, as it is a user as well */
+    shmx_posix_heir_drop(attachment);       /* ... like this one, in another's handler of fork */
+    if (attachment->os.user_fd >= 0 && !attachment->os.left)
+        leave(attachment);
 }
 
 void shmx_os_close(struct shmx_attachment *attachment)
 {
     int before = shmx_os_last_error();
     shmx_posix_gate_enter();
-    shmx_posix_marks_end(attachment);
-    shmx_lockfile_owner_drop(attachment);
-    if (attachment->os.user_fd >= 0 && !attachment->os.left)
-        leave(attachment);
+    if (shmx_posix_is_own())
+        close_own(attachment);
+    else
+        close_borrowed(attachment);
     shmx_posix_detach(attachment);
     munmap(attachment->data, attachment->length);
     if (attachment->os.user_fd >= 0)
         close(attachment->os.user_fd);
-    if (attachment->os.passed >= 0)
-        close(attachment->os.passed);
-    close(attachment->os.fd);
+    if (shmx_lockfile_intact(attachment, attachment->os.fd))
+        close(attachment->os.fd);
     shmx_posix_gate_leave();
     shmx_os_set_error(before);
 }

@@ -12,7 +12,7 @@
 
 /* ---- those who may write ---- */
 
-/* Who made this file, may he write to the segment? Anybody can make files of these names. Of a
+/* May the maker of this file write to the segment? Anybody can make files of these names. Of a
  * foreign object's neighbours nothing is known. */
 static bool may_write(const struct shmx_attachment *attachment, const struct stat *file)
 {
@@ -23,6 +23,14 @@ static bool may_write(const struct shmx_attachment *attachment, const struct sta
     return fstat(attachment->os.fd, &object) != 0 || object.st_uid == file->st_uid;
 }
 
+/* In a directory that is not the attachment's own there is no owner to be found, which is no death.
+ */
+static int find_directory(const struct shmx_attachment *attachment)
+{
+    bool another = shmx_system.own_directory && geteuid() != attachment->os.user;
+    return another ? shmx_posix_error(EACCES) : SHMX_OK;
+}
+
 static bool is_strangers(const struct shmx_attachment *attachment, const char *path)
 {
     struct stat facts;
@@ -30,7 +38,7 @@ static bool is_strangers(const struct shmx_attachment *attachment, const char *p
 }
 
 /* Readers need not open it, and so cannot lock it. root makes it for the segment's owner. */
-static int make_file(const struct shmx_attachment *attachment, const char *path, int *fd)
+static int make_owner_file(const struct shmx_attachment *attachment, const char *path, int *fd)
 {
     struct stat object;
     bool ours = attachment->control != NULL;
@@ -52,7 +60,7 @@ static int try_claim(struct shmx_attachment *attachment, uint32_t token)
     char path[LOCKFILE_PATH_MAX];
     int fd;
     shmx_lockfile_path_owner(path, attachment->label.id, token);
-    int status = make_file(attachment, path, &fd);
+    int status = make_owner_file(attachment, path, &fd);
     if (status != SHMX_OK)
         return status;
     /* shmx_prune may have found it before it was locked. */
@@ -60,6 +68,7 @@ static int try_claim(struct shmx_attachment *attachment, uint32_t token)
         close(fd);
         return SHMX_EEXIST;
     }
+    shmx_posix_tag(fd, attachment);
     attachment->os.owner_fd = fd;
     return SHMX_OK;
 }
@@ -79,7 +88,10 @@ static int token_by_chance(uint32_t *token)
 
 static int claim(struct shmx_attachment *attachment, uint32_t *token)
 {
-    int status = SHMX_EEXIST;
+    int status = find_directory(attachment);
+    if (status != SHMX_OK)
+        return status;
+    status = SHMX_EEXIST;
     for (int tries = 0; status == SHMX_EEXIST && tries < TRIES_MOST; tries++) {
         status = tries < TRIES_IN_TURN ? shmx_posix_token_next(attachment, token)
                                        : token_by_chance(token);
@@ -118,9 +130,12 @@ int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool
     *alive = true;
     if (token == atomic_load_explicit(&attachment->owner, memory_order_relaxed))
         return SHMX_OK;
-    shmx_lockfile_path_owner(path, attachment->label.id, token);
     shmx_posix_gate_enter();
-    int status = shmx_lockfile_open(path, &fd, &facts);
+    int status = find_directory(attachment);
+    if (status != SHMX_OK)
+        goto leave;
+    shmx_lockfile_path_owner(path, attachment->label.id, token);
+    status = shmx_lockfile_open(path, &fd, &facts);
     if (status == SHMX_OK) {
         *alive = may_write(attachment, &facts);
         status = *alive ? ask(fd, path, alive) : SHMX_OK;
@@ -129,6 +144,7 @@ int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool
         *alive = false;
         status = SHMX_OK;
     }
+leave:
     shmx_posix_gate_leave();
     return status;
 }
@@ -140,7 +156,8 @@ void shmx_lockfile_owner_drop(struct shmx_attachment *attachment)
         return;
     shmx_lockfile_path_owner(path, attachment->label.id, atomic_load(&attachment->owner));
     unlink(path);
-    close(attachment->os.owner_fd);
+    if (shmx_posix_tagged(attachment->os.owner_fd, attachment))
+        close(attachment->os.owner_fd);
     attachment->os.owner_fd = -1;
 }
 
@@ -181,19 +198,34 @@ static unsigned openness(const struct shmx_attachment *attachment)
     return attachment->control != NULL ? attachment->label.flags : SHMX_OTHERS_READ;
 }
 
-int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_mark *mark)
+/* SHMX_EAGAIN: another has found it before it was locked, and takes it for left over. */
+static int try_mark(struct shmx_attachment *attachment, struct shmx_posix_mark *mark,
+                    const char *path)
 {
-    char path[LOCKFILE_PATH_MAX];
-    shmx_lockfile_path_mark(path, attachment->label.id, mark);
     int status = shmx_lockfile_make(path, openness(attachment) & ~SHMX_PERSISTENT, "", &mark->fd);
     if (status != SHMX_OK)
-        return status == SHMX_EEXIST ? SHMX_EIO : status;
+        return status == SHMX_EEXIST ? SHMX_EAGAIN : status;
+    shmx_posix_tag(mark->fd, attachment);
     int error = shmx_lockfile_set(mark->fd, LOCK_EX);
     if (error == 0 && shmx_lockfile_in_place(mark->fd, path))
         return SHMX_OK;
-    close(mark->fd); /* shmx_prune has found it before it was locked */
+    close(mark->fd);
     mark->fd = -1;
-    return error != 0 ? shmx_posix_error(error) : SHMX_EIO;
+    return error == 0 || error == EWOULDBLOCK ? SHMX_EAGAIN : shmx_posix_error(error);
+}
+
+int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_mark *mark)
+{
+    char path[LOCKFILE_PATH_MAX];
+    int round = 0;
+    int status = find_directory(attachment);
+    if (status != SHMX_OK)
+        return status;
+    shmx_lockfile_path_mark(path, attachment->label.id, mark);
+    do
+        status = try_mark(attachment, mark, path);
+    while (status == SHMX_EAGAIN && shmx_lockfile_patience(&round));
+    return status == SHMX_EAGAIN ? SHMX_EIO : status;
 }
 
 void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_mark *mark)
@@ -201,7 +233,8 @@ void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_m
     char path[LOCKFILE_PATH_MAX];
     shmx_lockfile_path_mark(path, attachment->label.id, mark);
     unlink(path);
-    close(mark->fd);
+    if (shmx_posix_tagged(mark->fd, attachment))
+        close(mark->fd);
 }
 
 /* A look for marks with a key. */
@@ -234,10 +267,56 @@ int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space 
                          uint32_t number, bool *held)
 {
     char start[64];
+    int status = find_directory(attachment);
+    if (status != SHMX_OK)
+        return status;
     struct look look = {attachment, {NULL, space, key, number, 0, -1}, false};
     snprintf(start, sizeof start, LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-%08" PRIx32 "-",
              attachment->label.id, (int)space, key);
-    int status = shmx_lockfile_list(start, look_at, &look);
+    status = shmx_lockfile_list(start, look_at, &look);
     *held = look.held;
     return status;
+}
+
+/* A look for the lowest key. */
+struct owner_search {
+    struct shmx_attachment *attachment;
+    uint32_t from, key;
+    bool found;
+};
+
+static bool is_own(const struct shmx_attachment *attachment, uint32_t key, uint32_t number)
+{
+    const struct shmx_posix_mark *mark = attachment->os.marks;
+    while (mark != NULL &&
+           (mark->space != SHMX_OS_PRESENT || mark->key != key || mark->number != number))
+        mark = mark->next;
+    return mark != NULL;
+}
+
+static int search_at(const char *rest, void *context)
+{
+    struct owner_search *search = context;
+    uint32_t key, number;
+    if (sscanf(rest, "%8" SCNx32 "-%8" SCNx32, &key, &number) != 2 || key < search->from ||
+        (search->found && key >= search->key) || is_own(search->attachment, key, number))
+        return SHMX_OK;
+    struct look look = {search->attachment, {NULL, SHMX_OS_PRESENT, key, 0, 0, -1}, false};
+    int status = look_at(rest + sizeof "01234567", &look);
+    if (look.held) {
+        search->found = true;
+        search->key = key;
+    }
+    return status;
+}
+
+int shmx_posix_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key)
+{
+    char start[64];
+    struct owner_search search = {attachment, from, 0, false};
+    snprintf(start, sizeof start, LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-", attachment->label.id,
+             (int)SHMX_OS_PRESENT);
+    int status = shmx_lockfile_list(start, search_at, &search);
+    *key = search.key;
+    return status == SHMX_OK && !search.found ? SHMX_ENOENT : status;
 }

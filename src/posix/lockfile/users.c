@@ -92,7 +92,7 @@ int shmx_lockfile_users_again(uint64_t id, int own, int *fd)
 
 bool shmx_lockfile_users_leave(uint64_t id, bool shared, int *fd)
 {
-    if (!shared) {
+    if (*fd >= 0 && !shared) {
         /* First give up, then ask for all: of two that leave at once, who asks last has seen the
          * other give up. To turn one lock into the other in one call is no such order on systems
          * that keep the old one when the new one is refused. */
@@ -102,7 +102,8 @@ bool shmx_lockfile_users_leave(uint64_t id, bool shared, int *fd)
     struct stat facts;
     char path[LOCKFILE_PATH_MAX];
     shmx_lockfile_path_users(path, id);
-    close(*fd);
+    if (*fd >= 0)
+        close(*fd);
     *fd = -1;
     if (shmx_lockfile_open(path, fd, &facts) == SHMX_OK)
         return shmx_lockfile_set(*fd, LOCK_EX) == 0;

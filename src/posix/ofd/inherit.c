@@ -26,6 +26,7 @@ void shmx_posix_heir_make(struct shmx_attachment *attachment)
         attachment->os.shared = true;
         return;
     }
+    shmx_posix_tag(*heir, attachment);
     if (attachment->control != NULL && !attachment->guest)
         shmx_ofd_use(*heir);
 }
@@ -34,7 +35,7 @@ void shmx_posix_heir_take(struct shmx_attachment *attachment)
 {
     shmx_ofd_annex_forget(attachment);
     if (attachment->os.heir < 0) {
-        attachment->os.borrowed = true;
+        attachment->os.borrowed = attachment->os.shared;
         return;
     }
     attachment->os.shared = attachment->os.borrowed = false;
@@ -77,6 +78,7 @@ static int make_passed(struct shmx_attachment *attachment)
     /* A user until the last process that inherits it has ended or closed it. */
     if (attachment->control != NULL && !attachment->guest)
         shmx_ofd_use(fd);
+    shmx_posix_tag(fd, attachment);
     fcntl(fd, F_SETFD, 0);
     attachment->os.passed = fd;
     return SHMX_OK;
@@ -84,11 +86,9 @@ static int make_passed(struct shmx_attachment *attachment)
 
 void shmx_ofd_passed_close(struct shmx_attachment *attachment)
 {
-    uint64_t device = 0, inode = 0;
-    int fd = attachment->os.passed;
-    if (fd >= 0 && identity(fd, &device, &inode) == SHMX_OK && device == attachment->os.device &&
-        inode == attachment->os.inode)
-        close(fd);
+    if (shmx_posix_tagged(attachment->os.passed, attachment))
+        close(attachment->os.passed);
+    attachment->os.passed = -1;
 }
 
 int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)

@@ -2,6 +2,7 @@
 /* What there is, and who uses it: the kernel lists its locks in /proc/locks. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,7 +239,7 @@ int shmx_os_remove_dead(const char *name, bool *removed)
 
 /* ---- the sweep ---- */
 
-/* Names looked at in each of two places, and bytes read for them: the newest, and any others. */
+/* Names looked at in each of two places, and bytes read for them. */
 #define SWEEP_NAMES 8
 #define SWEEP_BYTES 1024
 
@@ -251,42 +252,57 @@ struct entry {
     char name[];
 };
 
+/* Look at the names from a place on, and return the place behind them; 0: there were no more. */
 static int64_t sweep_at(int directory, int64_t place)
 {
     _Alignas(struct entry) char bytes[SWEEP_BYTES];
-    int64_t first = 0;
     bool removed;
     if (lseek(directory, (off_t)place, SEEK_SET) < 0)
         return 0;
     long got = syscall(SYS_getdents64, directory, bytes, sizeof bytes);
     int looked = 0;
+    place = 0;
     for (long at = 0; at < got && looked < SWEEP_NAMES;) {
         const struct entry *entry = (const struct entry *)(const void *)(bytes + at);
         at += entry->length;
+        place = entry->next;
         shmx_ofd_annex_sweep(entry->name);
         if (shmx_name_check(entry->name) != SHMX_OK)
             continue;
-        if (first == 0)
-            first = entry->next;
         looked++;
         shmx_ofd_remove_if_dead(entry->name, &removed);
     }
-    return first;
+    return place;
 }
 
-/* The kernel lists the newest first, at the greatest place; a crash loop's leftovers are there. All
- * others have their turn by chance. */
-void shmx_os_sweep(void)
+/* Begin somewhere, and nearer to the newest names as often as farther: places are counted from
+ * them, or from the oldest name, or say when each name was made, whatever the kernel does. */
+static int64_t sweep_anywhere(int directory, int64_t newest)
 {
     uint32_t chance;
     if (shmx_os_random(&chance, sizeof chance) != SHMX_OK)
-        return;
+        return 0;
+    int64_t distance = (int64_t)((chance | UINT32_C(1) << 31) >> 1 >> chance % 31);
+    int64_t place = newest > distance ? newest - distance : distance;
+    int64_t next = 0;
+    for (; next == 0 && place > 0; place /= 2)
+        next = sweep_at(directory, place);
+    return next;
+}
+
+/* The first names are the newest for most kernels, and a crash loop's leftovers are there. The
+ * others have their turn one after the other, so that a process that goes on creating has looked at
+ * all of them after as many creates as there are names. */
+void shmx_os_sweep(void)
+{
+    static _Atomic int64_t turn = -1;
     shmx_posix_gate_enter();
     int directory = shmx_posix_open(SHMX_LINUX_DIRECTORY, O_RDONLY | O_DIRECTORY, 0);
     if (directory >= 0) {
-        int64_t greatest = sweep_at(directory, 0);
-        if (greatest > 0)
-            sweep_at(directory, (int64_t)((uint64_t)chance * (uint64_t)greatest >> 32));
+        int64_t place = atomic_load(&turn);
+        int64_t newest = sweep_at(directory, 0);
+        atomic_store(&turn, place < 0 ? sweep_anywhere(directory, newest)
+                                      : sweep_at(directory, place > 0 ? place : newest));
         close(directory);
     }
     shmx_posix_gate_leave();

@@ -4,14 +4,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* A kernel without such locks does not know the command: gVisor, Linux before 3.15. */
+static int number_of(int number)
+{
+    return number == EINVAL ? ENOSYS : number;
+}
 
 int shmx_ofd_set(int fd, short type, off_t start, off_t count)
 {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = count};
     while (fcntl(fd, F_OFD_SETLK, &lock) != 0)
         if (errno != EINTR)
-            return errno;
+            return number_of(errno);
     return 0;
 }
 
@@ -29,13 +36,61 @@ int shmx_ofd_held(int fd, off_t byte)
     return shmx_ofd_against(fd, F_WRLCK, byte, 1);
 }
 
+static int conflicting(int fd, struct flock *lock)
+{
+    while (fcntl(fd, F_OFD_GETLK, lock) != 0)
+        if (errno != EINTR) {
+            errno = number_of(errno);
+            return -1;
+        }
+    return lock->l_type;
+}
+
 int shmx_ofd_against(int fd, short type, off_t start, off_t count)
 {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = count};
-    while (fcntl(fd, F_OFD_GETLK, &lock) != 0)
-        if (errno != EINTR)
-            return -1;
-    return lock.l_type;
+    return conflicting(fd, &lock);
+}
+
+/* The kernel says some lock that is in the way: then it may have one before that. */
+int shmx_ofd_first(int fd, off_t start, off_t count, off_t *first)
+{
+    int type = F_UNLCK;
+    *first = start + count;
+    while (*first > start) {
+        struct flock lock = {
+            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = *first - start};
+        int seen = conflicting(fd, &lock);
+        if (seen < 0 || seen == F_UNLCK)
+            return seen < 0 ? seen : type;
+        type = seen;
+        *first = lock.l_start > start ? lock.l_start : start;
+    }
+    return type;
+}
+
+static bool same_object(int fd, int other)
+{
+    struct stat one, two;
+    return fstat(fd, &one) == 0 && fstat(other, &two) == 0 && one.st_dev == two.st_dev &&
+           one.st_ino == two.st_ino;
+}
+
+/* Without /proc: by the name in its label, if that still leads there. */
+static int reopen_by_name(int fd, unsigned flags, int *out)
+{
+    struct stat facts;
+    struct shmx_label label;
+    enum shmx_control_kind kind = SHMX_CONTROL_NONE;
+    if (fstat(fd, &facts) == 0)
+        shmx_ofd_label(fd, facts.st_size, &label, NULL, &kind);
+    if (kind != SHMX_CONTROL_GOOD || label.name_length == 0 ||
+        shmx_ofd_open_name(label.name, flags, out) != SHMX_OK)
+        return shmx_posix_error(ENOSYS);
+    if (same_object(fd, *out))
+        return SHMX_OK;
+    close(*out);
+    return shmx_posix_error(ENOSYS);
 }
 
 int shmx_ofd_reopen(int fd, unsigned flags, int *out)
@@ -46,5 +101,5 @@ int shmx_ofd_reopen(int fd, unsigned flags, int *out)
     *out = shmx_posix_open(self, access, 0);
     if (*out >= 0)
         return SHMX_OK;
-    return errno == ENOENT ? shmx_posix_error(ENOSYS) : shmx_posix_error(errno);
+    return errno == ENOENT ? reopen_by_name(fd, flags, out) : shmx_posix_error(errno);
 }

@@ -64,10 +64,7 @@ static void identify(struct shmx_attachment *attachment, const struct stat *fact
 
 bool shmx_ofd_intact(const struct shmx_attachment *attachment)
 {
-    struct stat facts;
-    if (fstat(attachment->os.fd, &facts) != 0)
-        return errno != EBADF;
-    return facts.st_dev == attachment->os.device && facts.st_ino == attachment->os.inode;
+    return shmx_posix_tagged(attachment->os.fd, attachment);
 }
 
 /* ---- what an open descriptor leads to ---- */
@@ -105,6 +102,14 @@ static int judge_unused(int fd, const char *name, enum shmx_os_kind *kind)
     return status;
 }
 
+/* On a kernel without them users cannot be told; another's object needs none. */
+static int judge_without_locks(int fd, const char *name, enum shmx_os_kind *kind)
+{
+    int status = judge_unused(fd, name, kind);
+    bool ours = *kind == SHMX_OS_LIVE || *kind == SHMX_OS_DEAD;
+    return status == SHMX_OK && ours ? shmx_posix_error(ENOSYS) : status;
+}
+
 int shmx_ofd_judge(int fd, const char *name, enum shmx_os_kind *kind)
 {
     *kind = SHMX_OS_LIVE;
@@ -116,8 +121,7 @@ int shmx_ofd_judge(int fd, const char *name, enum shmx_os_kind *kind)
     case F_UNLCK:
         return judge_unused(fd, name, kind);
     default:
-        /* A kernel that has no such locks: then it is no user's. */
-        return errno == EINVAL ? judge_unused(fd, name, kind) : shmx_posix_error(errno);
+        return errno == ENOSYS ? judge_without_locks(fd, name, kind) : shmx_posix_error(errno);
     }
 }
 
@@ -219,6 +223,7 @@ static int create_inside(struct shmx_attachment *attachment, const char *name, s
     status = complete(attachment, name, label);
     if (status == SHMX_OK) {
         attachment->os.creator = true;
+        shmx_posix_tag(fd, attachment);
         shmx_posix_attach(attachment);
         return SHMX_OK;
     }
@@ -326,6 +331,7 @@ int shmx_ofd_open(struct shmx_attachment *attachment, int fd, const char *name, 
     }
     if ((flags & SHMX_PREFAULT) != 0)
         shmx_system.prefault(attachment);
+    shmx_posix_tag(fd, attachment);
     shmx_posix_attach(attachment);
     return SHMX_OK;
 }
@@ -391,6 +397,7 @@ void shmx_posix_leave_at_exit(struct shmx_attachment *attachment)
     if (!transient(attachment) || attachment->os.unlinked || attachment->os.left ||
         !alone(attachment) || !shmx_ofd_intact(attachment))
         return;
+    shmx_ofd_passed_close(attachment); /* first, as it is a user as well */
     leave(attachment);
     attachment->os.left = true;
 }
@@ -452,8 +459,8 @@ static int unlink_once(int fd, const char *name)
     struct shmx_ofd_removal removal;
     int error = shmx_ofd_removal_begin(&removal, fd, false);
     if (error == EAGAIN || error == EACCES)
-        return SHMX_EAGAIN; /* another is about to remove it */
-    if (error != 0)
+        return SHMX_EAGAIN;            /* another is about to remove it */
+    if (error != 0 && error != ENOSYS) /* without locks it was not ours */
         return shmx_posix_error(error);
     status = remove_name_of(fd, name);
     shmx_ofd_removal_end(&removal);

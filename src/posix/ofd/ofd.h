@@ -32,6 +32,9 @@ int shmx_ofd_held(int fd, off_t byte);
 /* The same of anything that keeps this description from such a lock on these bytes. */
 int shmx_ofd_against(int fd, short type, off_t start, off_t count);
 
+/* The first of these bytes on which another description holds any lock; F_UNLCK: none. */
+int shmx_ofd_first(int fd, off_t start, off_t count, off_t *first);
+
 /* Open fd's object once more: a description of its own. flags: SHMX_READ_ONLY. */
 int shmx_ofd_reopen(int fd, unsigned flags, int *out);
 

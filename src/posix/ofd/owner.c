@@ -101,3 +101,16 @@ int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space 
     *held = found != F_UNLCK;
     return SHMX_OK;
 }
+
+int shmx_posix_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key)
+{
+    off_t place = place_of(SHMX_OS_PRESENT, from), first;
+    off_t end = place_of(SHMX_OS_PRESENT, UINT32_MAX) + 1;
+    int found = shmx_ofd_first(attachment->os.fd, place, end - place, &first);
+    if (found < 0)
+        return shmx_posix_error(errno);
+    if (found == F_UNLCK)
+        return shmx_ofd_intact(attachment) ? SHMX_ENOENT : shmx_posix_error(EBADF);
+    *key = from + (uint32_t)(first - place);
+    return SHMX_OK;
+}

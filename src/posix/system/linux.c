@@ -21,13 +21,19 @@
 
 /* ---- objects ---- */
 
+/* No /dev/shm; a kernel that does not know the flag, or a file system without such files. */
+static bool lacks_nameless(int number)
+{
+    return number == ENOENT || number == EISDIR || number == EINVAL || number == EOPNOTSUPP;
+}
+
 static int make_nameless(bool named, unsigned flags, int *fd, struct stat *facts)
 {
     mode_t mode = shmx_posix_mode(flags);
     /* O_EXCL: it can never get a name */
     *fd = shmx_posix_open(DIRECTORY, O_TMPFILE | O_RDWR | (named ? 0 : O_EXCL), mode);
     if (*fd < 0)
-        return errno == ENOENT ? shmx_posix_error(ENOSYS) : shmx_posix_error(errno);
+        return shmx_posix_error(lacks_nameless(errno) ? ENOSYS : errno);
     bool good = fstat(*fd, facts) == 0;
     if (good && named && (facts->st_mode & 0777) != mode) /* the umask has taken some */
         good = fchmod(*fd, mode) == 0;
@@ -68,7 +74,7 @@ static int publish(int fd, const char *name)
  * storm of signals. */
 #define PIECE ((off_t)16 << 20)
 
-static int reserve(int fd, size_t length)
+static int reserve_pieces(int fd, size_t length)
 {
     if (!SHMX_FALLOCATE)
         return shmx_posix_reserve_by_writing(fd, length);
@@ -88,7 +94,7 @@ static int reserve(int fd, size_t length)
 static int reserve_present(struct shmx_attachment *attachment, int fd)
 {
     size_t done = shmx_linux_collapse(attachment, fd);
-    int status = reserve(fd, attachment->length);
+    int status = reserve_pieces(fd, attachment->length);
     if (status == SHMX_OK && done < attachment->length) {
         struct shmx_attachment rest = *attachment;
         rest.data += done;
@@ -103,16 +109,17 @@ static int list(int (*visit)(const char *name, void *context), void *context)
     return shmx_posix_list(DIRECTORY, "", visit, context);
 }
 
+/* The largest page of any processor here; two of them have a whole page of any size. */
+#define PAGE_MOST 65536
+
+/* Of the library's own zeroed memory, so that it goes with it. */
 static unsigned char *wiped_on_fork(void)
 {
+    static unsigned char room[2 * PAGE_MOST];
     size_t length = shmx_os_facts()->page_size;
-    void *page = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
-        return NULL;
-    if (madvise(page, length, MADV_WIPEONFORK) == 0)
-        return page;
-    munmap(page, length);
-    return NULL;
+    unsigned char *page = room + (length - (uintptr_t)room % length) % length;
+    bool wiped = length <= PAGE_MOST && madvise(page, length, MADV_WIPEONFORK) == 0;
+    return wiped ? page : NULL;
 }
 
 const struct shmx_system shmx_system = {
@@ -121,7 +128,7 @@ const struct shmx_system shmx_system = {
     .make_nameless = make_nameless,
     .publish = publish,
     .stat_name = stat_name,
-    .reserve = reserve,
+    .reserve = reserve_pieces,
     .reserve_present = reserve_present,
     .prefault = shmx_linux_prefault,
     .label = shmx_posix_label_read,

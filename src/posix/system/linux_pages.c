@@ -40,27 +40,39 @@ void *shmx_linux_place(size_t length)
     return whole + head;
 }
 
-/* Where memory is in small pieces the kernel moves others' pages about to make a large one, which
- * can take longer than touching by hand (about a millisecond for each large page). Then it is left.
+/*
+ * Where memory is in small pieces the kernel moves others' pages about to make a large one, and one
+ * call can take as long as hundreds. So the last huge page is populated first, by small pages, as a
+ * measure: collapsing goes on while it is cheaper, or has lost little so far.
  */
-#define PATIENCE_FIRST ((int64_t)500 * 1000 * 1000)
-#define PATIENCE_EACH ((int64_t)1000 * 1000)
+#define MEASURED_FROM ((size_t)8) /* for fewer huge pages the measure costs more than it says */
+#define LOSS_OF 4                 /* this part of what populating the whole takes may be lost */
+
+static int64_t populate_time(unsigned char *at)
+{
+    int64_t before = shmx_os_now();
+    return madvise(at, HUGE, MADV_POPULATE_WRITE) == 0 ? shmx_os_now() - before : INT64_MAX;
+}
 
 size_t shmx_linux_collapse(const struct shmx_attachment *attachment, int fd)
 {
     unsigned char *data = attachment->data;
-    size_t at = 0;
+    size_t count = attachment->length / HUGE, done = 0;
     if ((uintptr_t)data % HUGE != 0)
         return 0;
-    int64_t deadline = shmx_os_now() + PATIENCE_FIRST;
-    for (; attachment->length - at >= HUGE && shmx_os_now() < deadline; at += HUGE) {
-        deadline += PATIENCE_EACH;
-        if (pwrite(fd, "", 1, (off_t)at) != 1)
+    bool measured = count >= MEASURED_FROM;
+    int64_t each = measured ? populate_time(data + (count - 1) * HUGE) : INT64_MAX;
+    int64_t left = each == INT64_MAX ? INT64_MAX : (int64_t)count * each / LOSS_OF;
+    for (int64_t now = shmx_os_now(); done < count && left > 0; done++) {
+        if (pwrite(fd, "", 1, (off_t)(done * HUGE)) != 1 ||
+            madvise(data + done * HUGE, HUGE, MADV_COLLAPSE) != 0)
             break;
-        if (madvise(data + at, HUGE, MADV_COLLAPSE) != 0)
-            break;
+        int64_t before = now;
+        now = shmx_os_now();
+        if (left != INT64_MAX)
+            left += each - (now - before);
     }
-    return at;
+    return done * HUGE;
 }
 
 void shmx_linux_prefault(const struct shmx_attachment *attachment)

@@ -22,6 +22,7 @@ static uint64_t footprint(const struct stat *facts)
 
 const struct shmx_system shmx_system = {
     .name_limit = 30,
+    .loaded = shmx_posix_stay,
     .lock_directory = shmx_posix_lock_directory,
     .make = make,
     /* Memory cannot be reserved. Shared memory is memory like any other, backed by swap files that
@@ -47,8 +48,8 @@ const struct shmx_system shmx_system = {
 
 static int (*wait_on_address)(void *address, uint64_t value, size_t size, uint32_t flags,
                               uint32_t clock, uint64_t nanoseconds);
-static int (*wake_any)(void *address, size_t size, uint32_t flags);
-static int (*wake_all)(void *address, size_t size, uint32_t flags);
+static int (*os_wake_any)(void *address, size_t size, uint32_t flags);
+static int (*os_wake_all)(void *address, size_t size, uint32_t flags);
 static pthread_once_t found = PTHREAD_ONCE_INIT;
 
 /* C has no cast from an object's address to a function's; POSIX says that they look alike. */
@@ -59,9 +60,9 @@ static void find(const char *name, void *function)
 
 static void find_all(void)
 {
-    find("os_sync_wake_by_address_any", (void *)&wake_any);
-    find("os_sync_wake_by_address_all", (void *)&wake_all);
-    if (wake_any != NULL && wake_all != NULL)
+    find("os_sync_wake_by_address_any", (void *)&os_wake_any);
+    find("os_sync_wake_by_address_all", (void *)&os_wake_all);
+    if (os_wake_any != NULL && os_wake_all != NULL)
         find("os_sync_wait_on_address_with_timeout", (void *)&wait_on_address);
 }
 
@@ -105,9 +106,9 @@ int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int
     if (wait_on_address == NULL)
         return count; /* they look for themselves */
     if (count == SHMX_WAKE_ALL)
-        number = wake(wake_all, word);
+        number = wake(os_wake_all, word);
     else
-        while (woken < count && (number = wake(wake_any, word)) == 0)
+        while (woken < count && (number = wake(os_wake_any, word)) == 0)
             woken++;
     if (number != 0 && number != ENOENT)
         return shmx_posix_wait_failed(number);

@@ -26,6 +26,7 @@ static int list(int (*visit)(const char *name, void *context), void *context)
 
 const struct shmx_system shmx_system = {
     .open_flags = O_NONBLOCK, /* a pipe that is planted there is not waited for */
+    .loaded = shmx_posix_stay,
     .lock_directory = lock_directory,
     .make = shmx_posix_make_exact,
     .reserve = shmx_posix_reserve_by_writing,

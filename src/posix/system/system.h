@@ -21,6 +21,7 @@ struct shmx_system {
 
     /* lockfile/: where its files are; made if need be. */
     void (*lock_directory)(char path[SHMX_SYSTEM_DIRECTORY_MAX]);
+    bool own_directory; /* each user has another */
 
     /* lockfile/: make an object of length 0 under a path of shm_open, that only those whom flags'
      * SHMX_OTHERS_... name may attach to, whatever the umask. SHMX_EEXIST: there is one. */
@@ -32,6 +33,9 @@ struct shmx_system {
     /* ofd/: the same without a name, to be published or (not `named`) never, and what fstat(2) says
      * of it. */
     int (*make_nameless)(bool named, unsigned flags, int *fd, struct stat *facts);
+
+    /* The library was loaded; NULL: nothing is to be done. */
+    void (*loaded)(void);
 
     /* A page that the child of a fork finds zeroed, whatever kind of fork; NULL: there is none. */
     unsigned char *(*wiped_on_fork)(void);
@@ -67,6 +71,9 @@ struct shmx_system {
 extern const struct shmx_system shmx_system;
 
 /* ---- helpers for the table ---- */
+
+/* loaded: keep the library, or the one that it is a part of, from being unloaded (stay.c). */
+void shmx_posix_stay(void);
 
 /* lock_directory: /var/tmp, which is not emptied, neither at a start nor by the clock, and sticky,
  * so that nobody removes another user's files. */

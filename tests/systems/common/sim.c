@@ -187,6 +187,16 @@ bool sim_writable(const void *word)
     return may;
 }
 
+/* ---- fork ---- */
+
+/* glibc's own; the last is the library whose end takes them away: none. */
+int __register_atfork(void (*before)(void), void (*parent)(void), void (*child)(void), void *of);
+
+int sim_atfork_for_ever(void (*before)(void), void (*parent)(void), void (*child)(void))
+{
+    return __register_atfork(before, parent, child, NULL);
+}
+
 /* ---- calls that want a file ---- */
 
 int sim_flock(int fd, int operation)

@@ -104,6 +104,9 @@ bool sim_time_good(const struct timespec *time);
 /* True if the process may write there. */
 bool sim_writable(const void *word);
 
+/* pthread_atfork of a system whose fork keeps the handlers of what was unloaded. */
+int sim_atfork_for_ever(void (*before)(void), void (*parent)(void), void (*child)(void));
+
 /* ---- calls that take paths ---- */
 
 int sim_open(const char *path, int how, ...);

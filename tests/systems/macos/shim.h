@@ -28,4 +28,7 @@ void *sim_dlsym(void *handle, const char *name);
 /* Before macOS 14.4 there are no os_sync_... calls: set this in the environment. */
 #define SIM_OLD "SHMX_SIM_OLD"
 
+/* Fork runs handlers for ever: libpthread src/pthread_atfork.c, which has no way to remove one. */
+#define pthread_atfork(before, parent, child) sim_atfork_for_ever(before, parent, child)
+
 #endif

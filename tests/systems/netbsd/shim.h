@@ -19,4 +19,7 @@
 #define syscall(...) sim_syscall(__VA_ARGS__)
 long sim_syscall(long number, ...);
 
+/* Fork runs handlers for ever: lib/libc/gen/pthread_atfork.c, "nothing is ever freed". */
+#define pthread_atfork(before, parent, child) sim_atfork_for_ever(before, parent, child)
+
 #endif

@@ -192,6 +192,24 @@ static void an_empty_object_is_let_be(void **state)
     unlink(path_of(name));
 }
 
+/* No process has address space for it: to look is not to map. */
+static void a_giant_is_shown(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm;
+    shmx_info info;
+    int fd = open(path_of(name), O_RDWR | O_CREAT | O_EXCL, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, (off_t)1 << 60), 0);
+    assert_ok(shmx_stat(name, &info));
+    assert_true(info.foreign && info.size == (uint64_t)1 << 60 && info.footprint == 0);
+    assert_true(test_there(name)); /* listed, too */
+    assert_status(shmx_open(&shm, name, 0), SHMX_ENOMEM);
+    assert_ok(shmx_unlink(name));
+    close(fd);
+}
+
 static void a_device_is_let_be(void **state)
 {
     (void)state;
@@ -475,6 +493,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_pipe_is_let_be),
     cmocka_unit_test(a_link_is_not_followed),
     cmocka_unit_test(an_empty_object_is_let_be),
+    cmocka_unit_test(a_giant_is_shown),
     cmocka_unit_test(a_device_is_let_be),
     cmocka_unit_test(a_look_at_the_end_changes_nothing),
     cmocka_unit_test(a_full_one_is_enospc_at_create_and_never_a_fault),

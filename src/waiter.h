@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting for the other side of a queue or topic: to spin, to find out who is dead and who has
+ * gone, to sleep. */
+#ifndef SHMX_WAITER_H
+#define SHMX_WAITER_H
+
+#include "sides.h"
+
+/* Statuses of an attempt beside the public ones: not now; try again, for what was in the way is
+ * gone. */
+enum { SHMX_NOTHING = 1, SHMX_AGAIN = 2 };
+
+/* Records passed in one attempt, so that time limits are kept whatever the ring holds. */
+#define SHMX_PASS_MOST 4096
+
+/* Somebody's time limit; the end is computed when there is something to wait for. All zero but for
+ * the first at the beginning. */
+struct shmx_limit {
+    int timeout_ms;
+    bool begun;
+    bool slept;
+    int64_t deadline;
+};
+
+int64_t shmx_limit_end(struct shmx_limit *limit);
+
+struct shmx_waiter {
+    shmx *shm;
+    const struct shmx_sides *sides;
+    uint32_t other;          /* the side that is waited for */
+    _Atomic uint32_t *event; /* by which it tells */
+    uint32_t capacity;       /* of the ring: when records passed have been all */
+    struct shmx_limit *limit;
+
+    /* SHMX_OK, SHMX_NOTHING, SHMX_AGAIN or a failure; `ask`: find out whether those who are in the
+     * way are dead. */
+    int (*attempt)(struct shmx_waiter *waiter, bool ask);
+
+    /* Spin until there may be something. */
+    bool (*spin)(struct shmx_waiter *waiter);
+};
+
+/* Go on after a first attempt that did not succeed; what it returned is `status`. */
+int shmx_waiter_persist(struct shmx_waiter *waiter, int status);
+
+/* Return that from a public function. */
+int shmx_waiter_report(int status);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* Linux: one that waits for long hardly ever wakes. The kernel counts how often it went to sleep.
+ */
+#include <sys/resource.h>
+
+#include "support.h"
+
+#define WAIT_MS 1000
+#define WAKES_MOST 16 /* 1 s of 90 ms each, and a few more */
+
+struct place {
+    shmx *shm;
+    shmx_queue *queue;
+    shmx_topic *topic;
+};
+
+#define QUEUE_AT 4096
+#define TOPIC_AT 65536
+#define REGION 32768
+
+static void open_all(struct place *place, const char *name)
+{
+    must(shmx_open_or_create(&place->shm, name, 131072, 0, NULL) == SHMX_OK);
+    must(shmx_queue_open(&place->queue, place->shm, QUEUE_AT, REGION) == SHMX_OK);
+    must(shmx_topic_open(&place->topic, place->shm, TOPIC_AT, REGION, 0) == SHMX_OK);
+}
+
+static void close_all(struct place *place)
+{
+    shmx_topic_close(&place->topic);
+    shmx_queue_close(&place->queue);
+    shmx_close(&place->shm);
+}
+
+static int lock(struct place *place)
+{
+    return shmx_mutex_lock(place->shm, shmx_data(place->shm), WAIT_MS);
+}
+
+static int receive(struct place *place)
+{
+    char byte;
+    size_t size;
+    return shmx_queue_receive(place->queue, &byte, 1, &size, WAIT_MS);
+}
+
+static int next(struct place *place)
+{
+    char byte;
+    size_t size;
+    return shmx_topic_next(place->topic, &byte, 1, &size, NULL, WAIT_MS);
+}
+
+static long sleeps(void)
+{
+    struct rusage usage;
+    must(getrusage(RUSAGE_SELF, &usage) == 0);
+    return usage.ru_nvcsw;
+}
+
+static void wait_long(void *context)
+{
+    static int (*const ways[])(struct place *) = {lock, receive, next};
+    struct place place;
+    open_all(&place, context);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        long before = sleeps();
+        must(ways[i](&place) == SHMX_ETIMEDOUT);
+        must(sleeps() - before <= WAKES_MOST);
+    }
+    close_all(&place);
+}
+
+/* The owner and the sender live, and are asked after. */
+static void one_that_waits_hardly_wakes(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    struct place place;
+    open_all(&place, name);
+    assert_ok(shmx_mutex_lock(place.shm, shmx_data(place.shm), 0));
+    assert_ok(shmx_queue_join(place.queue, SHMX_SENDER));
+    assert_ok(shmx_topic_join(place.topic, SHMX_SENDER));
+    assert_int_equal(child_wait(child_fork(wait_long, (void *)name)), 0);
+    close_all(&place);
+}
+
+static const struct CMUnitTest tests[] = {cmocka_unit_test(one_that_waits_hardly_wakes)};
+
+TEST_MAIN(tests, no_parts)
