@@ -13,7 +13,9 @@
  *   - when all is over and nobody was killed, no name is left (assert at the end).
  */
 /* check: -DPROCESSES=3 -DROUNDS=1
-   check: -DPROCESSES=2 -DROUNDS=3 */
+   check: -DPROCESSES=2 -DROUNDS=3
+   fails: -DPROCESSES=2 -DROUNDS=2 -DWITHOUT_ANNEX
+   fails: -DPROCESSES=2 -DROUNDS=2 -DWITHOUT_MINDING */
 #ifndef PROCESSES
 #define PROCESSES 3
 #endif
@@ -100,12 +102,15 @@ inline lock_past_reader(own, o, got)
 {
     d_step {
         got = free_for_me(remover[o]);
+#ifndef WITHOUT_MINDING
         if
         :: got -> minders[o] = minders[o] | me
         :: else
         fi
+#endif
     }
     KILL(own, o);
+#ifndef WITHOUT_ANNEX
     if
     :: got ->
         d_step {
@@ -117,6 +122,7 @@ inline lock_past_reader(own, o, got)
         }
     :: else
     fi
+#endif
 }
 
 /* shmx_ofd_removal_begin, of the last user or of a dead one's remover. */
@@ -348,15 +354,18 @@ over:
     }
 }
 
-/* It holds the lock of one object at a time, where no write lock is. */
+/* It holds the lock of the object that has the name, or had it, where no write lock is. */
 proctype neighbour()
 {
     byte o;
     do
     :: ended == PROCESSES -> break
-    :: o < OBJECTS - 1 -> o++
-    :: o > 0 -> o--
-    :: d_step { remover[o] == 0 -> watched[o] = true }; watched[o] = false
+    :: d_step {
+        name != NONE && remover[name] == 0 && ended != PROCESSES ->
+            o = name;
+            watched[o] = true
+    };
+    d_step { watched[o] = false; o = 0 }
     od
 }
 

@@ -256,6 +256,8 @@ PART(receiver)
     shmx_queue *queue;
     must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
     must(shmx_queue_open(&queue, shm, SIZE - QUEUE, QUEUE) == SHMX_OK);
+    say("opened");
+    must(hear() != NULL);
     must(shmx_queue_join(queue, SHMX_RECEIVER) == SHMX_OK);
     return done();
 }
@@ -268,12 +270,13 @@ static void a_reader_keeps_nobody_from_a_side(void **state)
     const char *name = test_name();
     shmx *shm;
     shmx_queue *queue;
-    if (attack_keeps_names())
-        test_skip("the receiver could not open it");
     assert_ok(shmx_create(&shm, name, SIZE, SHMX_OTHERS_READ));
     assert_ok(shmx_queue_open(&queue, shm, SIZE - QUEUE, QUEUE));
+    struct test_child *receiver = child_start("receiver", name);
+    child_expect(receiver, "opened");
     struct test_child *reader = neighbour("locker", name);
-    struct test_child *receiver = neighbour("receiver", name);
+    child_send(receiver, "go");
+    child_expect(receiver, "done");
     assert_ok(shmx_queue_join(queue, SHMX_SENDER));
     assert_ok(shmx_queue_send(queue, "x", 1, 0));
     child_kill(receiver);
@@ -284,13 +287,32 @@ static void a_reader_keeps_nobody_from_a_side(void **state)
     neighbour_goes(reader);
 }
 
+/* Where readers may lock the files of names: as long as they do, and no longer. */
+static void a_reader_keeps_a_name_while_it_lives(void)
+{
+    const char *name = test_name();
+    shmx *shm, *other;
+    assert_ok(shmx_create(&shm, name, SIZE, SHMX_OTHERS_READ));
+    struct test_child *reader = neighbour("locker", name);
+    assert_status(shmx_open(&other, name, 0), SHMX_EAGAIN);
+    assert_status(shmx_create(&other, name, SIZE, 0), SHMX_EAGAIN);
+    assert_status(shmx_unlink(name), SHMX_EAGAIN);
+    shmx_close(&shm); /* in a second or so */
+    neighbour_goes(reader);
+    assert_status(shmx_open(&other, name, 0), SHMX_ENOENT);
+    assert_ok(shmx_create(&other, name, SIZE, 0));
+    shmx_close(&other);
+}
+
 static void a_reader_keeps_no_name(void **state)
 {
     (void)state;
     test_needs_root();
     test_needs_others();
-    if (attack_keeps_names())
-        test_skip("readers lock the files of names there; docs/security.md says so");
+    if (attack_keeps_names()) {
+        a_reader_keeps_a_name_while_it_lives();
+        return;
+    }
     const char *name = test_name();
     shmx *shm, *next;
     assert_ok(shmx_create(&shm, name, SIZE, SHMX_OTHERS_READ));
@@ -328,7 +350,7 @@ static void a_reader_keeps_no_dead_ones_name(void **state)
     test_needs_root();
     test_needs_others();
     if (attack_keeps_names())
-        test_skip("readers lock the files of names there; docs/security.md says so");
+        test_skip("a_reader_keeps_no_name shows what readers can do there");
     const char *name = test_name();
     shmx *shm;
     struct test_child *first = leave_dead(name, "locker");
@@ -353,7 +375,7 @@ static void a_readers_lock_is_a_use(void **state)
     test_needs_root();
     test_needs_others();
     if (attack_keeps_names())
-        test_skip("readers lock the files of names there; docs/security.md says so");
+        test_skip("a_reader_keeps_no_name shows what readers can do there");
     const char *name = test_name();
     shmx *shm;
     struct test_child *reader = leave_dead(name, "user");
@@ -395,6 +417,32 @@ static void a_writer_blocks_until_the_time_is_over(void **state)
     assert_status(shmx_mutex_lock(shm, words_of(shm)->mutex, 1000), SHMX_EOWNERDEAD);
     shmx_close(&shm);
     assert_false(exists(name));
+}
+
+PART(hog) /* holds what locks it gets of one that it may write to */
+{
+    must(argc == 2);
+    become();
+    attack_locks(argv[1], false);
+    return done();
+}
+
+/* A writer may block others, but nobody waits for ever. */
+static void a_writers_locks_are_soon_told(void **state)
+{
+    (void)state;
+    test_needs_root();
+    test_needs_others();
+    const char *name = test_name();
+    shmx *shm;
+    assert_ok(shmx_create(&shm, name, SIZE, SHMX_OTHERS_WRITE));
+    struct test_child *hog = neighbour("hog", name);
+    int64_t start = test_now_ms();
+    int status = shmx_mutex_lock(shm, words_of(shm)->mutex, 100);
+    assert_true(status == SHMX_OK || status == SHMX_EACCES);
+    assert_true(test_now_ms() - start < 2000);
+    neighbour_goes(hog);
+    shmx_close(&shm);
 }
 
 PART(cutter)
@@ -458,19 +506,13 @@ static void a_writer_cuts_it_short(void **state)
     assert_int_equal(cut_under("leave"), 0);
 }
 
-static const struct test_part parts[] = {{"stranger", part_stranger},
-                                         {"squatter", part_squatter},
-                                         {"reader", part_reader},
-                                         {"locker", part_locker},
-                                         {"user", part_user},
-                                         {"owner", part_owner},
-                                         {"asker", part_asker},
-                                         {"receiver", part_receiver},
-                                         {"maker", part_maker},
-                                         {"writer", part_writer},
-                                         {"cutter", part_cutter},
-                                         {"victim", part_victim},
-                                         {NULL, NULL}};
+static const struct test_part parts[] = {{"stranger", part_stranger}, {"squatter", part_squatter},
+                                         {"reader", part_reader},     {"locker", part_locker},
+                                         {"user", part_user},         {"owner", part_owner},
+                                         {"asker", part_asker},       {"receiver", part_receiver},
+                                         {"maker", part_maker},       {"writer", part_writer},
+                                         {"hog", part_hog},           {"cutter", part_cutter},
+                                         {"victim", part_victim},     {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_stranger_gets_nothing),
@@ -483,6 +525,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_reader_keeps_no_dead_ones_name),
     cmocka_unit_test(a_readers_lock_is_a_use),
     cmocka_unit_test(a_writer_blocks_until_the_time_is_over),
+    cmocka_unit_test(a_writers_locks_are_soon_told),
     cmocka_unit_test(a_writer_cuts_it_short),
 };
 
