@@ -200,6 +200,11 @@ SHMX_API size_t shmx_size(const shmx *shm);
 /* Return the name; "" for a segment without one. Valid until shmx_close. Never NULL. */
 SHMX_API const char *shmx_name(const shmx *shm);
 
+/* Say what is wrong with a name and what to do, in one English sentence without a final stop: after
+ * SHMX_EINVAL, of which a name is one cause, or before asking. NULL if the name is good. The text
+ * is constant and must not be freed. */
+SHMX_API const char *shmx_name_error(const char *name);
+
 /* Copy `count` bytes at `offset` of the segment to dst, or from src into the segment. Either
  * all is copied or, after failure, nothing. These are plain copies: not atomic with regard
  * to other processes. A count of 0 copies nothing and is checked like any other.

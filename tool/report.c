@@ -2,7 +2,6 @@
 /* Messages, colours, progress. */
 #include <stdarg.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "command.h"
 #include "system.h"
@@ -21,9 +20,6 @@ int wrong_use(const struct command *command, const char *format, ...)
 static const char *advice(int status)
 {
     switch (status) {
-    case SHMX_EINVAL:
-    case SHMX_ENAMETOOLONG:
-        return "; a name is 1 to 128 of A-Z a-z 0-9 . _ - and does not start with a dot";
     case SHMX_EEXIST:
         return "; \"shmx rm\" removes it, \"shmx stat\" shows who uses it";
     case SHMX_ENOENT:
@@ -47,13 +43,12 @@ static const char *advice(int status)
 
 int complain(const char *what, const char *name, int status)
 {
-    fprintf(stderr, "shmx: cannot %s \"%s\": %s", what, name, shmx_strerror(status));
+    const char *flaw = shmx_name_error(name);
+    fprintf(stderr, "shmx: cannot %s \"%s\": %s", what, name,
+            flaw != NULL ? flaw : shmx_strerror(status));
     if (status == SHMX_EIO)
         fprintf(stderr, " (system error %d)", shmx_os_error());
-    fprintf(stderr, "%s%s\n", advice(status),
-            status == SHMX_EINVAL && strchr(name, '/') != NULL
-                ? "; it has no slash: what shm_open(3) calls \"/name\" is \"name\" here"
-                : "");
+    fprintf(stderr, "%s\n", flaw != NULL ? "" : advice(status));
     return status == SHMX_EINVAL || status == SHMX_ENAMETOOLONG ? STATUS_WRONG_USE : STATUS_NO;
 }
 

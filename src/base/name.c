@@ -17,18 +17,54 @@ static bool in_grammar(char c)
            c == '_' || c == '-';
 }
 
+#define GRAMMAR "A-Z a-z 0-9 . _ -"
+
+static_assert(SHMX_NAME_MAX == 128, "the sentences say so");
+
+/* What is wrong with a byte that is not in the grammar. */
+static const char *byte_error(char c)
+{
+    switch (c) {
+    case '/':
+        return "name has a slash; what shm_open(3) calls \"/name\" is \"name\" here";
+    case '\\':
+        return "name has a backslash; \"Local\\name\" is \"name\" here, and \"Global\\name\" is "
+               "\"name\" with SHMX_MACHINE_WIDE";
+    default:
+        return "name has a byte other than " GRAMMAR "; leave it out or put one of these there";
+    }
+}
+
+/* What is wrong with a name, and the status for it; NULL: nothing. */
+static const char *flaw_of(const char *name, int *status)
+{
+    *status = SHMX_EINVAL;
+    if (name == NULL)
+        return "there is no name; give 1 to 128 bytes of " GRAMMAR;
+    if (name[0] == '\0')
+        return "name is empty; give 1 to 128 bytes of " GRAMMAR;
+    if (name[0] == '.')
+        return "name starts with a dot; begin it with one of A-Z a-z 0-9 _ -";
+    size_t length = 0;
+    while (in_grammar(name[length]) && length < SHMX_NAME_MAX)
+        length++;
+    if (name[length] != '\0' && !in_grammar(name[length]))
+        return byte_error(name[length]);
+    *status = name[length] == '\0' ? SHMX_OK : SHMX_ENAMETOOLONG;
+    return *status == SHMX_OK ? NULL : "name is longer than 128 bytes; make it shorter";
+}
+
 int shmx_name_check(const char *name)
 {
-    if (name == NULL || name[0] == '\0' || name[0] == '.')
-        return SHMX_EINVAL;
-    size_t length = 0;
-    for (; name[length] != '\0'; length++) {
-        if (!in_grammar(name[length]))
-            return SHMX_EINVAL;
-        if (length == SHMX_NAME_MAX)
-            return SHMX_ENAMETOOLONG;
-    }
-    return SHMX_OK;
+    int status;
+    flaw_of(name, &status);
+    return status;
+}
+
+const char *shmx_name_error(const char *name)
+{
+    int status;
+    return flaw_of(name, &status);
 }
 
 int shmx_name_random(char name[SHMX_NAME_MAX + 1])

@@ -7,7 +7,9 @@
  *
  * Rules: fixed-width fields at natural alignment, the same for 32- and 64-bit processes; never a
  * pointer or an object of the system; nothing is believed before shmx_control_check has looked
- * at a private copy of it. A change of layout changes SHMX_LAYOUT_VERSION.
+ * at a private copy of it. A change of layout changes SHMX_LAYOUT_VERSION. In every
+ * version the control block is the last SHMX_CONTROL_SIZE bytes, and begins with magic, version and
+ * byte order, so that an older library knows a newer segment and leaves it alone.
  */
 #ifndef SHMX_SHARED_H
 #define SHMX_SHARED_H
@@ -20,7 +22,10 @@
 
 #include "shmx.h"
 
+/* A test builds another version. */
+#ifndef SHMX_LAYOUT_VERSION
 #define SHMX_LAYOUT_VERSION 1u
+#endif
 #define SHMX_BYTE_ORDER 0x01020304u
 #define SHMX_MAGIC "shmx\r\n\x1a\n"
 

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "queue/layout.h"
-#include "system.h"
 
 #define SIZE 65536
 #define SHORT_MS 60 /* a wait that is to end in vain */
@@ -824,16 +823,6 @@ static void many_processes(void **state)
     close_both(&fixture);
 }
 
-/* A child that is the same test built for another processor, such as one of 32 bits. */
-static struct test_child *other_start(const char *other, const char *const *words)
-{
-    const char *own = system_program;
-    system_program = other;
-    struct test_child *child = child_start_words(words);
-    system_program = own;
-    return child;
-}
-
 static void the_layout_is_that_of_another_build(void **state)
 {
     (void)state;
@@ -844,9 +833,9 @@ static void the_layout_is_that_of_another_build(void **state)
     const char *const producing[] = {"producer", fixture.name, "1", "5000", NULL};
     const char *const consuming[] = {"consumer", fixture.name, NULL};
     struct test_child *producer = child_start("producer", fixture.name, "0", "5000");
-    struct test_child *other_producer = other_start(other, producing);
+    struct test_child *other_producer = child_start_program(other, producing);
     struct test_child *consumers[] = {child_start("consumer", fixture.name),
-                                      other_start(other, consuming)};
+                                      child_start_program(other, consuming)};
     assert_int_equal(child_wait(producer), 0);
     assert_int_equal(child_wait(other_producer), 0);
     unsigned received = 0, got;

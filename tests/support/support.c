@@ -242,3 +242,14 @@ uint32_t test_sleepers(const shmx *shm, const volatile void *word)
     size_t offset = (size_t)((const volatile unsigned char *)word - shm->attachment.data);
     return atomic_load(&shm->attachment.control->sleepers[offset / 4 % SHMX_BUCKETS]);
 }
+
+/* ---- other processes ---- */
+
+struct test_child *child_start_program(const char *program, const char *const *words)
+{
+    const char *own = system_program;
+    system_program = program;
+    struct test_child *child = child_start_words(words);
+    system_program = own;
+    return child;
+}

@@ -124,6 +124,9 @@ enum { CHILD_FAULT = 1000, CHILD_KILLED = 1001, CHILD_DIED = 1002 };
 #define child_start(...) child_start_words((const char *const[]){__VA_ARGS__, NULL})
 struct test_child *child_start_words(const char *const *words);
 
+/* The same of another program that was built from this file. */
+struct test_child *child_start_program(const char *program, const char *const *words);
+
 /* Run this in a forked child, which ends with 0 when it returns. NULL where there is no fork. */
 struct test_child *child_fork(void (*run)(void *context), void *context);
 

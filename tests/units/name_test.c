@@ -128,6 +128,50 @@ static void one_byte_more_is_too_long(void **state)
     refused_everywhere(name, SHMX_ENAMETOOLONG);
 }
 
+/* The sentence begins so, and says what to do. */
+static void assert_flaw(const char *name, const char *start)
+{
+    const char *sentence = shmx_name_error(name);
+    assert_non_null(sentence);
+    assert_int_equal(strncmp(sentence, start, strlen(start)), 0);
+    assert_non_null(strchr(sentence, ';'));
+    assert_int_not_equal(sentence[strlen(sentence) - 1], '.');
+}
+
+static void a_sentence_says_what_is_wrong_with_a_name(void **state)
+{
+    (void)state;
+    char name[200];
+    assert_flaw(NULL, "there is no name");
+    assert_flaw("", "name is empty");
+    assert_flaw("/counter", "name has a slash");
+    assert_flaw("a/b", "name has a slash");
+    assert_flaw("Global\\counter", "name has a backslash");
+    assert_flaw(".counter", "name starts with a dot");
+    assert_flaw("a b", "name has a byte other than");
+    assert_flaw("z\xc3\xa4hler", "name has a byte other than");
+    length_fill(name, SHMX_NAME_MAX + 1, 'a');
+    assert_flaw(name, "name is longer than 128 bytes");
+    length_fill(name, SHMX_NAME_MAX + 1, '/');
+    assert_flaw(name, "name has a slash");
+    length_fill(name, SHMX_NAME_MAX, 'a');
+    assert_null(shmx_name_error(name));
+    assert_null(shmx_name_error("Az09._-"));
+}
+
+static void the_sentence_and_the_status_agree(void **state)
+{
+    (void)state;
+    char name[] = "a?b";
+    for (int byte = 1; byte < 256; byte++) {
+        shmx *shm;
+        name[1] = (char)byte;
+        int status = shmx_open(&shm, name, 0);
+        assert_int_equal(status == SHMX_EINVAL, shmx_name_error(name) != NULL);
+        shmx_close(&shm);
+    }
+}
+
 static void names_are_case_sensitive(void **state)
 {
     (void)state;
@@ -191,6 +235,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(null_is_refused_but_for_create),
     cmocka_unit_test(the_longest_name_works_in_every_byte),
     cmocka_unit_test(one_byte_more_is_too_long),
+    cmocka_unit_test(a_sentence_says_what_is_wrong_with_a_name),
+    cmocka_unit_test(the_sentence_and_the_status_agree),
     cmocka_unit_test(names_are_case_sensitive),
     cmocka_unit_test(a_hash_like_ending_is_no_way_around),
     cmocka_unit_test(null_at_create_makes_a_random_name),
