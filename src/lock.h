@@ -76,7 +76,7 @@ int shmx_owner_dead(shmx *shm, uint32_t state, bool *dead);
  * what the system reports. The place has been checked. */
 int shmx_lock_acquire(shmx *shm, struct shmx_lock *lock, int64_t deadline);
 
-/* What the calling thread holds; zeros before it locks for the first time. */
+/* The locks that the calling thread holds; zeros before it locks for the first time. */
 struct shmx_thread {
     struct shmx_lock **top, **end; /* a stack, in the order in which they were taken */
     struct shmx_holding *holding;  /* where that stack is */

@@ -35,7 +35,8 @@
 /* A deadline that has always passed: try once. */
 #define SHMX_DEADLINE_PAST ((int64_t)0)
 
-/* What a public function returns when nothing but the lock's own state may be behind the status. */
+/* The status that a public function returns when nothing but the lock's own state may be behind the
+ * status. */
 static inline int shmx_report(int status)
 {
     bool own = status == SHMX_ETIMEDOUT || status == SHMX_EDEADLK || status == SHMX_EOWNERDEAD ||
@@ -46,7 +47,7 @@ static inline int shmx_report(int status)
 /* Write when timeout_ms ends, on the clock of shmx_os_now; SHMX_EINVAL if it is no time limit. */
 int shmx_deadline(int timeout_ms, int64_t *deadline);
 
-/* What every public function on an object checks: shmx_segment_check, and whether this system can
+/* The checks of every public function on an object: shmx_segment_check, and whether this system can
  * let processes wait in a segment of that kind (SHMX_ENOTSUP). */
 static inline int shmx_place_check(const shmx *shm, const void *place, size_t bytes)
 {

@@ -141,7 +141,7 @@ struct shmx_topic {
     struct topic_own reserved;
     struct shmx_joined joined;
     int64_t ask_at; /* when to ask next whether the owner of a reservation in the way lives */
-    /* What the last attempt found that must change before the next one is worth while. */
+    /* Found by the last attempt: it must change before the next one is worth while. */
     const _Atomic uint32_t *watch;
     uint32_t watch_value;
 };
@@ -156,7 +156,7 @@ struct topic_wait {
     int64_t deadline;
 };
 
-/* What is to be published or read. */
+/* The message to be published or read. */
 struct topic_job {
     const void *message; /* publish */
     void *buffer;        /* read */
@@ -324,7 +324,7 @@ static inline bool topic_pending(const shmx_topic *topic)
     return atomic_load_explicit(&topic->header->front.pending, memory_order_relaxed) != 0;
 }
 
-/* What was read of the record at the position is what was written there. The fence pairs with that
+/* The bytes read of the record at the position are those written there. The fence pairs with that
  * of make_room: whoever loaded anything that was written over it loads a head behind it here. */
 static inline bool topic_whole(const shmx_topic *topic, uint64_t position)
 {
@@ -399,7 +399,7 @@ int shmx_topic_confirm(shmx_topic *topic);
 /* The whole of taking the lock (waiting.c). */
 int shmx_topic_lock_slowly(shmx_topic *topic, struct topic_wait *wait);
 
-/* Take it: SHMX_OK or a failure. What a dead owner left behind is put in order by settling. */
+/* Take it: SHMX_OK or a failure. The leavings of a dead owner are put in order by settling. */
 static inline int topic_lock(shmx_topic *topic, struct topic_wait *wait)
 {
     if (shmx_word_try(&topic->header->publishers.lock, shmx_token_known(topic->shm)))

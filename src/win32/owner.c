@@ -32,7 +32,8 @@ static int event_make(const struct shmx_attachment *attachment, uint32_t token, 
 {
     char name[SHMX_WIN32_NAME_MAX];
     struct shmx_win32_security security;
-    /* Others open it to see that it is there. Who may not is told so, which says the same. */
+    /* Others open it to see that it is there. One without the right is refused, which says the
+     * same. */
     DWORD everyone = shmx_win32_event_rights(attachment->label.flags) & SYNCHRONIZE;
     int status = shmx_win32_security(&security, everyone);
     if (status != SHMX_OK)
