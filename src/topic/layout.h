@@ -19,7 +19,7 @@
  * Publishers take turns by the lock, and all that is written here is written under it, but for the
  * bytes of a reserved message and the words of a lossless reader. Before `shown` each record has
  * its end state and the number of messages before it. The store of `newest` is what publishes:
- * readers know `newest` and `head`, and only look. What a reader has lost is a difference of two
+ * readers know `newest` and `head`, and only look. A reader's loss is a difference of two
  * numbers.
  *
  * A reader copies a message and then looks whether head has passed it meanwhile; a publisher moves

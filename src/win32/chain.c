@@ -238,8 +238,8 @@ int shmx_win32_chain_add(struct shmx_win32_chain *chain, uint32_t most,
 
 /* ---- find ---- */
 
-/* Open it, if need be for a look only. Who made a sealed one, which is found under the lock, is
- * dead: rule 4. */
+/* Open it, if need be for a look only. The maker of a sealed one, which is found under the lock,
+ * is dead: rule 4. */
 static int open_some(const struct shmx_win32_chain *chain, uint32_t generation, DWORD rights,
                      struct shmx_win32_found *found)
 {

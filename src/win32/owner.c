@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Owner tokens on Windows: an attachment keeps an event open whose name tells the token. The name
  * is there for as long as somebody has the event open, and the system closes it when the process
- * ends, however it ends. Who asks opens it for an instant, which can make another who asks in that
- * instant find a dead owner alive: he asks again later. */
+ * ends, however it ends. A process that asks opens it for an instant, which can make another one
+ * that asks in that instant find a dead owner alive: it asks again later. */
 #include "win32.h"
 
 /* Tokens are counted in the control block, where anybody who may write to the segment can turn the

@@ -318,7 +318,8 @@ static int open_live(struct shmx_attachment *attachment, struct shmx_lockfile_ju
 }
 
 /* One of ours, but there is no name file. Either it came this moment, or is gone: then the next
- * look tells. Or somebody has taken the file away, and the users file alone tells of users. */
+ * look tells. Or somebody has taken the file away, and the users file alone says that there are
+ * users. */
 static int open_orphan(struct shmx_attachment *attachment, struct shmx_lockfile_judged *judged,
                        struct search *search)
 {

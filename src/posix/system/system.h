@@ -4,7 +4,8 @@
  * Meson compiles one of them. It provides shmx_os_wait and shmx_os_wake of os.h as well.
  *
  *   - The rules of os.h hold: 0 or a negative status, nothing left open after a failure.
- *   - What several systems do alike is a helper, below or in posix.h, that stands in the table.
+ *   - The dealings that several systems share are a helper, below or in posix.h, that stands in the
+ * table.
  */
 #ifndef SHMX_SYSTEM_H
 #define SHMX_SYSTEM_H
