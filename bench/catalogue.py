@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is measured: the tables in their order, and the targets."""
+"""All that is measured: the tables in their order, and the targets."""
 
 # id, title, what stands first and counts as 1, unit
 TABLES = [

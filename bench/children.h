@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the benchmarks need of the operating system beside memory: posix/ and win32/. */
+/* The benchmarks' needs of the operating system beside memory: posix/ and win32/. */
 #ifndef BENCH_CHILDREN_H
 #define BENCH_CHILDREN_H
 

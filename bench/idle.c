@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What it costs to wait: the processor time of eight processes that do nothing else for 10 s. All
+/* The cost of waiting: the processor time of eight processes that do nothing else for 10 s. All
  * ways wait at the same time. */
 #include <stdatomic.h>
 

@@ -113,7 +113,7 @@ static void ways_collect(void)
 
 enum kind { KIND_OPEN = 1, KIND_CLOSE, KIND_RUN, KIND_CROWD, KIND_PING, KIND_ASLEEP };
 
-/* What the processes share. */
+/* Shared by the processes. */
 struct stage {
     _Alignas(128) _Atomic uint32_t heard;
     _Atomic int64_t when;

@@ -51,7 +51,7 @@ def facts_of(build, runner):
 
 
 def run(program, tables, effort, results, runner):
-    """What went wrong, or nothing."""
+    """The fault as a sentence, or nothing."""
     command = [*runner, program, str(effort[0]), str(effort[1]), *tables]
     environment = dict(os.environ, SHMX_BENCH_PYTHON=f"{shlex.quote(sys.executable)} {shlex.quote(HERE)}/peers")
     if runner:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the programs of this folder print: one line of JSON for each sample. run.py starts them,
+ * The output of the programs of this folder: one line of JSON for each sample. run.py starts them,
  * collects the lines, and makes tables and charts of them.
  *
  *     bench_NAME ROUNDS PERCENT [TABLE]...

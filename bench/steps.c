@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What guard.py counts: bench_steps OPERATION TIMES does one operation so many times, alone, and
- * bench_steps calls makes, opens and closes segments between marks that strace shows.
+ * The program that guard.py counts in: bench_steps OPERATION TIMES does one operation so many
+ * times, alone, and bench_steps calls makes, opens and closes segments between marks that strace
+ * shows.
  */
 #include <stdio.h>
 #include <stdlib.h>

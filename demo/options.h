@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What both demo programs share: their options, and four values of one of two types. */
+/* Shared by both demo programs: their options, and four values of one of two types. */
 #ifndef DEMO_OPTIONS_H
 #define DEMO_OPTIONS_H
 

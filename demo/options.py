@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What both demo programs share; only the standard library. The twin of options.c."""
+"""Shared by both demo programs; only the standard library. The twin of options.c."""
 
 import struct
 import sys

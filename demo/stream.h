@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the two ends of the stream share: options, the queue, the count of what went through. */
+/* Shared by the two ends of the stream: options, the queue, the count of what went through. */
 #ifndef DEMO_STREAM_H
 #define DEMO_STREAM_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the publishers and readers of the demo's topic share: options, and the message. */
+/* Shared by the publishers and readers of the demo's topic: options, and the message. */
 #ifndef DEMO_TOPIC_H
 #define DEMO_TOPIC_H
 

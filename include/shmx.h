@@ -251,14 +251,14 @@ typedef struct shmx_info {
  * Errors: those of shmx_open */
 SHMX_API int shmx_stat(const char *name, shmx_info *info);
 
-/* Call visit once for each live segment that this user may see, in no order. What appears or
- * goes meanwhile may be shown or not; info is valid during the call only. When visit returns
+/* Call visit once for each live segment that this user may see, in no order. A segment that appears
+ * or goes meanwhile may be shown or not; info is valid during the call only. When visit returns
  * other than 0 the listing stops and shmx_list returns that value.
  * Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_ENOMEM, SHMX_EMFILE, SHMX_EIO */
 SHMX_API int shmx_list(int (*visit)(const shmx_info *info, void *context), void *context);
 
 /* Free every segment whose users were all killed, and what else killed processes left behind.
- * What somebody uses, SHMX_PERSISTENT and other programs' segments are never touched.
+ * Segments in use, persistent ones and those of other programs are never touched.
  * *removed (if not NULL) is the number of segments freed.
  * Errors: SHMX_EACCES, SHMX_ENOMEM, SHMX_EMFILE, SHMX_EIO */
 SHMX_API int shmx_prune(int *removed);
@@ -442,8 +442,8 @@ SHMX_API int shmx_queue_release(shmx_queue *queue);
 SHMX_API int shmx_queue_join(shmx_queue *queue, unsigned sides);
 
 /* Shut the queue down for everybody, for as long as its region is not zeroed: send and reserve are
- * SHMX_EHANGUP at once, also for those that wait, and receive and peek once it is empty. What was
- * reserved before may be committed.
+ * SHMX_EHANGUP at once, also for those that wait, and receive and peek once it is empty. A message
+ * that was reserved before may be committed.
  * Errors: SHMX_EINVAL */
 SHMX_API int shmx_queue_shutdown(shmx_queue *queue);
 
@@ -535,7 +535,7 @@ SHMX_API int shmx_topic_join(shmx_topic *topic, unsigned sides);
 
 /* Shut the topic down for everybody, for as long as its region is not zeroed: publish and reserve
  * are SHMX_EHANGUP at once, also for those that wait, next when all has been read, latest if there
- * was no message. What was reserved before may be committed.
+ * was no message. A message that was reserved before may be committed.
  * Errors: SHMX_EINVAL, SHMX_EACCES */
 SHMX_API int shmx_topic_shutdown(shmx_topic *topic);
 

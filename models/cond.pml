@@ -37,7 +37,7 @@
 #define ZEROABLE
 #endif
 
-/* Who prepared between a signal and its wake may have been woken in place of an older waiter: then
+/* A waiter that prepared between a signal and its wake may have been woken in place of an older waiter: then
  * all are. */
 byte arrivals;
 #ifndef PASS_ON
@@ -49,7 +49,7 @@ byte arrivals;
     fi;
 #endif
 
-/* What only the checks know, a bit for each waiter. */
+/* Known to the checks only, a bit for each waiter. */
 byte waiting;        /* between the preparation and the return */
 byte given[SIGNALS]; /* those that waited at this signal; 0 when one of them has returned */
 byte newer;          /* which signal was given last */

@@ -157,7 +157,7 @@ inline event_sleep(e, ticket, status)
     fi
 }
 
-/* What models take back to see it fail: the number changes with the bit; a notification of
+/* Taken back by models to see it fail: the number changes with the bit; a notification of
  * an event that is not armed is for all. */
 #ifdef STAY
 #define DISARMED (now - 1)

@@ -43,7 +43,7 @@ bool killed;
 #define others(o) (readers[o] & ~me)
 #define free_for_me(lock) (lock == 0 || lock == self)
 
-/* What the kernel does with the locks of a process on an object when its descriptor goes. */
+/* The kernel's dealing with the locks of a process on an object when its descriptor goes. */
 inline drop(o)
 {
     readers[o] = readers[o] & ~me;

@@ -79,7 +79,7 @@ bool asleep[LOCKERS];
 byte kills = KILLS;
 byte ends = ENDS;
 
-/* What only the checks know. */
+/* Known to the checks only. */
 byte holder = NOBODY; /* the thread in the critical section */
 bool death_due;       /* an owner has died whose death nobody was told of */
 

@@ -51,7 +51,7 @@ byte turn[SLOTS];
 byte offset[SLOTS];
 bool event[SLOTS];
 
-/* What only the checks know. */
+/* Known to the checks only. */
 bool dead[SLEEPERS];
 bool asleep[SLEEPERS];   /* in the call of the system */
 bool woken[SLEEPERS];    /* was given a wake and has not looked at the word since */
@@ -107,7 +107,7 @@ inline step(s, from, owner, time, to, done)
     }
 }
 
-/* What the waker knows of those who sleep at the moment when it begins, only for the check. */
+/* The waker's knowledge of those who sleep at the moment when it begins, only for the check. */
 #ifdef ORDER
 #define sleeps_on(i) (kind[i] == WAITING && asleep[whose[i]] && !dead[whose[i]])
 #define note_old(i) old_turn[i] = (sleeps_on(i) && offset[i] == w -> turn[i] : 0)

@@ -5,7 +5,7 @@
  * RING records of one size; a message is two words, written and read in either order, as the
  * fences between them and `head` leave it open. One step for each access to shared memory.
  *
- * What is checked: a reader never takes a message that is torn, or other than the one that was
+ * The checks: a reader never takes a message that is torn, or other than the one that was
  * published under its number; messages come in order, and what it had and what it lost are all
  * there were; the lossless one loses nothing, and if it dies nobody waits for ever; the number of a
  * message is the same for all, whoever dies half-way of giving it.
@@ -267,7 +267,7 @@ proctype reader(byte me) {
     :: newest <= p && done -> break
     :: newest <= p && !done && all_done -> done = true
     od;
-    /* What was lost is told with the next message, and the newest may have made room for one that
+    /* The loss is told with the next message, and the newest may have made room for one that
      * never came. */
     assert(got + lost == shown_count || (me == READER && got + lost < shown_count && head >= newest));
 died:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who has a name on Windows: src/win32/chain.c and object.c, one step for each call of the system.
+ * The owner of a name on Windows: src/win32/chain.c and object.c, one step for each call of the system.
  * Every process creates, opens and unlinks one name, and may be killed between any two calls; then
  * the system closes its handles one by one, in any order. Checked:
  *

@@ -77,8 +77,8 @@ static int list_one(const char *name, void *context)
     int status = info_read(name, &info);
     if (status == SHMX_OK)
         return listing->visit(&info, listing->context);
-    /* What went away meanwhile, or is not ours to see, is left out; but not what this process has
-     * no room to look at, or could not. */
+    /* A segment that went away meanwhile, or is not ours to see, is left out; but not what this
+     * process has no room to look at, or could not. */
     return no_room(status) || status == SHMX_EIO ? status : 0;
 }
 

@@ -21,7 +21,7 @@ enum { AGAIN = 1 };
 
 /* ---- threads ---- */
 
-/* Where a thread's stack of locks is. What lies above its top is not believed, nor need it be. */
+/* Where a thread's stack of locks is. Entries above its top are not believed, nor need they be. */
 struct shmx_holding {
     uint32_t number; /* of the thread */
     uint32_t room;

@@ -71,7 +71,7 @@ int shmx_owner_dead(shmx *shm, uint32_t state, bool *dead);
  * what the system reports. The place has been checked. */
 int shmx_lock_acquire(shmx *shm, struct shmx_lock *lock, int64_t deadline);
 
-/* What the calling thread holds. */
+/* The locks that the calling thread holds. */
 struct shmx_thread {
     struct shmx_lock **top, **end; /* a stack, in the order in which they were taken */
     struct shmx_holding *holding;  /* where that stack is */

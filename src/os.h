@@ -11,7 +11,7 @@
  *   - A struct shmx_attachment stays at one address from create/open/adopt to close, because a
  *     backend keeps it in a list (fork needs all of them).
  *   - No function is a cancellation point (pthread_setcancelstate(3)).
- *   - What differs between systems and concerns the portable code is data in shmx_os_facts.
+ *   - A difference between systems that concerns the portable code is data in shmx_os_facts.
  *   - All of them may be called by many threads at once; one object may be closed only once.
  */
 #ifndef SHMX_OS_H
@@ -90,7 +90,7 @@ enum shmx_os_kind {
     SHMX_OS_DAMAGED  /* with one that cannot be believed */
 };
 
-/* What is seen of an object without attaching to it. */
+/* The facts of an object that are seen without attaching to it. */
 struct shmx_os_view {
     enum shmx_os_kind kind;
     struct shmx_label label; /* if LIVE or DEAD */
@@ -104,7 +104,8 @@ struct shmx_os_view {
 int shmx_os_inspect(const char *name, struct shmx_os_view *view);
 
 /* Call visit with the name of each object that shmx_os_inspect might find, once, until it returns
- * other than 0, and return that. What visit inspects may be read at once for all names. */
+ * other than 0, and return that. The facts that visit inspects may be read at once for all names.
+ */
 int shmx_os_list(int (*visit)(const char *name, void *context), void *context);
 
 /* Remove what has that name if all its users were killed; *removed says whether. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is there: marks that the system keeps, under keys of the user's own. */
+/* Presence: marks that the system keeps, under keys of the user's own. */
 #include "sleep.h"
 
 /* From one look to the next; doubling. A death is told within the longest. */

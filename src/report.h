@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How public functions return, so that shmx_os_error tells of the last failure and of nothing
+/* How public functions return, so that shmx_os_error speaks of the last failure and of nothing
  * else. */
 #ifndef SHMX_REPORT_H
 #define SHMX_REPORT_H

@@ -152,7 +152,7 @@ int shmx_create(shmx **shm, const char *name, size_t size, unsigned flags)
     return finish(shm, made, status);
 }
 
-/* What every attachment to an existing object has in common. */
+/* The steps that every attachment to an existing object has in common. */
 static void take_over(shmx *shm, const char *name)
 {
     const struct shmx_attachment *attachment = &shm->attachment;

@@ -19,7 +19,7 @@
 /* After so many spins without success a longer one is tried again. */
 #define SPIN_PROBE 16
 
-/* What spinning did for this thread lately. */
+/* The success of spinning in this thread lately. */
 struct spin_record {
     int limit;  /* looks worth taking */
     int failed; /* spins since the last success */

@@ -39,7 +39,8 @@
 /* A sleeper that may not write cannot be announced, so nobody wakes it: it looks so often. */
 #define SHMX_UNANNOUNCED ((int64_t)8 * 1000 * 1000)
 
-/* What a public function returns when nothing but the lock's own state may be behind the status. */
+/* The status that a public function returns when nothing but the lock's own state may be behind it.
+ */
 static inline int shmx_report(int status)
 {
     bool own = status == SHMX_ETIMEDOUT || status == SHMX_EDEADLK || status == SHMX_EOWNERDEAD ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the subcommands of `shmx` have in common. Each is one file with one struct command; main.c
+ * Shared by the subcommands of `shmx`. Each is one file with one struct command; main.c
  * has the list of them.
  */
 #ifndef TOOL_COMMAND_H
@@ -13,7 +13,7 @@
 
 #include <shmx.h>
 
-/* What the program ends with. */
+/* The exit statuses of the program. */
 enum { STATUS_YES = 0, STATUS_NO = 1, STATUS_WRONG_USE = 2 };
 
 struct command {
@@ -92,7 +92,7 @@ void progress_start(struct progress *progress, const char *what, uint64_t total)
 void progress_show(struct progress *progress, uint64_t done);
 void progress_end(struct progress *progress);
 
-/* What is being measured now, on a terminal only. */
+/* The thing that is measured now, on a terminal only. */
 void measuring_show(const char *what);
 
 /* ---- segments ---- */

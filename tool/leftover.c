@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the public functions do not show: segments whose users were all killed, and names with a
- * control block that cannot be believed. They show the living only, so this file goes to the
+ * Things that the public functions do not show: segments whose users were all killed, and names
+ * with a control block that cannot be believed. They show the living only, so this file goes to the
  * library's own contract with the system. A segment that is closed while we look is not there any
  * more when we look again.
  */

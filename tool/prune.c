@@ -62,7 +62,7 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_prune = {
     "prune", "[--dry-run | --every SECONDS]", "Free the segments whose users were all killed",
-    "What somebody uses, persistent segments and those of other programs are never\n"
+    "Segments in use, persistent ones and those of other programs are never\n"
     "touched. Nobody has to run this: the next to create or open such a name frees\n"
     "it too.\n\n"
     "  -n, --dry-run    print names and memory of what would be freed, and free nothing\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What several subcommands do with a segment. */
+/* Shared by several subcommands: dealings with a segment. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the command needs of the operating system: tool/posix and tool/win32, chosen by Meson. */
+/* The command's needs of the operating system: tool/posix and tool/win32, chosen by Meson. */
 #ifndef TOOL_SYSTEM_H
 #define TOOL_SYSTEM_H
 
@@ -68,7 +68,7 @@ enum verdict { VERDICT_GOOD, VERDICT_LOOK, VERDICT_BAD };
 /* Print a line, and advice below it if it is not NULL. */
 void doctor_say(enum verdict verdict, const char *advice, const char *format, ...);
 
-/* What would surprise a user of shared memory on this system. */
+/* Surprises for a user of shared memory on this system. */
 void system_doctor(void);
 
 #endif

@@ -222,7 +222,7 @@ const struct command command_watch = {
     "On a terminal one screen; what changed within the last second is marked; space\n"
     "and b turn pages, q quits. Elsewhere the first 64 KiB (from --offset) once, then\n"
     "each line of 16 bytes that changed, until Ctrl-C.\n"
-    "Who watches is a user: the segment stays for as long as it is watched.\n\n"
+    "The watcher is a user: the segment stays for as long as it is watched.\n\n"
     "  --offset N, --count N   a part of it; bytes, or like 64K\n"
     "  --interval SECONDS      how often to look (0.1)\n"
     "  --for SECONDS           stop after that time\n",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is here; Meson says what is. */
+/* The peers that are here; Meson says which. */
 #include <stddef.h>
 
 #include "life_peer.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the locks and the waking of a process are measured beside, in shared memory. */
+/* The peers of the locks and of the waking of a process, in shared memory. */
 #ifndef BENCH_LOCK_PEER_H
 #define BENCH_LOCK_PEER_H
 

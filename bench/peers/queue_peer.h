@@ -27,7 +27,7 @@ struct queue_peer {
 extern const struct queue_peer word_queue; /* for latency only: hands nothing over */
 extern const struct queue_peer ring_queue; /* one producer, one consumer, by hand: the floor */
 
-/* What is here; ends with NULL. */
+/* The peers that are here; ends with NULL. */
 extern const struct queue_peer *const queue_peers[];
 extern const struct queue_peer boost_queue, zeromq_queue, pipe_queue, socket_queue, mq_queue;
 

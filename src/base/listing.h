@@ -10,7 +10,7 @@ typedef int shmx_listing_visit(const char *name, void *context);
 typedef int shmx_listing_read(shmx_listing_visit *visit, void *context);
 
 /* Visit each name once, after the directory has been read as often as it takes: where others add
- * and remove entries, one reading may tell of an entry twice, and pass over another. */
+ * and remove entries, one reading may show an entry twice, and pass over another. */
 int shmx_listing_each(shmx_listing_read *read, shmx_listing_visit *visit, void *context);
 
 #endif

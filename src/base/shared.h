@@ -29,7 +29,7 @@
 #define SHMX_BYTE_ORDER 0x01020304u
 #define SHMX_MAGIC "shmx\r\n\x1a\n"
 
-/* What is written once, at creation, and only read ever after. */
+/* Written once, at creation, and only read ever after. */
 struct shmx_label {
     uint8_t magic[8];
     uint32_t version;

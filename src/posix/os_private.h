@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the POSIX backend keeps with an attachment. */
+/* The things that the POSIX backend keeps with an attachment. */
 #ifndef SHMX_OS_PRIVATE_H
 #define SHMX_OS_PRIVATE_H
 

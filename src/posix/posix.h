@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the POSIX backend share with each other. README.md is the map. */
+/* Shared by the files of the POSIX backend. README.md is the map. */
 #ifndef SHMX_POSIX_H
 #define SHMX_POSIX_H
 

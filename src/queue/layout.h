@@ -118,13 +118,13 @@ struct shmx_queue {
     struct queue_own reserved;
     struct queue_own taken;
     struct shmx_joined joined;
-    /* What the last attempt found that must change before the next one is worth while. */
+    /* Found by the last attempt: it must change before the next one is worth while. */
     const _Atomic uint32_t *watch;
     uint32_t watch_value;
     struct queue_pace pace[2]; /* as consumer, as producer */
 };
 
-/* What is to be sent or received. */
+/* The message to be sent or received. */
 struct queue_job {
     const void *message; /* send */
     void *buffer;        /* receive */

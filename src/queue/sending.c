@@ -48,7 +48,7 @@ static inline int room_lock(shmx_queue *queue, struct queue_job *job, bool ask, 
     int status = ask ? collect(queue, &job->limit) : SHMX_OK;
     if (status == SHMX_OK)
         status = queue_lock(queue, side, &job->limit);
-    /* What a dead owner left behind is put in order at each look for room. */
+    /* The leavings of a dead owner are put in order at each look for room. */
     if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
         return status;
     STEP();

@@ -19,7 +19,7 @@
  * Publishers take turns by the lock, and all that is written here is written under it, but for the
  * bytes of a reserved message and the words of a lossless reader. Before `shown` each record has
  * its end state and the number of messages before it. The store of `newest` is what publishes:
- * readers know `newest` and `head`, and only look. What a reader has lost is a difference of two
+ * readers know `newest` and `head`, and only look. A reader's loss is a difference of two
  * numbers.
  *
  * A reader copies a message and then looks whether head has passed it meanwhile; a publisher moves
@@ -141,12 +141,12 @@ struct shmx_topic {
     struct topic_own reserved;
     struct shmx_joined joined;
     int64_t ask_at; /* when to ask next whether the owner of a reservation in the way lives */
-    /* What the last attempt found that must change before the next one is worth while. */
+    /* Found by the last attempt: it must change before the next one is worth while. */
     const _Atomic uint32_t *watch;
     uint32_t watch_value;
 };
 
-/* What is to be published or read. */
+/* The message to be published or read. */
 struct topic_job {
     const void *message; /* publish */
     void *buffer;        /* read */
@@ -354,7 +354,7 @@ static inline bool topic_pending(const shmx_topic *topic)
     return atomic_load_explicit(&topic->header->front.pending, memory_order_relaxed) != 0;
 }
 
-/* What was read of the record at the position is what was written there. The fence pairs with that
+/* The bytes read of the record at the position are those written there. The fence pairs with that
  * of make_room: whoever loaded anything that was written over it loads a head behind it here. */
 static inline bool topic_whole(const shmx_topic *topic, uint64_t position)
 {
@@ -429,7 +429,7 @@ int shmx_topic_confirm(shmx_topic *topic);
 /* The whole of taking the lock (waiting.c). */
 int shmx_topic_lock_slowly(shmx_topic *topic, struct shmx_limit *limit);
 
-/* Take it: SHMX_OK or a failure. What a dead owner left behind is put in order by settling. */
+/* Take it: SHMX_OK or a failure. The leavings of a dead owner are put in order by settling. */
 static inline int topic_lock(shmx_topic *topic, struct shmx_limit *limit)
 {
     if (shmx_word_try(&topic->header->publishers.lock, shmx_token_known(topic->shm)))

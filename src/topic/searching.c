@@ -137,7 +137,7 @@ static int step_over(shmx_topic *topic, struct topic_job *job)
     return SHMX_OK;
 }
 
-/* What is at the position is no message, or is not there any more: go on behind it. */
+/* The thing at the position is no message, or is not there any more: go on behind it. */
 static int step_aside(shmx_topic *topic, int status)
 {
     uint64_t end;

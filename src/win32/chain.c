@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who has which name.
+ * The owner of each name.
  *
  * A section cannot lose its name while anybody has it open, but shmx_unlink must free a name at
  * once, and an event or whatever else of another program's can have any name. So several sections
@@ -8,7 +8,7 @@
  * 0; the others are called NAME#1, NAME#2 ... The state word says whether a section still has the
  * name.
  *
- *   1. Who makes a section holds the mutex NAME#lock. It exists only while it is in use, and is
+ *   1. A maker of a section holds the mutex NAME#lock. It exists only while it is in use, and is
  *      free again when its holder dies. To take a name away needs no lock: the state word goes from
  *      live to unlinked once.
  *   2. A section is made under the lowest generation that is free, after its maker has seen under
@@ -22,8 +22,8 @@
  *      generation above 0 the system removes the index, and with it the number.
  *   4. A section is sealed until its control block is complete: by its access control list nobody
  *      may map it. So nobody ever sees a half-made one, and one without a control block is another
- *      program's, or a raw one. Who finds a sealed section under the lock has found one whose maker
- *      was killed: the system gives the lock of a killed process away before it closes its
+ *      program's, or a raw one. A process that finds a sealed section under the lock has found one
+ * whose maker was killed: the system gives the lock of a killed process away before it closes its
  *      handles. It is gone in a moment, and he waits for that.
  *   5. To attach to a live segment needs no lock: whose handle was open when the state word said
  *      LIVE and the label had the name has attached at that instant.
@@ -131,7 +131,7 @@ int shmx_win32_chain_lock(struct shmx_win32_chain *chain)
     if (status != SHMX_OK)
         return status;
     shmx_win32_side_name(name, chain->name, chain->wide, "lock");
-    /* Who makes it has it. */
+    /* Its maker has it. */
     chain->lock = CreateMutexExA(&security.attributes, name, CREATE_MUTEX_INITIAL_OWNER, rights);
     DWORD error = GetLastError();
     if (chain->lock == NULL)
@@ -238,8 +238,8 @@ int shmx_win32_chain_add(struct shmx_win32_chain *chain, uint32_t most,
 
 /* ---- find ---- */
 
-/* Open it, if need be for a look only. Who made a sealed one, which is found under the lock, is
- * dead: rule 4. */
+/* Open it, if need be for a look only. The maker of a sealed one, which is found under the lock,
+ * is dead: rule 4. */
 static int open_some(const struct shmx_win32_chain *chain, uint32_t generation, DWORD rights,
                      struct shmx_win32_found *found)
 {

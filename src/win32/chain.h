@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who has which name: the lock, the index and the generations of a name. chain.c says why this is
- * right. */
+/* The owner of each name: the lock, the index and the generations of a name. chain.c says why this
+ * is right. */
 #ifndef SHMX_CHAIN_H
 #define SHMX_CHAIN_H
 
@@ -33,7 +33,7 @@ int shmx_win32_chain_add(struct shmx_win32_chain *chain, uint32_t most,
 
 /* ---- find ---- */
 
-/* What has a name. */
+/* The thing that has a name. */
 struct shmx_win32_found {
     struct shmx_win32_hold hold; /* without a section: a segment that is but a file */
     struct shmx_os_view view;

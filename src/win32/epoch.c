@@ -15,7 +15,7 @@
 /* The lock is held for as long as it takes to delete some files. */
 #define PATIENCE_MS 30000
 
-/* What the registry said stays true for as long as this process lives. */
+/* The registry's answer stays true for as long as this process lives. */
 static SRWLOCK known_lock = SRWLOCK_INIT;
 static wchar_t known_path[SHMX_WIN32_PATH_MAX];
 
@@ -68,7 +68,7 @@ static int directory_make(const wchar_t *path)
     int status = shmx_win32_security(&security, 0);
     if (status != SHMX_OK)
         return status;
-    /* What is made inside gets a list of its own. */
+    /* A file made inside gets a list of its own. */
     if (CreateDirectoryW(path, &security.attributes) || GetLastError() == ERROR_ALREADY_EXISTS)
         return SHMX_OK;
     return shmx_win32_error(GetLastError());

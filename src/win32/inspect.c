@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Looking around: the directories of the kernel in which named things are, and the files of
- * persist.c. What has no users is gone, so nothing is ever found dead. */
+ * persist.c. A segment without users is gone, so nothing is ever found dead. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +41,7 @@ int shmx_os_inspect(const char *name, struct shmx_os_view *view)
 
 /* ---- list ---- */
 
-/* Who is told of each name. */
+/* The visitor of each name. */
 struct told {
     shmx_listing_visit *visit;
     void *context;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the system calls things. '#' is not in the grammar of segments' names, so nothing of ours
+/* The system's names of things. '#' is not in the grammar of segments' names, so nothing of ours
  * but a segment ever has a segment's name. */
 #include <inttypes.h>
 #include <stdio.h>

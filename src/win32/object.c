@@ -170,7 +170,7 @@ static int create_in(struct shmx_attachment *attachment, const char *name, size_
     return status;
 }
 
-/* What can be seen from one session is one name. So who creates for all sessions holds the lock of
+/* The names seen from one session are one. So who creates for all sessions holds the lock of
  * its own session too, and who creates in a session sees under that lock whether there is one for
  * all. */
 static int create_named(struct shmx_attachment *attachment, const char *name, size_t length,

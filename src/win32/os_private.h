@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the Windows backend keeps with an attachment. Handles are void pointers here, so that the
- * portable code does not see windows.h. */
+/* The things that the Windows backend keeps with an attachment. Handles are void pointers here, so
+ * that the portable code does not see windows.h. */
 #ifndef SHMX_OS_PRIVATE_H
 #define SHMX_OS_PRIVATE_H
 
@@ -10,7 +10,7 @@
 struct shmx_attachment;
 struct shmx_win32_mark;
 
-/* What makes a user, as long as it is open. */
+/* The handle that makes a user, as long as it is open. */
 struct shmx_win32_hold {
     void *section; /* NULL: there is none, as of a guest */
     void *index;   /* keeps a generation above 0 findable; NULL for 0 and for nameless ones */

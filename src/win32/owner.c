@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Owner tokens on Windows: an attachment keeps an event open whose name tells the token. The name
  * is there for as long as somebody has the event open, and the system closes it when the process
- * ends, however it ends. Who asks opens it for an instant, which can make another who asks in that
- * instant find a dead owner alive: he asks again later. */
+ * ends, however it ends. A process that asks opens it for an instant, which can make another one
+ * that asks in that instant find a dead owner alive: it asks again later. */
 #include "win32.h"
 
 /* Tokens are counted in the control block, where anybody who may write to the segment can turn the
@@ -32,7 +32,8 @@ static int owner_event_make(const struct shmx_attachment *attachment, uint32_t t
 {
     char name[SHMX_WIN32_NAME_MAX];
     struct shmx_win32_security security;
-    /* Others open it to see that it is there. Who may not is told so, which says the same. */
+    /* Others open it to see that it is there. One without the right is refused, which says the
+     * same. */
     DWORD everyone = shmx_win32_event_rights(attachment->label.flags) & SYNCHRONIZE;
     int status = shmx_win32_security(&security, everyone);
     if (status != SHMX_OK)

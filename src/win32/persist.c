@@ -4,8 +4,8 @@
  *
  * The files are in %LOCALAPPDATA%\shmx\EPOCH. EPOCH is random, and known from a volatile key of the
  * user's registry, which the system forgets at the restart (and when the user has no session and no
- * service any more): no clock is asked. Who finds no key makes one, and a directory, and removes
- * those of former epochs.
+ * service any more): no clock is asked. A process that finds no key makes one, and a directory, and
+ * removes those of former epochs.
  *
  * A segment's file is called =NAME, with the upper case told apart as the file system does not. It
  * gets that name when it is complete, and by a rename, which only one can win, in whichever
@@ -125,8 +125,8 @@ static void content_read(HANDLE file, const char *name, struct content *content)
 #define PATIENCE ((int64_t)2000 * 1000 * 1000)
 #define PATIENCE_STEP ((int64_t)1000 * 1000)
 
-/* What looks into every new file (against viruses, for an index) opens it for a moment without
- * sharing it. True if the call that failed so is worth repeating. */
+/* A program that looks into every new file (against viruses, for an index) opens it for a moment
+ * without sharing it. True if the call that failed so is worth repeating. */
 static bool once_more(DWORD error, int64_t deadline)
 {
     if (error != ERROR_SHARING_VIOLATION || shmx_os_now() >= deadline)

@@ -17,7 +17,7 @@ int shmx_win32_persist_publish(HANDLE file, const char *name);
 void shmx_win32_persist_discard(HANDLE file);
 
 /* Open the file of the live segment that has this name, for reading and writing. SHMX_ENOENT,
- * SHMX_EPROTO. What was unlinked but for the file's name is cleared away. */
+ * SHMX_EPROTO. A segment that was unlinked but for the file's name is cleared away. */
 int shmx_win32_persist_open(const char *name, HANDLE *file);
 
 /* Describe it, and change nothing. As the last resort of shmx_win32_find. */

@@ -67,7 +67,7 @@ int shmx_win32_section_open(const char *name, DWORD rights, void **section)
 
 /* ---- look ---- */
 
-/* What the system maps views at multiples of. */
+/* The system maps views at multiples of it. */
 #define GRANULARITY 65536u
 
 /* The last bytes of a section, mapped. */

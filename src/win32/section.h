@@ -8,7 +8,7 @@
 #define SHMX_WIN32_LOOK_RIGHTS (SECTION_QUERY | SECTION_MAP_READ)
 #define SHMX_WIN32_USE_RIGHTS (SHMX_WIN32_LOOK_RIGHTS | SECTION_MAP_WRITE)
 
-/* What is to be made. */
+/* The section to be made. */
 struct shmx_win32_making {
     HANDLE file;     /* of the whole of this; NULL: of `length` bytes of anonymous memory */
     uint64_t length; /* without a file */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who may do what: access control lists that name the creating user, and perhaps everyone. */
+/* The rights of each user: access control lists that name the creating user, and perhaps everyone.
+ */
 #include <string.h>
 
 #include "win32.h"
@@ -49,7 +50,7 @@ static const struct user *user_of_process(int *status)
 
 /* A process can be elevated, and then has a higher integrity level than the user's others, who may
  * not write to what it makes unless that has their level, medium, and says so (Microsoft, Mandatory
- * Integrity Control). What a process below medium makes has its own level. */
+ * Integrity Control). A section made by a process below medium has that process's level. */
 static bool add_label(struct shmx_win32_security *security, const struct user *user)
 {
     SID medium = {
@@ -106,7 +107,7 @@ DWORD shmx_win32_section_rights(unsigned flags)
     return (flags & SHMX_OTHERS_READ) != 0 ? SECTION_QUERY | SECTION_MAP_READ : 0;
 }
 
-/* Who may not write may not wait either, see shmx_segment_check. */
+/* One that may not write may not wait either, see shmx_segment_check. */
 DWORD shmx_win32_event_rights(unsigned flags)
 {
     return (flags & SHMX_OTHERS_WRITE) != 0 ? SYNCHRONIZE | EVENT_MODIFY_STATE : 0;

@@ -25,8 +25,8 @@
  * has been given and another sleeper of the word would go on sleeping for it; and if all slots
  * are in use. A waker killed between the step and the signal leaves a sleeper that sees it for
  * itself, as each looks up from time to time. Sleepers that find no slot look at their word at
- * short intervals. What others may have written into the slots is never more than a wrong guess
- * about whom to wake.
+ * short intervals. Bytes that others may have written into the slots are never more than a wrong
+ * guess about whom to wake.
  *
  * models/slots.pml is this file's model.
  */
@@ -78,7 +78,7 @@ static int slot_event_make(struct shmx_attachment *attachment, unsigned slot, HA
     return *event != NULL ? SHMX_OK : shmx_win32_error(GetLastError());
 }
 
-/* The event of a slot. Who is first makes it, the others open it. */
+/* The event of a slot. The first makes it, the others open it. */
 static int event_of(struct shmx_attachment *attachment, unsigned slot, HANDLE *event)
 {
     HANDLE known = NULL;

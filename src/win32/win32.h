@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the Windows backend share with each other. */
+/* Shared by the files of the Windows backend. */
 #ifndef SHMX_WIN32_H
 #define SHMX_WIN32_H
 
@@ -67,7 +67,7 @@ int shmx_win32_security_sealed(struct shmx_win32_security *security);
 /* Write what tells the user from all others: letters and digits. */
 int shmx_win32_user(char out[SHMX_WIN32_NAME_MAX]);
 
-/* What everyone may do to the segment's section, and to events that its users wake each other
+/* The rights of everyone to the segment's section, and to events that its users wake each other
  * with. */
 DWORD shmx_win32_section_rights(unsigned flags);
 DWORD shmx_win32_event_rights(unsigned flags);

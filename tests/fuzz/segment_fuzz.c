@@ -4,7 +4,7 @@
  *
  * The input says what is planted as a shared memory object by the system's own calls, a genuine
  * segment whose control block is changed and whose length lies, and then what is done with it: any
- * status is fine. What is wrong shows as a crash, as an input that takes too long, or as a
+ * status is fine. A fault shows as a crash, as an input that takes too long, or as a
  * descriptor, a mapping or an object that is left.
  */
 #include <dirent.h>
@@ -150,7 +150,7 @@ static void choose_control(struct input *input, struct shmx_control *control)
         memset(control->label.magic, 0, sizeof control->label.magic);
 }
 
-/* What another user, or one that is about to remove it, would hold. */
+/* The locks of another user, or of one that is about to remove it. */
 static void choose_lock(struct input *input)
 {
     static const short types[] = {F_RDLCK, F_RDLCK, F_UNLCK, F_WRLCK};

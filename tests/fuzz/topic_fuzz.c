@@ -2,7 +2,7 @@
 /*
  * Any bytes as a topic: for libFuzzer (-Dfuzz=true) and for replay.c.
  *
- * The first bytes say what to do, the others are the region. What is wrong shows as a crash, as a
+ * The first bytes say what to do, the others are the region. A fault shows as a crash, as a
  * write beside the region, or as an input that takes too long.
  */
 #include <stdint.h>

@@ -258,7 +258,7 @@ static void no_signal_is_lost(void **state)
     shmx_close(&shm);
 }
 
-/* Who repairs after an owner's death may zero the condition as well. The sleeper is woken by the
+/* The repairer after an owner's death may zero the condition as well. The sleeper is woken by the
  * next signal, and not only when it looks for itself. */
 static void a_zeroed_condition_still_wakes(void **state)
 {

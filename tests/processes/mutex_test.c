@@ -494,7 +494,7 @@ static void an_owner_that_execs_is_dead(void **state)
         test_skip("this system cannot replace a process");
 }
 
-/* What the forked child and its parent both know. */
+/* Known to the forked child and its parent. */
 struct forked {
     shmx *shm;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is there, and queues that say that nobody is: the system's word, whatever processes do. */
+/* Presence, and queues that say that nobody is there: the system's word, whatever processes do. */
 #include "support.h"
 
 #include <stdatomic.h>

@@ -573,7 +573,7 @@ struct member {
     uint32_t number;
 };
 
-/* Who sent it, its number, and something that follows from both. */
+/* Its sender, its number, and something that follows from both. */
 struct letter {
     uint32_t producer;
     uint32_t number;

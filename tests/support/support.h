@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every test file needs: names of its own, other processes, threads.
+ * The needs of every test file: names of its own, other processes, threads.
  *
  *     #include "support.h"
  *
@@ -117,7 +117,7 @@ bool test_any_there(const char *start);
 
 struct test_child;
 
-/* What child_wait returns for a child that did not end by itself. */
+/* The result of child_wait for a child that did not end by itself. */
 enum { CHILD_FAULT = 1000, CHILD_KILLED = 1001, CHILD_DIED = 1002 };
 
 /* Start a part with arguments (strings, neither with spaces nor quotes). */

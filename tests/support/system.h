@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What support.c needs of the system: posix/support.c and win32/support.c. */
+/* The needs of support.c of the system: posix/support.c and win32/support.c. */
 #ifndef SHMX_TESTS_SYSTEM_H
 #define SHMX_TESTS_SYSTEM_H
 

@@ -114,7 +114,7 @@ struct count {
     int descriptors, mappings;
 };
 
-/* What the child tells; in memory that both see. */
+/* The child's account; in memory that both see. */
 static struct report {
     volatile int armed; /* between prepare and finish */
     volatile int status;
@@ -577,7 +577,7 @@ static void unlock(const char *name)
     shmx_close(&held);
 }
 
-/* What could not be removed by its owner can be by the next. */
+/* A segment that its owner could not remove can be removed by the next. */
 static void raw_is_removed(const char *name)
 {
     shmx_unlink(name);
@@ -616,7 +616,8 @@ static const struct scene scenes[] = {
     {"queue", hold_zeros, attach, act_queue, NULL, let_go},
 };
 
-/* In a /dev/shm of our own few objects are looked at. Who may not have one goes without. */
+/* In a /dev/shm of our own few objects are looked at. A test without the right to one goes without.
+ */
 static void be_alone(void)
 {
     if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)

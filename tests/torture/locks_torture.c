@@ -4,7 +4,7 @@
  * things once, and whose processes are killed, and stopped for a while, at random; and a judge who
  * knows what must hold. SHMX_TORTURE_SECONDS says for how long.
  *
- * What is known: all that a lock protects is plain data that nobody else touches meanwhile. Before
+ * The rules: all that a lock protects is plain data that nobody else touches meanwhile. Before
  * it kills a worker the judge says so on the board, and counts the worker's generation up when it
  * has gone; so a mark of who was in a section tells whether that one was killed.
  */
@@ -25,7 +25,7 @@
 
 enum token { TOKEN_NONE, TOKEN_MAYBE, TOKEN_HELD };
 
-/* What a mutex protects. */
+/* The data that a mutex protects. */
 struct guarded {
     uint32_t mark; /* who is in the section */
     uint32_t first, second;
@@ -86,7 +86,7 @@ static uint32_t dice(struct actor *actor)
     return actor->seed >> 8;
 }
 
-/* What takes a while: mostly next to nothing, at times so long that kills meet it. */
+/* Something that takes a while: mostly next to nothing, at times so long that kills meet it. */
 static void linger(struct actor *actor)
 {
     for (volatile uint32_t i = dice(actor) % 64; i > 0;)
@@ -313,7 +313,7 @@ static void hire(struct court *court, uint32_t index)
     court->workers[index] = child_start("worker", court->name, number);
 }
 
-/* What the killed one held of the semaphore goes back to it, as far as that is known. */
+/* The killed one's share of the semaphore goes back to it, as far as that is known. */
 static void collect_tokens(struct court *court, uint32_t worker)
 {
     struct board *board = court->board;

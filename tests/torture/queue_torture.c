@@ -239,8 +239,8 @@ static void victim_dies(const char *name, const char *how)
     assert_int_equal(child_wait(child_start("victim", name, how)), DEAD);
 }
 
-/* What was sent before is there, but for what the child took, once each and in order, but for what
- * dead consumers had held; what the child sent may be there. */
+/* Every message sent before is there, but for what the child took, once each and in order, but for
+ * what dead consumers had held; what the child sent may be there. */
 static void check_messages(shmx_queue *queue, const struct scene *scene, int first, int end)
 {
     bool seen[512] = {false};
@@ -333,7 +333,7 @@ static void death_at_every_step(void **state)
 
 enum { BLOCK = 4096, PRODUCERS = 4, CONSUMERS = 4, LONGEST = 2500, TORTURE_REGION = 16384 };
 
-/* What everybody writes down, in a segment of its own. A producer numbers its messages within
+/* The notes of everybody, in a segment of its own. A producer numbers its messages within
  * blocks that only it uses. */
 struct book {
     _Atomic uint32_t stop;
@@ -547,7 +547,7 @@ static void torture_run(const char *how, int seconds)
     troupe_start_with(&troupe, PRODUCERS, 0);
     for (int i = 0; i < PRODUCERS + CONSUMERS; i++)
         troupe_join(&troupe, i);
-    /* What the last ones left. */
+    /* The messages that the last ones left. */
     troupe_start(&troupe, PRODUCERS);
     int ended = child_wait(troupe.children[PRODUCERS]);
     if (ended != 0) {

@@ -204,7 +204,7 @@ PART(victim)
     _Exit(DEAD);
 }
 
-/* What a reader has had. */
+/* The messages that a reader has had. */
 struct account {
     uint64_t got, lost;
     int last; /* number */
@@ -332,7 +332,7 @@ static void death_at_every_step(void **state)
 
 enum { PUBLISHERS = 3, READERS = 5, AUTHORS = 100000, TORTURE_REGION = 32768 };
 
-/* What everybody writes down, in a segment of its own. Each life of a publisher is an author. */
+/* The notes of everybody, in a segment of its own. Each life of a publisher is an author. */
 struct book {
     _Atomic uint32_t stop;
     _Atomic uint32_t authors;

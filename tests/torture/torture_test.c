@@ -4,10 +4,11 @@
  * killed at random; and a judge who knows what each may see. SHMX_TORTURE_SECONDS says for how
  * long.
  *
- * What is known: a board in shared memory tells for each name how often somebody began to unlink
- * it, and for each worker whether it is at it. Who saw nobody unlinking before it attached, and
- * sees no more beginnings, has a segment that still has its name: opening it again must give the
- * same one, creating it must be refused. When all workers are gone, all names must be free.
+ * The rules: a board in shared memory tells for each name how often somebody began to unlink
+ * it, and for each worker whether it is at it. A worker that saw nobody unlinking before it
+ * attached, and sees no more beginnings, has a segment that still has its name: opening it again
+ * must give the same one, creating it must be refused. When all workers are gone, all names must be
+ * free.
  *
  * Each worker also has a large segment with a name that nobody else ever uses. There is room for
  * those of the living, and of those who just die: so no create may find no room. At the end a few
@@ -179,7 +180,7 @@ static void do_unlink(int name)
         violation("unlink", name, status);
 }
 
-/* What is held must be what the name leads to. */
+/* The segment held must be the one that the name leads to. */
 static void do_compare(void)
 {
     struct held *mine = &held[test_random() % HELD];

@@ -190,7 +190,7 @@ static void names_are_case_sensitive(void **state)
 static void a_hash_like_ending_is_no_way_around(void **state)
 {
     (void)state;
-    /* What backends make other names with is not in the grammar. */
+    /* The bytes that backends make other names with are not in the grammar. */
     refused_everywhere("abc#1", SHMX_EINVAL);
     refused_everywhere("abc~0aaaaaaaa", SHMX_EINVAL);
 }

@@ -30,7 +30,7 @@ void system_catch_stop(void)
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
         struct sigaction old;
-        /* What the caller ignores (nohup) stays so. */
+        /* A signal that the caller ignores (nohup) stays ignored. */
         if (sigaction(requests[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
             sigaction(requests[i], &action, NULL);
     }

@@ -17,7 +17,7 @@ extern char **environ;
 
 void system_begin(void)
 {
-    /* Where a standard stream is closed, the next file that is opened would be it. What stands in
+    /* Where a standard stream is closed, the next file that is opened would be it. The stand-in
      * fails when it is used, as a closed one does. */
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) < 0)

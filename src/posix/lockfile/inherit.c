@@ -53,7 +53,7 @@ void shmx_posix_heir_drop(struct shmx_attachment *attachment)
 
 /* ---- share and adopt ---- */
 
-/* What a token says besides the descriptor, so that another file under the same number is not taken
+/* Said by a token besides the descriptor, so that another file under the same number is not taken
  * for it. */
 static int identity(int fd, uint64_t *id, uint64_t *shape)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What there is, as lock files tell. */
+/* The list of what there is, by lock files. */
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ static int inspect_listed(struct shmx_lockfile_name *file, const char *name,
     return SHMX_OK;
 }
 
-/* No name file tells of it. `sure`: nobody is making a segment of that name. `orphan`: id of a
+/* No name file leads to it. `sure`: nobody is making a segment of that name. `orphan`: id of a
  * segment that was seen last; such a one came or went at that moment, or its file is lost. */
 static int inspect_unlisted(const char *name, bool sure, uint64_t *orphan,
                             struct shmx_os_view *view)
@@ -116,7 +116,7 @@ static int list_folded(const char *folded, void *context)
     return unfold(name, folded) ? reading->visit(name, reading->context) : SHMX_OK;
 }
 
-/* One that the system tells of: if it has a name file it was visited before. */
+/* One that the system lists: if it has a name file it was visited before. */
 static int list_other(const char *name, void *context)
 {
     const struct reading *reading = context;
@@ -269,7 +269,7 @@ static int leftover_users(const char *rest, void *context)
     if (held && !named)
         unlink(path);
     close(fd);
-    /* Who left while we held the lock has seen it, and has left the rest to us. */
+    /* A user that left while we held the lock has seen it, and has left the rest to us. */
     if (named)
         remove_patiently(name);
     return SHMX_OK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What has a name, and who uses it. */
+/* Judging what has a name, and who uses it. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>

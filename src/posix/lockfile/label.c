@@ -29,7 +29,7 @@ enum shmx_control_kind shmx_lockfile_label(int fd, uint64_t length, struct shmx_
 {
     if (length <= SHMX_CONTROL_SIZE || length % 8 != 0)
         return SHMX_CONTROL_NONE;
-    /* What cannot be told is not for us to touch. */
+    /* A label that cannot be read is not for us to touch. */
     int status = shmx_system.label(fd, length, label);
     return status == SHMX_OK ? check(label, length) : SHMX_CONTROL_DAMAGED;
 }

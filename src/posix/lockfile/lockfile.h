@@ -3,12 +3,11 @@
  * Lifetimes on systems that refuse locks on shared memory: files in a directory of the machine
  * carry them instead (flock(2)). docs/lockfile.md has the protocol and the proof.
  *
- *   name file   one per segment with a name. Who holds its lock, and has seen that the file still
- *               has its place, may create, join, judge and remove what has the name. It is made
- *               for each segment anew and never written by anybody but its maker.
- *   users file  one per segment that goes with its last user. A user holds a shared lock on it;
- *               who gets the exclusive one knows that nobody lives.
- *   owner file  one per owner token; the owner holds its lock.
+ *   name file   one per segment with a name. The process that holds its lock, and has seen that the
+ * file still has its place, may create, join, judge and remove what has the name. It is made for
+ * each segment anew and never written by anybody but its maker. users file  one per segment that
+ * goes with its last user. A user holds a shared lock on it; who gets the exclusive one knows that
+ * nobody lives. owner file  one per owner token; the owner holds its lock.
  */
 #ifndef SHMX_LOCKFILE_H
 #define SHMX_LOCKFILE_H
@@ -70,7 +69,7 @@ enum shmx_lockfile_state {
     LOCKFILE_LOOKING     /* nothing is made: only to keep makers out for a moment */
 };
 
-/* What is written in a name file. */
+/* The contents of a name file. */
 struct shmx_lockfile_record {
     uint8_t magic[8];
     uint64_t id;    /* as in the object's label; 0: a raw or nameless object, or none */
@@ -98,7 +97,7 @@ int shmx_lockfile_name_lock(struct shmx_lockfile_name *file, const char *name);
 /* True if there is one. */
 bool shmx_lockfile_name_there(const char *name);
 
-/* True if it tells of a segment, whole or not. */
+/* True if it leads to a segment, whole or not. */
 bool shmx_lockfile_name_tells(const struct shmx_lockfile_name *file);
 
 /* Write down how far the maker has come. */
@@ -186,7 +185,7 @@ bool shmx_lockfile_called(const struct shmx_lockfile_found *found, const char *n
 bool shmx_lockfile_half_made(const struct shmx_lockfile_name *file,
                              const struct shmx_lockfile_found *found);
 
-/* What a name file leads to. */
+/* The thing that a name file leads to. */
 struct shmx_lockfile_judged {
     enum shmx_os_kind kind; /* FOREIGN: to nothing; what has the name is not the file's business */
     struct shmx_lockfile_found found; /* open, but if FOREIGN */

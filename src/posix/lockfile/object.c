@@ -178,7 +178,7 @@ static int build_with_users(struct shmx_attachment *attachment, struct plan *pla
     return status;
 }
 
-/* What a name file leads to makes room, if it may. */
+/* The segment that a name file leads to makes room, if it may. */
 static int make_room_listed(struct shmx_lockfile_name *file, const char *name)
 {
     struct shmx_lockfile_judged judged = {0};
@@ -283,7 +283,7 @@ int shmx_lockfile_attach(struct shmx_attachment *attachment, int fd, uint64_t le
     return SHMX_OK;
 }
 
-/* What a round of looking leaves for the next. */
+/* Left by a round of looking for the next. */
 struct search {
     const char *name;
     unsigned flags;
@@ -312,7 +312,7 @@ static int open_if_foreign(struct shmx_attachment *attachment, const struct sear
     int status = shmx_lockfile_name_make(&file, search->name, 0, LOCKFILE_LOOKING, 0);
     if (status == SHMX_EEXIST || status == SHMX_EAGAIN)
         return SHMX_EAGAIN;
-    /* Who may not make a file can do no better than see that there is none. */
+    /* Without the right to make a file one can do no better than see that there is none. */
     if (status != SHMX_OK && shmx_lockfile_name_there(search->name))
         return SHMX_EAGAIN;
     bool made = status == SHMX_OK;
@@ -345,7 +345,8 @@ static int open_live(struct shmx_attachment *attachment, struct shmx_lockfile_ju
 }
 
 /* One of ours, but there is no name file. Either it came this moment, or is gone: then the next
- * look tells. Or somebody has taken the file away, and the users file alone tells of users. */
+ * look tells. Or somebody has taken the file away, and the users file alone says that there are
+ * users. */
 static int open_orphan(struct shmx_attachment *attachment, struct shmx_lockfile_judged *judged,
                        struct search *search)
 {
@@ -589,7 +590,7 @@ static int unlink_unlisted(const char *name)
     int status = shmx_lockfile_find_unlisted(&found, name, SHMX_READ_ONLY);
     if (status == SHMX_OK)
         close(found.fd);
-    /* What cannot be looked at can be removed all the same, if it is ours. */
+    /* A segment that cannot be looked at can be removed all the same, if it is ours. */
     bool only = shmx_lockfile_probes_of(name) == 1 && status != SHMX_ENOENT;
     return status == SHMX_OK || only ? shmx_lockfile_unlink_object(name, found.probe) : status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Taking away: before a name is removed its object is looked at, and it must be the one that the
- * name file, whose lock is held, tells of. So a successor, of another program too, never is. */
+ * name file, whose lock is held, leads to. So a successor, of another program too, is never
+ * removed. */
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>

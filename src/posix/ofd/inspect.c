@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What there is, and who uses it: the kernel lists its locks in /proc/locks. */
+/* The list of what there is, and who uses it: the kernel lists its locks in /proc/locks. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -262,7 +262,7 @@ int shmx_os_remove_dead(const char *name, bool *removed)
 #define SWEEP_NAMES 8
 #define SWEEP_BYTES 1024
 
-/* What getdents64(2) writes. */
+/* An entry as getdents64(2) writes it. */
 struct entry {
     uint64_t inode;
     int64_t next; /* where lseek(2) leads behind it */

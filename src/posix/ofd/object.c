@@ -372,7 +372,7 @@ static void leave(struct shmx_attachment *attachment)
         return;
     }
     struct shmx_ofd_removal removal = {.annex = -1};
-    /* Who made it is likely to be the last, anybody else is not: one call is saved either way. */
+    /* The maker is likely to be the last, anybody else is not: one call is saved either way. */
     if (!attachment->os.creator || shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 2) != 0) {
         /* All locks at once: for less than that the kernel makes ready to split one. */
         shmx_ofd_set(fd, F_UNLCK, 0, 0);

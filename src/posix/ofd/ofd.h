@@ -26,7 +26,8 @@ int shmx_ofd_set(int fd, short type, off_t start, off_t count);
  * byte, so that the kernel's list of locks says which of two lines is the same user. */
 int shmx_ofd_use(int fd);
 
-/* What another description holds on a byte: F_RDLCK, F_WRLCK, F_UNLCK; -1 and errno: cannot say. */
+/* The lock of another description on a byte: F_RDLCK, F_WRLCK, F_UNLCK; -1 and errno: cannot say.
+ */
 int shmx_ofd_held(int fd, off_t byte);
 
 /* The same of anything that keeps this description from such a lock on these bytes. */

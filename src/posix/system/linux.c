@@ -145,8 +145,8 @@ const struct shmx_system shmx_system = {
 #define SYS_futex SYS_futex_time64
 #endif
 
-/* What the call of the old name takes: two words of the machine, whatever time_t is. Seconds since
- * the machine started fit into each of them. */
+/* The argument of the call of the old name: two words of the machine, whatever time_t is. Seconds
+ * since the machine started fit into each of them. */
 struct word_time {
     long seconds;
     long nanoseconds;

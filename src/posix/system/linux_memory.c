@@ -75,7 +75,7 @@ static bool read_number(const struct version *version, const char *group, const 
            sscanf(text, "%" SCNu64, number) == 1; /* "max": none */
 }
 
-/* What the kernel drops when the group is full: cached files, but for shared memory. */
+/* Dropped by the kernel when the group is full: cached files, but for shared memory. */
 static uint64_t droppable(const struct version *version, const char *group)
 {
     char path[TEXT_MAX], text[TEXT_MAX];

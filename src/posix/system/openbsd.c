@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* OpenBSD: objects are files of /tmp with names that tell nothing, for their owner alone. What is
- * stored through a mapping is not seen by reading the file, nor the other way. */
+/* OpenBSD: objects are files of /tmp with names that tell nothing, for their owner alone. A
+ * byte stored through a mapping is not seen by reading the file, nor the other way. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * Meson compiles one of them. It provides shmx_os_wait and shmx_os_wake of os.h as well.
  *
  *   - The rules of os.h hold: 0 or a negative status, nothing left open after a failure.
- *   - What several systems do alike is a helper, below or in posix.h, that stands in the table.
+ *   - Dealings that several systems share are helpers in the table, below or in posix.h.
  */
 #ifndef SHMX_SYSTEM_H
 #define SHMX_SYSTEM_H

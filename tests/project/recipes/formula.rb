@@ -1,4 +1,4 @@
-# What Homebrew does with a formula, as far as ours needs it: formula.rb FORMULA TARBALL FOLDER
+# A stand-in for Homebrew, as far as our formula needs it: formula.rb FORMULA TARBALL FOLDER
 require "digest"
 require "fileutils"
 require "open3"

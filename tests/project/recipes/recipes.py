@@ -45,7 +45,7 @@ class Tally:
         print("ok   " if good else "FAIL ", what, flush=True)
 
     def run(self, what, *command):
-        """What it printed is shown if it fails."""
+        """The output is shown if it fails."""
         done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.tell(done.returncode == 0, what)
         if done.returncode != 0:

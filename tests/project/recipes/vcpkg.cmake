@@ -1,4 +1,4 @@
-# What vcpkg does with a port, as far as ours needs it:
+# A stand-in for vcpkg, as far as our port needs it:
 #   cmake -DPORT_DIR=... -DROOT=... -DVCPKG_LIBRARY_LINKAGE=static|dynamic -P vcpkg.cmake
 cmake_minimum_required(VERSION 3.19)
 file(READ "${PORT_DIR}/vcpkg.json" manifest)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests share that stop a child at each call of the system: the child, and those who live
+/* Shared by the tests that stop a child at each call of the system: the child, and those who live
  * beside it. */
 #ifndef SHMX_TESTS_POSIX_TRACED_H
 #define SHMX_TESTS_POSIX_TRACED_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the library on a simulated system share: a machine of their own, which can be
+/* Shared by the tests of the library on a simulated system: a machine of their own, which can be
  * restarted, and what must be true on every one of these systems. */
 #ifndef SHMX_MACHINE_H
 #define SHMX_MACHINE_H

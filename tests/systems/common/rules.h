@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the simulated systems' rules share: a machine of their own, and the rules that
+/* Shared by the tests of the simulated systems' rules: a machine of their own, and the rules that
  * sim_facts tells. */
 #ifndef SHMX_RULES_H
 #define SHMX_RULES_H

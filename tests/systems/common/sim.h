@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the simulated systems share. A simulated machine is a directory: SHMX_SIM_ROOT, or one in
+ * Shared by the simulated systems. A simulated machine is a directory: SHMX_SIM_ROOT, or one in
  * /dev/shm. Its state is files there, so it is the same for all processes, and a process that is
  * killed leaves what it would leave in a kernel.
  *

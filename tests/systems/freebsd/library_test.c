@@ -2,7 +2,7 @@
 /* The library on FreeBSD. */
 #include "../common/machine.h"
 
-/* What another program made is listed, by whatever name. */
+/* A segment that another program made is listed, by whatever name. */
 static void lists_what_the_system_lists(void **state)
 {
     (void)state;

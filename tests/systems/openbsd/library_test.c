@@ -2,7 +2,7 @@
 /* The library on OpenBSD. */
 #include "../common/machine.h"
 
-/* What stores through one mapping loads through another, first and last byte. */
+/* A byte stored through one mapping loads through another, first and last byte. */
 static void everybody_sees_label_and_data(void **state)
 {
     (void)state;

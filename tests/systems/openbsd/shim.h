@@ -23,7 +23,7 @@
 /* The path of the file that is the object. */
 void sim_shm_path(const char *name, char path[SIM_PATH_MAX]);
 
-/* What daily(8) does to /tmp. */
+/* The cleaning of /tmp by daily(8). */
 void sim_daily(void);
 
 /* SHA-256 of a text in hexadecimal digits. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is particular to the lock-file variant: condensed names that collide, lock files that
+/* Tests particular to the lock-file variant: condensed names that collide, lock files that
  * somebody has taken away or put there. */
 #include "support.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is particular to /dev/shm: other users, what they plant there, and a full one. */
+/* Tests particular to /dev/shm: other users, what they plant there, and a full one. */
 #include "support.h"
 
 #include <errno.h>
@@ -27,7 +27,8 @@ static const char *path_of(const char *name)
 
 /* ---- another user ---- */
 
-/* What another user gets when it opens to read, opens to write, describes, creates, unlinks. */
+/* The statuses that another user gets when it opens to read, opens to write, describes, creates,
+ * unlinks. */
 PART(stranger) /* NAME */
 {
     const char *why;
@@ -459,7 +460,7 @@ PART(looker)
     return 0;
 }
 
-/* Who looks is never the last user, nor in the way of the next. */
+/* A process that looks is never the last user, nor in the way of the next. */
 static void a_look_at_the_end_changes_nothing(void **state)
 {
     (void)state;

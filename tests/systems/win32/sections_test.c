@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is particular to Windows: names in use, names that differ in case, files of persistent
+/* Tests particular to Windows: names in use, names that differ in case, files of persistent
  * segments, other programs' objects, access control lists. */
 #include "support.h"
 

@@ -62,7 +62,7 @@ static int step(void)
     return planned;
 }
 
-/* What the system says by itself. */
+/* The system's facts by itself. */
 static int answer(int status, int number)
 {
     last_error = number;

@@ -21,7 +21,7 @@ bool fake_failed(void);
 /* True if what failed was the heap, whose status is SHMX_ENOMEM. */
 bool fake_heap_failed(void);
 
-/* What is there now: attachments, names, pieces of heap of the portable code. */
+/* The things that are there now: attachments, names, pieces of heap of the portable code. */
 int fake_attachments(void);
 int fake_names(void);
 int fake_heap(void);

@@ -380,7 +380,7 @@ static void every_failure_is_reported_and_leaves_nothing(void **state)
     assert_true(failures > 200);
 }
 
-/* What the failing call was about to remove is another's. */
+/* The segment that the failing call was about to remove is another's. */
 static void a_failed_open_removes_nothing(void **state)
 {
     (void)state;
