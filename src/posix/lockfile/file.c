@@ -114,7 +114,8 @@ void shmx_lockfile_sweep(const char *path)
     int fd;
     if (shmx_lockfile_open(path, &fd, &facts) != SHMX_OK)
         return;
-    if (shmx_lockfile_set(fd, LOCK_EX) == 0 && shmx_lockfile_in_place(fd, path))
+    /* Shared, so that whoever asks at the same moment does not take this look for an owner. */
+    if (shmx_lockfile_set(fd, LOCK_SH) == 0 && shmx_lockfile_in_place(fd, path))
         unlink(path);
     close(fd);
 }

@@ -51,7 +51,7 @@ int shmx_lockfile_open(const char *path, int *fd, struct stat *facts);
 /* True if the path still leads to fd's file. */
 bool shmx_lockfile_in_place(int fd, const char *path);
 
-/* Take a file away if nobody holds a lock on it. */
+/* Take the file of an owner or a mark away if nobody holds its lock. */
 void shmx_lockfile_sweep(const char *path);
 
 /* Sleep a little; false when the patience with whoever holds a lock has ended. */

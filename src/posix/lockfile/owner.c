@@ -115,7 +115,7 @@ int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
 /* Ask the lock of an open file. */
 static int ask(int fd, const char *path, bool *alive)
 {
-    int error = shmx_lockfile_set(fd, LOCK_EX);
+    int error = shmx_lockfile_set(fd, LOCK_SH); /* as in shmx_lockfile_sweep */
     *alive = error != 0;
     if (error == 0)
         unlink(path); /* tokens are not given twice: nobody needs it any more */

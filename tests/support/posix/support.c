@@ -132,7 +132,7 @@ static void owner_file(const char *name, void *context)
     char path[600];
     snprintf(path, sizeof path, "%s/%s", search->directory, name);
     int fd = holds(path, search->prefix) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) /* else the owner lives */
+    if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == 0) /* else the owner lives */
         unlink(path);
     if (fd >= 0)
         close(fd);
