@@ -107,7 +107,8 @@ const char *test_prefix(void);
 /* Count names of this run that are still in the system, and print them. */
 int test_leftovers(void);
 
-/* Is anything left that belongs to a segment of that name, dead or alive? Looking changes nothing. */
+/* Is anything left that belongs to a segment of that name, dead or alive? Looking changes nothing.
+ */
 bool test_there(const char *name);
 
 /* ... to one whose name starts so? */

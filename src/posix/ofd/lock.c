@@ -80,7 +80,7 @@ static bool same_object(int fd, int other)
 static int reopen_by_name(int fd, unsigned flags, int *out)
 {
     struct stat facts;
-    struct shmx_label label;
+    struct shmx_label label = {.name_length = 0};
     enum shmx_control_kind kind = SHMX_CONTROL_NONE;
     if (fstat(fd, &facts) == 0)
         shmx_ofd_label(fd, facts.st_size, &label, NULL, &kind);
