@@ -11,7 +11,7 @@ _shmx_options()
     rm) echo "-f --force --help" ;;
     prune) echo "-n --dry-run --every --help" ;;
     watch) echo "--offset --count --interval --for --help" ;;
-    bench) echo "--quick --help" ;;
+    bench) echo "--quick --json --help" ;;
     *) echo "--help" ;;
     esac
 }
