@@ -17,6 +17,42 @@ static double middle(double *values, int count)
 }
 
 bool (*measure_stopped)(void);
+bool measure_json;
+
+/* Medians of a way. */
+struct result {
+    bool failed;
+    double ns, ratio;
+};
+
+static void print_table(const char *title, const struct way *ways, const struct result *results,
+                        int count, int rounds)
+{
+    printf("\n%s (medians of %d rounds)\n  %-48s %12s %8s\n", title, rounds, "", "ns", "x");
+    for (int i = 0; i < count; i++)
+        if (results[i].failed)
+            printf("  %-48s %12s\n", ways[i].name, "failed");
+        else
+            printf("  %-48s %12.1f %8.2f\n", ways[i].name, results[i].ns, results[i].ratio);
+}
+
+/* Titles and names are ours, and have nothing that JSON would want escaped. */
+static void print_json(const char *title, const struct way *ways, const struct result *results,
+                       int count, int rounds)
+{
+    static bool another;
+    printf("%s    {\"title\": \"%s\", \"rounds\": %d, \"rows\": [", another ? ",\n" : "", title,
+           rounds);
+    another = true;
+    for (int i = 0; i < count; i++) {
+        printf("%s\n      {\"name\": \"%s\", ", i > 0 ? "," : "", ways[i].name);
+        if (results[i].failed)
+            printf("\"ns\": null, \"ratio\": null}");
+        else
+            printf("\"ns\": %.1f, \"ratio\": %.3f}", results[i].ns, results[i].ratio);
+    }
+    printf("]}");
+}
 
 bool measure_round(const struct way *ways, int count, int times, double *ns)
 {
@@ -45,16 +81,15 @@ int measure(const char *title, const struct way *ways, int count, int rounds, in
             ratio[i][round] = ns[i] / ns[0];
         }
     }
+    struct result results[WAYS_MAX];
     int failures = 0;
-    printf("\n%s (medians of %d rounds)\n  %-48s %12s %8s\n", title, rounds, "", "ns", "x");
     for (int i = 0; i < count; i++) {
         failures += failed[i];
-        if (failed[i])
-            printf("  %-48s %12s\n", ways[i].name, "failed");
-        else
-            printf("  %-48s %12.1f %8.2f\n", ways[i].name, middle(each[i], rounds),
-                   middle(ratio[i], rounds));
+        results[i].failed = failed[i];
+        results[i].ns = middle(each[i], rounds);
+        results[i].ratio = middle(ratio[i], rounds);
     }
+    (measure_json ? print_json : print_table)(title, ways, results, count, rounds);
     fflush(stdout);
     return failures;
 }

@@ -22,6 +22,9 @@ int64_t now_ns(void);
 /* Asked between the runs: true ends a measurement, and no table is printed. NULL: never. */
 extern bool (*measure_stopped)(void);
 
+/* Print objects with commas between them, for an array, instead of tables. */
+extern bool measure_json;
+
 /* One round: what each way takes for one time, in ns; negative if it failed. False: stopped. */
 bool measure_round(const struct way *ways, int count, int times, double *ns);
 

@@ -12,7 +12,7 @@ _shmx_options()
     prune) echo "-n --dry-run --every --help" ;;
     watch) echo "--offset --count --interval --for --help" ;;
     topic) echo "--offset --size --oldest --latest --count --for --help" ;;
-    bench) echo "--quick --help" ;;
+    bench) echo "--quick --json --help" ;;
     *) echo "--help" ;;
     esac
 }

@@ -295,12 +295,25 @@ static void names_make(void)
     snprintf(raw_name, sizeof raw_name, "shmx-bare-%" PRIx64, stamp);
 }
 
+static void print_start(void)
+{
+    bool slow = measure_is_slow_build();
+    if (measure_json)
+        printf("{\n  \"version\": \"%s\", \"optimised\": %s, \"unit\": \"ns\",\n  \"tables\": [\n",
+               shmx_version(), slow ? "false" : "true");
+    else if (slow)
+        printf("This shmx was built without optimisation: its own times are too long.\n");
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
     bool quick = false;
     const char *partner = NULL, *drain = NULL; /* for the program itself, as the other side */
-    const struct option options[] = {
-        {"--quick", &quick, NULL}, {"--echo", NULL, &partner}, {"--drain", NULL, &drain}, {0}};
+    const struct option options[] = {{"--quick", &quick, NULL},
+                                     {"--json", &measure_json, NULL},
+                                     {"--echo", NULL, &partner},
+                                     {"--drain", NULL, &drain},
+                                     {0}};
     if (arguments_read(command, options, argc, argv, 0, 0) < 0)
         return STATUS_WRONG_USE;
     if (partner != NULL)
@@ -310,9 +323,10 @@ static int run(const struct command *command, int argc, char **argv)
     names_make();
     system_catch_stop();
     measure_stopped = system_stopped;
-    if (measure_is_slow_build())
-        printf("This shmx was built without optimisation: its own times are too long.\n");
+    print_start();
     int failed = bench_all(quick);
+    if (measure_json)
+        puts("\n  ]\n}");
     if (system_stopped()) {
         fprintf(stderr, "shmx: stopped\n");
         return STATUS_NO;
@@ -324,7 +338,10 @@ static int run(const struct command *command, int argc, char **argv)
 }
 
 const struct command command_bench = {
-    "bench", "[--quick]", "Measure this machine for up to a minute, beside the bare calls",
-    "Each table gives medians in nanoseconds, and the ratio to its first line.\n\n"
-    "  --quick  a few rounds only, for a first impression\n",
+    "bench", "[--quick] [--json]", "Measure this machine for up to a minute, beside the bare calls",
+    "Each table gives medians in nanoseconds for one operation, and the ratio to its first line.\n"
+    "To tell another process is one way, half of there and back.\n\n"
+    "  --quick  a few rounds only, for a first impression\n"
+    "  --json   an object: version, optimised, unit, tables, each with title, rounds and rows of\n"
+    "           name, ns and ratio (null: failed)\n",
     run};

@@ -46,7 +46,7 @@ static const char *flaw_of(const char *name, int *status)
     if (name[0] == '.')
         return "name starts with a dot; begin it with one of A-Z a-z 0-9 _ -";
     size_t length = 0;
-    while (in_grammar(name[length]) && length < SHMX_NAME_MAX)
+    while (length < SHMX_NAME_MAX && in_grammar(name[length]))
         length++;
     if (name[length] != '\0' && !in_grammar(name[length]))
         return byte_error(name[length]);

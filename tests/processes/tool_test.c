@@ -749,6 +749,20 @@ static void measures(void **state)
     assert_string_equal(err, "");
 }
 
+static void measures_for_programs(void **state)
+{
+    (void)state;
+    if (getenv("SHMX_TEST_WRAPPER") != NULL)
+        test_skip("it starts itself, which needs the emulator");
+    assert_int_equal(run("bench", "--quick", "--json"), 0);
+    assert_int_equal(out[0], '{');
+    assert_says(out, "\"unit\": \"ns\"");
+    assert_says(out, "\"optimised\": ");
+    assert_says(out, "{\"name\": \"shmx: create, write, close\", \"ns\": ");
+    assert_null(strstr(out, "null"));
+    assert_null(strstr(out, "medians"));
+}
+
 static int bench_counted(const shmx_info *info, void *count)
 {
     *(int *)count += strncmp(info->name, "shmx-b", 6) == 0;
@@ -808,6 +822,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(prunes_again_and_again),
     cmocka_unit_test(examines_the_system),
     cmocka_unit_test(measures),
+    cmocka_unit_test(measures_for_programs),
     cmocka_unit_test(stops_measuring),
 };
 

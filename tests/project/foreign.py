@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Segments of Python's standard library, seen by shmx, and the other way round: foreign.py SHMX"""
+"""Segments of Python's standard library, seen by shmx, and the other way round; and the command's
+JSON, read by Python: foreign.py SHMX"""
 
 import json
 import os
@@ -80,7 +81,16 @@ def shmx_made_it():
     raise AssertionError("still there")
 
 
+def bench_is_json():
+    report = json.loads(shmx("bench", "--quick", "--json"))
+    assert report["unit"] == "ns" and report["optimised"] in (True, False), report
+    rows = {row["name"]: row for table in report["tables"] for row in table["rows"]}
+    assert rows["shmx_mutex: lock and unlock"]["ns"] > 0, rows
+    assert all(table["rows"][0]["ratio"] == 1 for table in report["tables"]), report
+
+
 python_made_it()
 if UNLINKS:  # elsewhere a program must hold it: pairings.py
     shmx_made_it()
+bench_is_json()
 print("ok")

@@ -86,9 +86,16 @@ static int token_by_chance(uint32_t *token)
     return status;
 }
 
+/* After setuid(2) the files made would be a stranger's, and their owner dead to all others. */
+static int own_files(const struct shmx_attachment *attachment)
+{
+    const struct stat own = {.st_uid = geteuid()};
+    return may_write(attachment, &own) ? find_directory(attachment) : shmx_posix_error(EACCES);
+}
+
 static int claim(struct shmx_attachment *attachment, uint32_t *token)
 {
-    int status = find_directory(attachment);
+    int status = own_files(attachment);
     if (status != SHMX_OK)
         return status;
     status = SHMX_EEXIST;
