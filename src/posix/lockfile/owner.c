@@ -225,7 +225,8 @@ int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_m
 {
     char path[LOCKFILE_PATH_MAX];
     int round = 0;
-    int status = find_directory(attachment);
+    int status =
+        mark->space == SHMX_OS_PRESENT ? find_directory(attachment) : own_files(attachment);
     if (status != SHMX_OK)
         return status;
     shmx_lockfile_path_mark(path, attachment->label.id, mark);
