@@ -37,6 +37,7 @@ static void lock_directory(char path[SHMX_SYSTEM_DIRECTORY_MAX])
 
 const struct shmx_system shmx_system = {
     .open_flags = O_RDWR, /* a pipe that is planted would be waited for by who reads only */
+    .loaded = shmx_posix_stay,
     .lock_directory = lock_directory,
     .own_directory = true,
     .make = make,

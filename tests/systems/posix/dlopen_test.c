@@ -2,8 +2,8 @@
 /*
  * The shared library is loaded at run time, used, and unloaded: its functions that fork and the
  * ends of threads and of the process call do not outlive it, and nothing stays behind. SHMX_LIBRARY
- * says where it is. Where dlclose(3) unloads nothing (musl; macOS and NetBSD, see
- * src/posix/attachments.c) the same holds, and there is less to see.
+ * says where it is. Where dlclose(3) unloads nothing (musl; macOS, NetBSD and
+ * OpenBSD, see src/posix/system/stay.c) the same holds, and there is less to see.
  */
 #include <dlfcn.h>
 #include <pthread.h>
