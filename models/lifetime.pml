@@ -12,7 +12,7 @@
  *   - who opens has an object that had its name when it was a user of it already (the last step of open);
  *   - when all is over and nobody was killed, no name is left (assert at the end).
  */
-/* check: -DPROCESSES=3 -DROUNDS=1
+/* check: -DPROCESSES=3 -DROUNDS=1 -DWATCHES=0
    check: -DPROCESSES=2 -DROUNDS=3
    fails: -DPROCESSES=2 -DROUNDS=2 -DWITHOUT_ANNEX
    fails: -DPROCESSES=2 -DROUNDS=2 -DWITHOUT_MINDING */
@@ -21,6 +21,9 @@
 #endif
 #ifndef ROUNDS
 #define ROUNDS 1
+#endif
+#ifndef WATCHES
+#define WATCHES 255
 #endif
 #define OBJECTS (PROCESSES * ROUNDS)
 #define NONE 255
@@ -354,16 +357,22 @@ over:
     }
 }
 
-/* It holds the lock of the object that has the name, or had it, where no write lock is. */
+/* It holds the lock of the object that has the name, or had it, where no write lock is; so often, or
+ * (255) without end. */
 proctype neighbour()
 {
-    byte o;
+    byte o, times;
     do
     :: ended == PROCESSES -> break
+    :: times == WATCHES -> break
     :: d_step {
-        name != NONE && remover[name] == 0 && ended != PROCESSES ->
+        name != NONE && remover[name] == 0 && ended != PROCESSES && times != WATCHES ->
             o = name;
-            watched[o] = true
+            watched[o] = true;
+            if
+            :: WATCHES != 255 -> times++
+            :: else
+            fi
     };
     d_step { watched[o] = false; o = 0 }
     od
