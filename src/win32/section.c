@@ -135,7 +135,7 @@ int shmx_win32_section_look(HANDLE section, const char *name, struct shmx_os_vie
 int shmx_win32_section_unlink(HANDLE section)
 {
     struct end end;
-    uint64_t length;
+    uint64_t length = 0;
     uint32_t live = SHMX_STATE_LIVE;
     int status = length_read(section, &length);
     if (status != SHMX_OK)
