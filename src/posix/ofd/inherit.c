@@ -95,7 +95,7 @@ static int make_passed(struct shmx_attachment *attachment)
 
 void shmx_ofd_passed_close(struct shmx_attachment *attachment)
 {
-    if (shmx_posix_tagged(attachment->os.passed, attachment))
+    if (attachment->os.passed >= 0 && shmx_posix_tagged(attachment->os.passed, attachment))
         close(attachment->os.passed);
     attachment->os.passed = -1;
 }
