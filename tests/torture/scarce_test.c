@@ -21,6 +21,7 @@ static int torture(void)
     if (getenv("SHMX_TEST_WRAPPER") != NULL) /* such as an emulator */
         words[count++] = getenv("SHMX_TEST_WRAPPER");
     words[count++] = (char *)program;
+    setenv("SHMX_TORTURE_SECONDS", "5", 1); /* memory is scarce from the first on */
     execvp(words[0], words);
     return 99;
 }
