@@ -177,6 +177,8 @@ static void signal_handlers_fork(void *context)
 static void a_fork_in_a_signal_handler_ends(void **state)
 {
     (void)state;
+    if (getenv("SHMX_TEST_SANITIZER") != NULL)
+        test_skip("the sanitizer's malloc cannot be interrupted by a fork");
     struct test_child *child = child_fork(signal_handlers_fork, (void *)test_name());
     assert_int_equal(child_wait(child), 0);
 }
