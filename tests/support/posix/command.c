@@ -34,6 +34,9 @@ struct command *command_start(const char *const *words, const char *in, const ch
     must(posix_spawn_file_actions_addopen(&streams, 0, in, O_RDONLY, 0) == 0);
     must(posix_spawn_file_actions_addopen(&streams, 1, out, writing, 0600) == 0);
     must(posix_spawn_file_actions_addopen(&streams, 2, err, writing, 0600) == 0);
+    /* An emulator may return before the child has emptied them. */
+    close(open(out, writing, 0600));
+    close(open(err, writing, 0600));
     struct command *command = malloc(sizeof *command);
     must(command != NULL);
     must(posix_spawnp(&command->pid, argv[0], &streams, NULL, argv, environ) == 0);
