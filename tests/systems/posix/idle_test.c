@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Linux: one that waits for long hardly ever wakes. The kernel counts how often it went to sleep.
  */
-#define _GNU_SOURCE /* RUSAGE_THREAD: the thread sanitizer has a thread of its own */
 #include <sys/resource.h>
 
 #include "support.h"
@@ -55,6 +54,7 @@ static int next(struct place *place)
 static long sleeps(void)
 {
     struct rusage usage;
+    /* Of this thread: the thread sanitizer has one of its own. */
     must(getrusage(RUSAGE_THREAD, &usage) == 0);
     return usage.ru_nvcsw;
 }
