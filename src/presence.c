@@ -28,7 +28,7 @@ int shmx_presence_list(shmx *shm, int (*visit)(uint32_t key, void *context), voi
         return shmx_refuse(SHMX_EINVAL);
     uint32_t from = 0;
     do {
-        uint32_t key;
+        uint32_t key = from;
         int status = shmx_os_mark_find(&shm->attachment, from, &key);
         if (status != SHMX_OK)
             return status == SHMX_ENOENT ? SHMX_OK : shmx_result(status);
