@@ -142,7 +142,7 @@ void shmx_thread_ended(void *state)
     free(holding);
 }
 
-/* What the thread still holds it may yet unlock, as functions called at exit do. */
+/* Locks that the thread still holds may yet be unlocked by it, in functions called at exit. */
 void shmx_thread_unwatched(void)
 {
     struct shmx_thread *self = &shmx_thread_self;

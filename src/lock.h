@@ -80,7 +80,7 @@ struct shmx_thread {
 
 extern _Thread_local struct shmx_thread shmx_thread_self;
 
-/* What `thread` of a lock says while a thread holds it by that token. A thread looks first at the
+/* The value of `thread` while a thread holds the lock by that token. A thread looks first at the
  * token and then at this, and the lock may have gone to another process in between: so the number
  * alone, which threads of all processes have, would not do. Multiplying spreads tokens so far
  * (golden ratio, Knuth 6.4) that no two of 2^15 tokens given in a row and 2^15 threads agree. */

@@ -45,6 +45,16 @@ int shmx_control_count(_Atomic uint32_t *counter, uint32_t *number)
     return SHMX_OK;
 }
 
+int shmx_control_token(struct shmx_control *control, uint32_t *token)
+{
+    int status;
+    do {
+        status = shmx_control_count(control != NULL ? &control->next_owner : NULL, token);
+        *token &= SHMX_OWNER_MASK;
+    } while (status == SHMX_OK && (*token == 0 || *token == SHMX_OWNER_MASK));
+    return status;
+}
+
 void shmx_control_write(void *mapping, size_t length, const struct shmx_label *label)
 {
     struct shmx_control *control = shmx_control_at(mapping, length);

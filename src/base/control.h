@@ -24,6 +24,10 @@ uint32_t shmx_label_sum(const struct shmx_label *label);
 /* The next number: of a counter in the control block, or by chance where there is none (NULL). */
 int shmx_control_count(_Atomic uint32_t *counter, uint32_t *number);
 
+/* The next owner token, counted in the control block or by chance (NULL): neither 0 nor the mask.
+ */
+int shmx_control_token(struct shmx_control *control, uint32_t *token);
+
 /* Write a new control block at the end of a zeroed mapping. */
 void shmx_control_write(void *mapping, size_t length, const struct shmx_label *label);
 

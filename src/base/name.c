@@ -21,7 +21,7 @@ static bool in_grammar(char c)
 
 static_assert(SHMX_NAME_MAX == 128, "the sentences say so");
 
-/* What is wrong with a byte that is not in the grammar. */
+/* The flaw of a byte that is not in the grammar. */
 static const char *byte_error(char c)
 {
     switch (c) {
@@ -35,7 +35,7 @@ static const char *byte_error(char c)
     }
 }
 
-/* What is wrong with a name, and the status for it; NULL: nothing. */
+/* The flaw of a name, and the status for it; NULL: none. */
 static const char *flaw_of(const char *name, int *status)
 {
     *status = SHMX_EINVAL;

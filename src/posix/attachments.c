@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/control.h"
 #include "system/system.h"
 
 /* Threads inside open and close descriptors; a fork waits until there are none. A read-write lock
@@ -324,17 +323,6 @@ bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *contex
         found = visit(other, context);
     shmx_posix_list_unlock();
     return found;
-}
-
-int shmx_posix_token_next(struct shmx_attachment *attachment, uint32_t *token)
-{
-    struct shmx_control *control = attachment->control;
-    int status;
-    do {
-        status = shmx_control_count(control != NULL ? &control->next_owner : NULL, token);
-        *token &= SHMX_OWNER_MASK;
-    } while (status == SHMX_OK && (*token == 0 || *token == SHMX_OWNER_MASK));
-    return status;
 }
 
 int shmx_posix_share_once(struct shmx_attachment *attachment,

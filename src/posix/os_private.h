@@ -26,7 +26,7 @@ struct shmx_os_private {
     bool unlinked;   /* the object has no name any more */
     unsigned user;   /* lockfile/: who attached: some systems keep each user's files apart */
     uint64_t device, inode; /* of the object, as descriptors may change hands */
-    uint64_t annex_id, annex_inode;
+    uint64_t annex_id;
     void *annex_page; /* keeps the annex's locks though all descriptors are closed */
     struct shmx_posix_mark *marks;
     struct shmx_attachment *next, **link;             /* all attachments of this process */

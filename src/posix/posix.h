@@ -100,9 +100,6 @@ int shmx_posix_share_once(struct shmx_attachment *attachment,
 /* True if fd is what an attachment of this process passes on. */
 bool shmx_posix_passed_here(int fd);
 
-/* The next token to try for an attachment: counted where there is a control block, else random. */
-int shmx_posix_token_next(struct shmx_attachment *attachment, uint32_t *token);
-
 /* Give the attachment an `heir` for the child of a fork that is about to happen (a descriptor with
  * locks of its own), and put it in place in the child or drop it in the parent: inherit.c. */
 void shmx_posix_heir_make(struct shmx_attachment *attachment);

@@ -12,21 +12,6 @@
 
 static SRWLOCK claim_lock = SRWLOCK_INIT; /* guards the making of tokens */
 
-static int token_next(struct shmx_attachment *attachment, int tries, uint32_t *token)
-{
-    do {
-        if (tries < TRIES_COUNTED) {
-            *token = atomic_fetch_add(&attachment->control->next_owner, 1) + 1;
-        } else {
-            int status = shmx_os_random(token, sizeof *token);
-            if (status != SHMX_OK)
-                return status;
-        }
-        *token &= SHMX_OWNER_MASK;
-    } while (*token == 0 || *token == SHMX_OWNER_MASK);
-    return SHMX_OK;
-}
-
 /* Make the event that says that the token's attachment is open. */
 static int owner_event_make(const struct shmx_attachment *attachment, uint32_t token, HANDLE *event)
 {
@@ -55,7 +40,7 @@ static int claim(struct shmx_attachment *attachment, uint32_t *token)
     HANDLE event = NULL;
     int status = SHMX_EEXIST;
     for (int tries = 0; status == SHMX_EEXIST && tries < TRIES_MOST; tries++) {
-        status = token_next(attachment, tries, token);
+        status = shmx_control_token(tries < TRIES_COUNTED ? attachment->control : NULL, token);
         if (status == SHMX_OK)
             status = owner_event_make(attachment, *token, &event);
     }

@@ -120,7 +120,7 @@ int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_
     return status;
 }
 
-/* What a token gives: the object, and the lock of a user with it, or -1. */
+/* A token gives the object, and with it the lock of a user, or -1. */
 struct given {
     int fd, user_fd;
 };

@@ -3,11 +3,12 @@
  * Lifetimes on systems that refuse locks on shared memory: files in a directory of the machine
  * carry them instead (flock(2)). docs/lockfile.md has the protocol and the proof.
  *
- *   name file   one per segment with a name. The process that holds its lock, and has seen that the
- * file still has its place, may create, join, judge and remove what has the name. It is made for
- * each segment anew and never written by anybody but its maker. users file  one per segment that
- * goes with its last user. A user holds a shared lock on it; who gets the exclusive one knows that
- * nobody lives. owner file  one per owner token; the owner holds its lock.
+ * - Name file: one for each segment with a name. The process that holds its lock, and has seen that
+ *   the file still has its place, may create, join, judge and remove the segment. The file is made
+ *   anew for each segment, and only its maker writes it.
+ * - Users file: one for each segment that goes with its last user. A user holds a shared lock. A
+ *   process that gets the exclusive one knows that nobody lives.
+ * - Owner file: one for each owner token. The owner holds its lock.
  */
 #ifndef SHMX_LOCKFILE_H
 #define SHMX_LOCKFILE_H

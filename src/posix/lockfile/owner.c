@@ -77,15 +77,6 @@ static int try_claim(struct shmx_attachment *attachment, uint32_t token)
 #define TRIES_IN_TURN 8
 #define TRIES_MOST 64
 
-static int token_by_chance(uint32_t *token)
-{
-    int status = shmx_os_random(token, sizeof *token);
-    *token &= SHMX_OWNER_MASK;
-    if (*token == 0 || *token == SHMX_OWNER_MASK)
-        *token = 1;
-    return status;
-}
-
 /* After setuid(2) the files made would be a stranger's, and their owner dead to all others. */
 static int own_files(const struct shmx_attachment *attachment)
 {
@@ -100,8 +91,7 @@ static int claim(struct shmx_attachment *attachment, uint32_t *token)
         return status;
     status = SHMX_EEXIST;
     for (int tries = 0; status == SHMX_EEXIST && tries < TRIES_MOST; tries++) {
-        status = tries < TRIES_IN_TURN ? shmx_posix_token_next(attachment, token)
-                                       : token_by_chance(token);
+        status = shmx_control_token(tries < TRIES_IN_TURN ? attachment->control : NULL, token);
         if (status == SHMX_OK)
             status = try_claim(attachment, *token);
     }
@@ -129,20 +119,13 @@ static int ask(int fd, const char *path, bool *alive)
     return error == 0 || error == EWOULDBLOCK ? SHMX_OK : shmx_posix_error(error);
 }
 
-int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool *alive)
+static int ask_owner(const struct shmx_attachment *attachment, uint32_t token, bool *alive)
 {
     struct stat facts;
     char path[LOCKFILE_PATH_MAX];
     int fd;
-    *alive = true;
-    if (token == atomic_load_explicit(&attachment->owner, memory_order_relaxed))
-        return SHMX_OK;
-    shmx_posix_gate_enter();
-    int status = find_directory(attachment);
-    if (status != SHMX_OK)
-        goto leave;
     shmx_lockfile_path_owner(path, attachment->label.id, token);
-    status = shmx_lockfile_open(path, &fd, &facts);
+    int status = shmx_lockfile_open(path, &fd, &facts);
     if (status == SHMX_OK) {
         *alive = may_write(attachment, &facts);
         status = *alive ? ask(fd, path, alive) : SHMX_OK;
@@ -151,7 +134,18 @@ int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool
         *alive = false;
         status = SHMX_OK;
     }
-leave:
+    return status;
+}
+
+int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool *alive)
+{
+    *alive = true;
+    if (token == atomic_load_explicit(&attachment->owner, memory_order_relaxed))
+        return SHMX_OK;
+    shmx_posix_gate_enter();
+    int status = find_directory(attachment);
+    if (status == SHMX_OK)
+        status = ask_owner(attachment, token, alive);
     shmx_posix_gate_leave();
     return status;
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks that those who may only read cannot keep from us. Who may open an object for reading may
- * hold read locks on all of its bytes, and then nobody gets a write lock there. So a segment that
- * others may read has an annex, as soon as somebody finds such a lock in the way: an empty file of
- * the segment's owner alone, on which the lock is taken instead.
+ * Locks that readers cannot keep from us. A process that may open an object for reading may hold
+ * read locks on all of its bytes, and then nobody gets a write lock there. So a segment that others
+ * may read gets an annex when such a lock is first found in the way: an empty file of the segment's
+ * owner alone, on which the lock is taken instead.
  *
  *   - Its name is random, so nobody can have taken it before, and stands in the control block,
  *     which only the owner may write.
- *   - Who has it open is its user, by a read lock on byte USER. The last one removes it; one whose
- *     users were killed is swept. Who needs it then makes another.
- *   - What is write-locked in either place is held. Who takes a lock looks at the other place
+ *   - A process that has it open is its user, by a read lock on byte USER. The last user removes
+ * it. If its users were killed it is swept, and made again under another name when it is needed.
+ *   - A write lock in either place counts. A process that takes a lock looks at the other place
  *     afterwards, so of two that take the same in two places at least one gives way.
  */
 #include <errno.h>
@@ -145,12 +145,9 @@ static int annex_open(struct shmx_control *control, uid_t owner, bool make, int 
     return SHMX_EAGAIN;
 }
 
-/* Descriptors may change hands. */
 static bool has_annex(const struct shmx_attachment *attachment)
 {
-    struct stat facts;
-    return attachment->os.owner_fd >= 0 && fstat(attachment->os.owner_fd, &facts) == 0 &&
-           facts.st_dev == attachment->os.device && facts.st_ino == attachment->os.annex_inode;
+    return attachment->os.owner_fd >= 0 && shmx_posix_tagged(attachment->os.owner_fd, attachment);
 }
 
 /* Let the attachment have the annex. A page that is mapped keeps its locks whatever happens to the
@@ -173,10 +170,9 @@ static int annex_of(struct shmx_attachment *attachment, bool make)
     void *page = mmap(NULL, length, PROT_NONE, MAP_SHARED, annex, 0);
     if (page != MAP_FAILED)
         madvise(page, length, MADV_DONTFORK);
-    fstat(annex, &facts);
+    shmx_posix_tag(annex, attachment);
     attachment->os.owner_fd = annex;
     attachment->os.annex_id = id;
-    attachment->os.annex_inode = facts.st_ino;
     attachment->os.annex_page = page != MAP_FAILED ? page : NULL;
     return SHMX_OK;
 }
@@ -229,7 +225,7 @@ static int held_in_annex(struct shmx_attachment *attachment, off_t start, off_t 
         return F_UNLCK;
     if (status != SHMX_EACCES)
         return -1;
-    /* Who may only read the segment sees that the annex is there, and no more. */
+    /* A process that may only read the segment sees that the annex is there, and no more. */
     path_of(path, atomic_load(&attachment->control->annex));
     if (fstat(attachment->os.fd, &object) != 0)
         return -1;

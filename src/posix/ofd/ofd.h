@@ -77,6 +77,12 @@ void shmx_ofd_annex_sweep(const char *name);
 
 int shmx_ofd_open_name(const char *name, unsigned flags, int *fd);
 
+/* Remove the name if it leads to that object; it may have been renamed, or another file system may
+ * have been mounted since. The caller holds the write lock on byte NAME of the object. SHMX_ENOENT:
+ * it does not. */
+int shmx_ofd_remove_name(uint64_t device, uint64_t inode, const char *name);
+int shmx_ofd_remove_name_of(int fd, const char *name);
+
 /* Read and check the label of an object of that size. `name` NULL: any. */
 int shmx_ofd_label(int fd, off_t size, struct shmx_label *label, const char *name,
                    enum shmx_control_kind *kind);

@@ -16,7 +16,7 @@ static int claim(struct shmx_attachment *attachment, uint32_t *token)
     if (!shmx_ofd_intact(attachment))
         return shmx_posix_error(EBADF);
     for (int tries = 0; tries < TRIES_MOST; tries++) {
-        int status = shmx_posix_token_next(attachment, token);
+        int status = shmx_control_token(attachment->control, token);
         if (status != SHMX_OK)
             return status;
         int error = shmx_ofd_firm_set(attachment, LOCK_OWNERS + (off_t)*token);

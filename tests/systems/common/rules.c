@@ -3,9 +3,11 @@
 
 #include <grp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 #define NOBODY 65534
+#define PATIENCE_MS 60000
 
 int rules_run(const struct CMUnitTest *tests, size_t count)
 {
@@ -61,26 +63,32 @@ int rules_wait(uint32_t *word, uint32_t expected, int milliseconds,
 }
 
 struct waker {
-    void *(*wake)(void *word);
-    void *word;
+    void (*wake)(uint32_t *word);
+    uint32_t *word;
+    atomic_bool over;
 };
 
-static void *wake_later(void *argument)
+/* The word does not change, so a wake before the sleep is lost: again and again. */
+static void *wake_until_over(void *argument)
 {
-    struct waker waker = *(struct waker *)argument;
-    free(argument);
-    nanosleep(&(struct timespec){0, 20000000}, NULL);
-    return waker.wake(waker.word);
+    struct waker *waker = argument;
+    while (!atomic_load(&waker->over)) {
+        waker->wake(waker->word);
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+    }
+    return NULL;
 }
 
-pthread_t rules_waker(void *(*wake)(void *word), void *word)
+void rules_wake(uint32_t *word, int (*once)(uint32_t *word, uint32_t expected, int milliseconds),
+                void (*wake)(uint32_t *word))
 {
     pthread_t thread;
-    struct waker *waker = malloc(sizeof *waker);
-    assert_non_null(waker);
-    *waker = (struct waker){wake, word};
-    assert_int_equal(pthread_create(&thread, NULL, wake_later, waker), 0);
-    return thread;
+    struct waker waker = {.wake = wake, .word = word};
+    int passed_over;
+    assert_int_equal(pthread_create(&thread, NULL, wake_until_over, &waker), 0);
+    assert_int_equal(rules_wait(word, *word, PATIENCE_MS, once, &passed_over), 0);
+    atomic_store(&waker.over, true);
+    pthread_join(thread, NULL);
 }
 
 void rules_links(void **state)

@@ -30,8 +30,9 @@ bool rules_as_other(bool (*run)(void));
 int rules_wait(uint32_t *word, uint32_t expected, int milliseconds,
                int (*once)(uint32_t *word, uint32_t expected, int milliseconds), int *passed_over);
 
-/* A thread that calls `wake` on the word a little later, without changing it. */
-pthread_t rules_waker(void *(*wake)(void *word), void *word);
+/* Wait on the word until another thread, which does not change it, has woken this one. */
+void rules_wake(uint32_t *word, int (*once)(uint32_t *word, uint32_t expected, int milliseconds),
+                void (*wake)(uint32_t *word));
 
 /* The tests of sim_facts. */
 void rules_links(void **state);

@@ -192,10 +192,9 @@ static void time_is_what_its_size_says(void **state)
     assert_refused(_umtx_op(&word, UMTX_OP_WAIT_UINT, 0, (void *)sizeof wrong, &wrong), EINVAL);
 }
 
-static void *wake_one(void *word)
+static void wake_one(uint32_t *word)
 {
     _umtx_op(word, UMTX_OP_WAKE, 1, NULL, NULL);
-    return NULL;
 }
 
 static void wake(void **state)
@@ -203,9 +202,7 @@ static void wake(void **state)
     (void)state;
     uint32_t word = 0;
     int passed_over;
-    pthread_t waker = rules_waker(wake_one, &word);
-    assert_int_equal(rules_wait(&word, 0, 900, wait_once, &passed_over), 0);
-    pthread_join(waker, NULL);
+    rules_wake(&word, wait_once, wake_one);
     assert_int_equal(rules_wait(&word, 7, 900, wait_once, &passed_over), 0); /* not EAGAIN */
     assert_int_equal(_umtx_op(&word, UMTX_OP_WAKE, INT_MAX, NULL, NULL), 0); /* not a count */
 }

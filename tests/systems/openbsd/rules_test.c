@@ -227,20 +227,16 @@ static void time_is_a_length(void **state)
     assert_refused(futex(&word, 0, 0, NULL, NULL), ENOSYS);
 }
 
-static void *wake_one(void *word)
+static void wake_one(uint32_t *word)
 {
     futex(word, FUTEX_WAKE, 1, NULL, NULL);
-    return NULL;
 }
 
 static void wake(void **state)
 {
     (void)state;
     uint32_t word = 0;
-    int passed_over;
-    pthread_t waker = rules_waker(wake_one, &word);
-    assert_int_equal(rules_wait(&word, 0, 900, wait_once, &passed_over), 0);
-    pthread_join(waker, NULL);
+    rules_wake(&word, wait_once, wake_one);
     assert_int_equal(futex(&word, FUTEX_WAKE, 1, NULL, NULL), 0);
 }
 

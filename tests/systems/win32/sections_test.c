@@ -253,7 +253,7 @@ static HANDLE file_open(const char *name, DWORD sharing)
 
 static void closes_soon(void *file)
 {
-    Sleep(100);
+    Sleep(100); /* so that the open most likely meets it; the result is the same if not */
     CloseHandle(file);
 }
 

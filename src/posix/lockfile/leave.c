@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* How an attachment ends, and a name: object.c has the rules. */
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lockfile.h"
+
+/* ---- close ---- */
+
+/* True if the object has the name that the name file tells. */
+static bool still_named(const struct shmx_attachment *attachment,
+                        const struct shmx_lockfile_name *file)
+{
+    struct shmx_lockfile_found found;
+    const char *name = attachment->label.name;
+    if (shmx_lockfile_find(&found, name, (int)file->record.probe, SHMX_READ_ONLY) != SHMX_OK)
+        return false;
+    close(found.fd);
+    return shmx_lockfile_called(&found, name) && found.label.id == attachment->label.id &&
+           found.owner == file->owner;
+}
+
+/* Somebody has taken the name file away, though the segment was not unlinked: make it again, to
+ * remove the segment by it. */
+static int replace_name_file(const struct shmx_attachment *attachment,
+                             struct shmx_lockfile_name *file)
+{
+    char path[LOCKFILE_PATH_MAX];
+    const struct shmx_label *label = &attachment->label;
+    shmx_lockfile_path_users(path, label->id);
+    if (!shmx_lockfile_in_place(attachment->os.user_fd, path))
+        return SHMX_ENOENT; /* it was unlinked */
+    int status =
+        shmx_lockfile_name_make(file, label->name, label->flags, LOCKFILE_LOOKING, label->id);
+    if (status != SHMX_OK)
+        return status == SHMX_EEXIST ? SHMX_EAGAIN : status;
+    int probe = 0;
+    while (probe < shmx_lockfile_probes_of(label->name)) {
+        file->record.probe = (uint32_t)probe;
+        if (still_named(attachment, file))
+            break;
+        probe++;
+    }
+    /* The rest of the way is this process's alone, so the file need not say LIVE for others. */
+    file->record.state =
+        probe < shmx_lockfile_probes_of(label->name) ? LOCKFILE_LIVE : LOCKFILE_LOOKING;
+    return SHMX_OK;
+}
+
+/* The last user's way out, with the exclusive lock on the users file held. SHMX_EAGAIN: the name
+ * file is locked. */
+static int remove_as_last(struct shmx_attachment *attachment)
+{
+    struct shmx_lockfile_name file;
+    const char *name = attachment->label.name;
+    int status = shmx_lockfile_name_lock(&file, name);
+    if (status == SHMX_ENOENT)
+        status = replace_name_file(attachment, &file);
+    if (status != SHMX_OK)
+        return status;
+    if (file.known && file.record.id == attachment->label.id) {
+        if (file.record.state == LOCKFILE_LIVE && still_named(attachment, &file))
+            shmx_lockfile_remove_segment(&file, name);
+        else
+            shmx_lockfile_clean(&file, name); /* another program took the name away */
+    }
+    shmx_lockfile_name_unlock(&file);
+    return SHMX_OK;
+}
+
+static void leave(struct shmx_attachment *attachment)
+{
+    struct shmx_os_private *os = &attachment->os;
+    if (!shmx_posix_tagged(os->user_fd, attachment))
+        os->user_fd = -1;
+    if (!shmx_lockfile_users_leave(attachment->label.id, os->shared, &os->user_fd))
+        return;
+    int round = 0;
+    while (remove_as_last(attachment) == SHMX_EAGAIN) {
+        /* Whoever holds the name file finds that the last user is leaving, and lets go. */
+        shmx_posix_gate_leave();
+        bool more = shmx_lockfile_patience(&round);
+        shmx_posix_gate_enter();
+        if (!more)
+            return;
+    }
+    /* A process that may write may have cut the object short; then reading this faults. */
+    bool whole = (attachment->label.flags & SHMX_OTHERS_WRITE) == 0;
+    shmx_lockfile_owners_sweep(attachment->label.id,
+                               whole ? atomic_load(&attachment->control->next_owner) : UINT32_MAX);
+}
+
+void shmx_posix_leave_at_exit(struct shmx_attachment *attachment)
+{
+    if (attachment->os.user_fd < 0 || attachment->os.left)
+        return;
+    shmx_lockfile_owner_drop(attachment);
+    shmx_lockfile_passed_close(attachment); /* first, as it is a user as well */
+    leave(attachment);
+    attachment->os.left = true;
+}
+
+/* A child that is made without the handlers of fork has the parent's descriptions, and must not
+ * touch their locks. */
+static void close_borrowed(struct shmx_attachment *attachment)
+{
+    struct shmx_os_private *os = &attachment->os;
+    shmx_posix_marks_forget(attachment);
+    if (shmx_posix_tagged(os->owner_fd, attachment))
+        close(os->owner_fd);
+    if (!shmx_posix_tagged(os->user_fd, attachment))
+        os->user_fd = -1;
+    shmx_lockfile_passed_close(attachment);
+}
+
+static void close_own(struct shmx_attachment *attachment)
+{
+    shmx_posix_marks_end(attachment);
+    shmx_lockfile_owner_drop(attachment);
+    shmx_lockfile_passed_close(attachment); /* first, as it is a user as well */
+    shmx_posix_heir_drop(attachment);       /* ... like this one, in another's handler of fork */
+    if (attachment->os.user_fd >= 0 && !attachment->os.left)
+        leave(attachment);
+}
+
+void shmx_os_close(struct shmx_attachment *attachment)
+{
+    int before = shmx_os_last_error();
+    shmx_posix_gate_enter();
+    if (shmx_posix_is_own())
+        close_own(attachment);
+    else
+        close_borrowed(attachment);
+    shmx_posix_detach(attachment);
+    munmap(attachment->data, attachment->length);
+    if (attachment->os.user_fd >= 0)
+        close(attachment->os.user_fd);
+    if (shmx_lockfile_intact(attachment, attachment->os.fd))
+        close(attachment->os.fd);
+    shmx_posix_gate_leave();
+    shmx_os_set_error(before);
+}
+
+/* ---- unlink ---- */
+
+/* There is no name file that could be believed. */
+static int unlink_unlisted(const char *name)
+{
+    struct shmx_lockfile_found found;
+    int status = shmx_lockfile_find_unlisted(&found, name, SHMX_READ_ONLY);
+    if (status == SHMX_OK)
+        close(found.fd);
+    /* A segment that cannot be looked at can be removed all the same, if it is ours. */
+    bool only = shmx_lockfile_probes_of(name) == 1 && status != SHMX_ENOENT;
+    return status == SHMX_OK || only ? shmx_lockfile_unlink_object(name, found.probe) : status;
+}
+
+static int unlink_listed(struct shmx_lockfile_name *file, const char *name)
+{
+    struct shmx_lockfile_judged judged = {0};
+    int status = shmx_lockfile_judge(file, name, SHMX_READ_ONLY, &judged);
+    if (status == SHMX_ENOENT)
+        shmx_lockfile_clean(file, name);
+    if (status == SHMX_ENOENT || status == SHMX_EAGAIN)
+        return status;
+    if (status == SHMX_OK && judged.kind == SHMX_OS_LIVE) {
+        status = shmx_lockfile_remove_segment(file, name);
+        shmx_lockfile_dismiss(&judged);
+        return status;
+    }
+    if (status == SHMX_OK && judged.kind == SHMX_OS_DEAD) {
+        shmx_lockfile_remove_dead(file, name);
+        shmx_lockfile_dismiss(&judged);
+        return SHMX_ENOENT;
+    }
+    /* Another program's object, or one that we cannot make out. */
+    shmx_lockfile_dismiss(&judged);
+    status = unlink_unlisted(name);
+    if (status == SHMX_OK || !shmx_lockfile_name_tells(file))
+        shmx_lockfile_clean(file, name);
+    return status;
+}
+
+static int unlink_once(const char *name)
+{
+    struct shmx_lockfile_name file;
+    int status = shmx_lockfile_name_lock(&file, name);
+    /* So that nobody makes what we look at. */
+    if (status == SHMX_ENOENT)
+        status = shmx_lockfile_name_make(&file, name, 0, LOCKFILE_LOOKING, 0);
+    if (status == SHMX_EPROTO || status == SHMX_EACCES)
+        return unlink_unlisted(name); /* a neighbour's file */
+    if (status != SHMX_OK)
+        return status == SHMX_EEXIST ? SHMX_EAGAIN : status;
+    status = unlink_listed(&file, name);
+    shmx_lockfile_name_unlock(&file);
+    return status;
+}
+
+int shmx_os_unlink(const char *name)
+{
+    int round = 0;
+    int status;
+    do {
+        shmx_posix_gate_enter();
+        status = unlink_once(name);
+        shmx_posix_gate_leave();
+    } while (status == SHMX_EAGAIN && shmx_lockfile_patience(&round));
+    return status;
+}
