@@ -393,8 +393,9 @@ SHMX_API size_t shmx_queue_size_for(size_t message, size_t count);
  * a time; open one for each. Close it before shm.
  * The least size is that of shmx_queue_size_for(16, 1).
  * Errors: SHMX_EINVAL (NULL, offset not a multiple of 8, size too small), SHMX_ERANGE (outside the
- *         segment; the queue there was made with another size), SHMX_EACCES, SHMX_ENOMEM,
- * SHMX_EPROTO (the region holds something else), SHMX_ENOTSUP, SHMX_EMFILE, SHMX_EIO */
+ *         segment; the queue there was made with another size, counted in whole 8 bytes),
+ *         SHMX_EACCES, SHMX_ENOMEM, SHMX_EPROTO (the region holds something else), SHMX_ENOTSUP,
+ *         SHMX_EMFILE, SHMX_EIO */
 SHMX_API int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size);
 
 /* Close, taking back an open reservation and a message peeked and not released; sets *queue to
@@ -481,7 +482,8 @@ SHMX_API size_t shmx_topic_size_for(size_t message, size_t count);
  * Through a read-only attachment one can read, and may learn of a message up to 10 ms late; it may
  * be opened before there is a topic.
  * Errors: SHMX_EINVAL (NULL, unknown flags, offset not a multiple of 8, size too small),
- *         SHMX_ERANGE (outside the segment; the topic was made with another size), SHMX_EACCES
+ *         SHMX_ERANGE (outside the segment; the topic was made with another size, counted in
+ *         whole 16 bytes), SHMX_EACCES
  *         (SHMX_TOPIC_LOSSLESS through a read-only attachment), SHMX_ENOMEM, SHMX_EPROTO (the
  *         region holds something else), SHMX_EMFILE (64 lossless readers), SHMX_ENOTSUP, SHMX_EIO
  */
