@@ -196,7 +196,8 @@ class Pages:
                 "In each round every way has its turn, one after the other. A time is the median of the rounds. "
                 "**x** is the median of the ratios to the first line, each of two times of the same round, so it "
                 "need not be the quotient of the two times. The middle half lies between the quartiles of the "
-                "rounds. p99 and p99.9 are of single events, with the clock read at each.\n",
+                "rounds. p99 and p99.9 are of single events, with the clock read at each. Where two processes work together, "
+                "each has a processor of its own.\n",
                 "## Targets\n", self.figures_targets()]
         for skipped in self.results["skipped"]:
             text.append(f"Left out: {skipped}.\n")
