@@ -74,8 +74,8 @@ class Pages:
         return table([text for _, text in ways], [[f"**{cells[0]}**", *cells[1:]]])
 
     def rows_of(self, name, at, prefix=""):
-        floor = catalogue.FLOORS[name]
         ways = self.tables.get(name, {}).get(at, {})
+        floor = catalogue.floor_of(name, ways)
         order = sorted(ways, key=lambda way: (way != floor, ways[way]["median"]))
         return [[prefix + (f"**{way}**" if way.startswith("shmx") else way), self.median(name, at, way),
                  self.beside(name, at, way, floor)] for way in order]
@@ -176,7 +176,7 @@ class Pages:
         return table(["", ""], [[key, str(value)] for key, value in facts.items()])
 
     def section(self, name, at, ways):
-        floor, unit = catalogue.FLOORS[name], catalogue.UNITS[name]
+        floor, unit = catalogue.floor_of(name, ways), catalogue.UNITS[name]
         tails = any("p99" in row for row in ways.values())
         head = [at, unit, "middle half", "x"] + (["p99", "p99.9"] if tails else [])
         rows = []
