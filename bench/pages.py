@@ -6,6 +6,7 @@ import catalogue
 from catalogue import PLACE, ROOMS, SEND, SIZES, shown
 
 MARK = re.compile(r"(<!-- figures:([a-z-]+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
+SINGLE = re.compile(r"(<!-- figure:([a-z0-9-]+) -->).*?(<!-- /figure -->)")
 
 
 def number(value):
@@ -14,6 +15,11 @@ def number(value):
         digits = max(0, len(str(int(value))) - 3)
         return f"{int(round(value, -digits)):,}"
     return f"{value:.3g}"
+
+
+def time(value):
+    """Nanoseconds in the unit that suits."""
+    return f"{number(value)} ns" if value < 1000 else f"{number(value / 1000)} µs"
 
 
 def ratio(value):
@@ -151,19 +157,34 @@ class Pages:
         """{name: text} of all that a mark can ask for."""
         return {name[8:].replace("_", "-"): getattr(self, name)() for name in dir(self) if name.startswith("figures_")}
 
+    def singles(self):
+        """{name: text} of what stands within a sentence."""
+        ratios = {"create": ("life", "1 KiB", "shmx", "bare calls"), "open": ("open", "1 KiB", "shmx", "bare calls"),
+                  "never-full-16": ("queue", "16 B/4 MiB", SEND, "ring by hand"),
+                  "never-full-256": ("queue", "256 B/4 MiB", SEND, "ring by hand"),
+                  "room-for-few": ("queue", shown("1 MiB"), SEND, "ring by hand")}
+        times = {"lock-time": ("lock", "1", "shmx_mutex"), "four-to-four": ("crowd", "16 B", "four to four"),
+                 "one-to-one": ("crowd", "16 B", "one to one"), "latency": ("latency", "running", SEND),
+                 "latency-spin": ("latency", "running", catalogue.SPIN), "latency-asleep": ("latency", "asleep", SEND),
+                 "latency-pipe": ("latency", "asleep", "pipe"), "tell": ("tell", "running", "shmx_wake, shmx_wait"),
+                 "tell-asleep": ("tell", "asleep", "shmx_wake, shmx_wait")}
+        found = {name: self.beside(*place) for name, place in ratios.items()}
+        for name, place in times.items():
+            row = self.row(*place)
+            found[name] = time(row["median"]) if row else ""
+        return {name: text for name, text in found.items() if text}
+
     def replace_marks(self, path):
         """The names that the page does not get, as nothing has them."""
         with open(path, encoding="utf-8") as page:
             text = page.read()
-        known, unknown = self.figures(), []
+        unknown = []
 
-        def fill(mark):
-            if mark[2] not in known:
-                unknown.append(mark[2])
-                return mark[0]
-            return mark[1] + known[mark[2]] + mark[3]
+        def filled(pattern, known, text):
+            unknown.extend(name for name in (mark[2] for mark in pattern.finditer(text)) if name not in known)
+            return pattern.sub(lambda mark: mark[1] + known[mark[2]] + mark[3] if mark[2] in known else mark[0], text)
 
-        new = MARK.sub(fill, text)
+        new = filled(SINGLE, self.singles(), filled(MARK, self.figures(), text))
         if new != text:
             with open(path, "w", encoding="utf-8") as page:
                 page.write(new)
