@@ -89,6 +89,8 @@ def targets():
     yield "latency of 64 B, beside spinning on a word", "latency", "running", SEND, SPIN, 1.5
     for size in ("16 B", "256 B"):
         yield f"publish {size}, beside the ring by hand", "publish", size, "shmx_topic_publish", "ring by hand", 1 / 0.7
+        yield (f"publish {size} to 64 readers that fall behind, beside to none", "publish", size,
+               "shmx_topic_publish, 64 readers", "shmx_topic_publish", 1.2)
         yield f"next of {size}, beside the ring by hand", "next", size, "shmx_topic_next", "ring by hand", 1 / 0.7
     yield "newest of 64 B, beside a copy", "latest", "64 B", "shmx_topic_latest", "memcpy", 2.0
     for readers in ("1", "8", "64"):
