@@ -3,7 +3,6 @@
  * is there for as long as somebody has the event open, and the system closes it when the process
  * ends, however it ends. A process that asks opens it for an instant, which can make another one
  * that asks in that instant find a dead owner alive: it asks again later. */
-#include "base/control.h"
 #include "win32.h"
 
 #include "base/control.h"
