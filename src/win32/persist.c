@@ -120,8 +120,8 @@ static void content_read(HANDLE file, const char *name, struct content *content)
 
 /* ---- patience ---- */
 
-/* For whom a moment counts, and for whom the file does. */
-#define HURRY ((int64_t)20 * 1000 * 1000)
+/* For a look, one of many in a list, and for use. */
+#define HURRY ((int64_t)500 * 1000 * 1000)
 #define PATIENCE ((int64_t)2000 * 1000 * 1000)
 #define PATIENCE_STEP ((int64_t)1000 * 1000)
 
