@@ -36,7 +36,39 @@ HANDLE sim_file_open(const wchar_t *path, DWORD rights, DWORD sharing,
                      SECURITY_ATTRIBUTES *security, DWORD how, DWORD flags, HANDLE model);
 BOOL sim_file_delete(const wchar_t *path);
 
+/* Somebody looks into the file that is opened or deleted next. */
+void sim_scan_next(void);
+
 #define CreateFileW(...) sim_file_open(__VA_ARGS__)
 #define DeleteFileW(...) sim_file_delete(__VA_ARGS__)
+
+/* ---- memory ---- */
+
+/* winerror.h; not in every one. */
+#ifndef ERROR_DISK_RESOURCES_EXHAUSTED
+#define ERROR_DISK_RESOURCES_EXHAUSTED 314
+#endif
+#ifndef ERROR_DISK_QUOTA_EXCEEDED
+#define ERROR_DISK_QUOTA_EXCEEDED 1295
+#endif
+
+/* From now on no call makes a section without a file (a file) of more bytes than this: the error
+ * that it ends with. 0, 0: as at first. */
+void sim_memory_ends(uint64_t room, DWORD error);
+void sim_disk_ends(uint64_t room, DWORD error);
+
+HANDLE sim_section_make(HANDLE file, SECURITY_ATTRIBUTES *security, DWORD protection, DWORD high,
+                        DWORD low, const char *name);
+BOOL sim_file_end(HANDLE file);
+
+#define CreateFileMappingA(...) sim_section_make(__VA_ARGS__)
+#define SetEndOfFile(...) sim_file_end(__VA_ARGS__)
+
+/* ---- directories of the kernel ---- */
+
+LONG NTAPI sim_directory_read(HANDLE directory, void *out, ULONG size, BOOLEAN single,
+                              BOOLEAN restart, ULONG *context, ULONG *used);
+
+#define NtQueryDirectoryObject(...) sim_directory_read(__VA_ARGS__)
 
 #endif
