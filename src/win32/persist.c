@@ -120,8 +120,8 @@ static void content_read(HANDLE file, const char *name, struct content *content)
 
 /* ---- patience ---- */
 
-/* For whom a moment counts, and for whom the file does. */
-#define HURRY ((int64_t)20 * 1000 * 1000)
+/* For a look, one of many in a list, or to clear away; and for use. */
+#define HURRY ((int64_t)500 * 1000 * 1000)
 #define PATIENCE ((int64_t)2000 * 1000 * 1000)
 #define PATIENCE_STEP ((int64_t)1000 * 1000)
 
@@ -306,8 +306,11 @@ void shmx_win32_persist_remove(uint64_t id)
 {
     wchar_t leftover[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
     name_leftover(leftover, L'x', id);
-    if (path_of(path, leftover, false) == SHMX_OK)
-        DeleteFileW(path);
+    if (path_of(path, leftover, false) != SHMX_OK)
+        return;
+    int64_t deadline = shmx_os_now() + HURRY;
+    while (!DeleteFileW(path) && once_more(GetLastError(), deadline))
+        ; /* refused otherwise: others map it, and the last of them is here once more */
 }
 
 /* ---- all files ---- */

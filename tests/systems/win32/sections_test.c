@@ -248,7 +248,11 @@ static HANDLE file_open(const char *name, DWORD sharing)
     for (; *name != '\0'; name++)
         path[used++] = (wchar_t)*name;
     path[used] = L'\0';
-    return CreateFileW(path, GENERIC_READ, sharing, NULL, OPEN_EXISTING, 0, NULL);
+    HANDLE file; /* another program may be looking into it */
+    test_until((file = CreateFileW(path, GENERIC_READ, sharing, NULL, OPEN_EXISTING, 0, NULL)) !=
+                   INVALID_HANDLE_VALUE ||
+               GetLastError() != ERROR_SHARING_VIOLATION);
+    return file;
 }
 
 static void closes_soon(void *file)
