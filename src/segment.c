@@ -96,8 +96,10 @@ static int create_object(shmx *shm, const char *name, size_t size, unsigned flag
     const char *shown = name != NULL ? name : "";
     memcpy(shm->name, shown, strlen(shown) + 1);
     shm->size = size;
+    /* No process can map it: found before memory is reserved. Nor has any machine so much, but with
+     * 32 bits. */
     if (size > PTRDIFF_MAX)
-        return SHMX_ENOMEM; /* no process can map it: found before memory is reserved */
+        return SIZE_MAX > UINT32_MAX ? SHMX_ENOSPC : SHMX_ENOMEM;
     if ((flags & SHMX_RAW) != 0)
         return object_make(&shm->attachment, name, size, flags, NULL);
     struct shmx_label label;

@@ -87,14 +87,27 @@ bool shmx_lockfile_half_made(const struct shmx_lockfile_name *file,
     return file->record.state == LOCKFILE_MADE && (found->kind == SHMX_CONTROL_NONE || whole);
 }
 
-int shmx_lockfile_judge_users(struct shmx_lockfile_judged *judged)
+/* SHMX_ENOENT: it has none. */
+static int ask_for_users(const struct shmx_lockfile_name *file, struct shmx_lockfile_judged *judged)
+{
+    const struct shmx_lockfile_found *found = &judged->found;
+    bool taken;
+    if ((found->label.flags & SHMX_PERSISTENT) != 0)
+        return SHMX_OK;
+    if (!shmx_lockfile_has_seats(&found->label))
+        return shmx_lockfile_users_join(found->label.id, found->owner, &judged->user_fd);
+    int status = file != NULL ? shmx_lockfile_seats_judge(file, found->label.id, &taken)
+                              : shmx_lockfile_seats_taken(found->label.id, &taken);
+    return status == SHMX_OK && !taken ? SHMX_ENOENT : status;
+}
+
+int shmx_lockfile_judge_users(const struct shmx_lockfile_name *file,
+                              struct shmx_lockfile_judged *judged)
 {
     const struct shmx_lockfile_found *found = &judged->found;
     judged->user_fd = -1;
     judged->kind = SHMX_OS_LIVE;
-    if ((found->label.flags & SHMX_PERSISTENT) != 0)
-        return SHMX_OK;
-    int status = shmx_lockfile_users_join(found->label.id, found->owner, &judged->user_fd);
+    int status = ask_for_users(file, judged);
     if (status == SHMX_ENOENT) {
         judged->kind = SHMX_OS_DEAD;
         status = SHMX_OK;
@@ -119,7 +132,7 @@ int shmx_lockfile_judge(const struct shmx_lockfile_name *file, const char *name,
     bool ours = found->owner == file->owner && found->kind != SHMX_CONTROL_NONE;
     if (ours && file->record.state == LOCKFILE_LIVE) {
         if (shmx_lockfile_called(found, name) && found->label.id == file->record.id)
-            return shmx_lockfile_judge_users(judged);
+            return shmx_lockfile_judge_users(file, judged);
         judged->kind = SHMX_OS_DAMAGED;
         return SHMX_OK;
     }
@@ -127,6 +140,47 @@ int shmx_lockfile_judge(const struct shmx_lockfile_name *file, const char *name,
     close(found->fd);
     found->fd = -1;
     return status;
+}
+
+/* ---- without the lock of the name file ---- */
+
+static bool still_there(const struct shmx_lockfile_found *found, const char *name)
+{
+    struct shmx_lockfile_found again;
+    if (shmx_lockfile_find(&again, name, found->probe, SHMX_READ_ONLY) != SHMX_OK)
+        return false;
+    close(again.fd);
+    return again.kind == found->kind && again.owner == found->owner &&
+           (found->kind == SHMX_CONTROL_NONE ||
+            (shmx_lockfile_called(&again, name) && again.label.id == found->label.id));
+}
+
+bool shmx_lockfile_surely_foreign(const struct shmx_lockfile_found *found, const char *name)
+{
+    return shmx_lockfile_name_admits(name, found->owner) && still_there(found, name);
+}
+
+/* First the seat, then a look at the name file: whoever removes shuts that first, and then looks at
+ * the seats. And then a look at the object: what the name file said was said of it. */
+int shmx_lockfile_visit(const struct shmx_lockfile_found *found, int *fd, uint32_t *seat)
+{
+    const char *name = found->label.name;
+    int round = 0;
+    int status = shmx_lockfile_seat_take(found->label.id, name, fd, seat);
+    if (status != SHMX_OK)
+        return status;
+    bool admitted = shmx_lockfile_name_admits(name, found->owner);
+    while (still_there(found, name)) {
+        if (admitted)
+            return SHMX_OK;
+        /* Who shut it may let us in still, having seen the seat. */
+        if (!shmx_lockfile_is_short(round) || !shmx_lockfile_patience(&round))
+            break;
+        admitted = shmx_lockfile_name_admits(name, found->owner);
+    }
+    shmx_lockfile_seat_leave(found->label.id, *fd, *seat);
+    *fd = -1;
+    return SHMX_EAGAIN;
 }
 
 void shmx_lockfile_dismiss(struct shmx_lockfile_judged *judged)

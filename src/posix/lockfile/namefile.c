@@ -76,22 +76,22 @@ static int object_owner(const char *name, uid_t *owner)
     return SHMX_OK;
 }
 
-static int make_file(struct shmx_lockfile_name *file, const char *name, unsigned flags)
+static int make_file(struct shmx_lockfile_name *file, const char *name)
 {
     uid_t owner;
     shmx_lockfile_path_name(file->path, name);
-    int status = shmx_lockfile_make(file->path, flags, "", &file->fd);
+    int status = shmx_lockfile_make(file->path, "", &file->fd);
     if (status != SHMX_EEXIST || !is_anothers(file->path, &owner) ||
         object_owner(name, &owner) != SHMX_ENOENT)
         return status;
     path_of_user(file->path, name, geteuid());
-    return shmx_lockfile_make(file->path, flags, "", &file->fd);
+    return shmx_lockfile_make(file->path, "", &file->fd);
 }
 
-int shmx_lockfile_name_make(struct shmx_lockfile_name *file, const char *name, unsigned flags,
+int shmx_lockfile_name_make(struct shmx_lockfile_name *file, const char *name,
                             enum shmx_lockfile_state state, uint64_t id)
 {
-    int status = make_file(file, name, flags);
+    int status = make_file(file, name);
     if (status != SHMX_OK)
         return status;
     /* Between the two calls another may have locked it. To him it is a leftover, and he takes it
@@ -166,6 +166,32 @@ bool shmx_lockfile_name_there(const char *name)
     shmx_lockfile_path_name(path, name);
     return lstat(path, &facts) == 0;
 }
+
+/* ---- those who cannot lock it ---- */
+
+/* Whoever may write to the file, which is its owner alone, is at work. */
+#define MODE_AT_WORK 0600
+#define MODE_ADMITS 0400
+
+int shmx_lockfile_name_admit(const struct shmx_lockfile_name *file, bool admit)
+{
+    return shmx_posix_mode_set(file->fd, admit ? MODE_ADMITS : MODE_AT_WORK);
+}
+
+bool shmx_lockfile_name_admits(const char *name, uid_t owner)
+{
+    struct stat facts;
+    char path[LOCKFILE_PATH_MAX];
+    shmx_lockfile_path_name(path, name);
+    bool there = lstat(path, &facts) == 0 && facts.st_uid == owner;
+    if (!there) {
+        path_of_user(path, name, owner);
+        there = lstat(path, &facts) == 0 && facts.st_uid == owner;
+    }
+    return !there || (facts.st_mode & 0777) == MODE_ADMITS;
+}
+
+/* ---- what it says ---- */
 
 bool shmx_lockfile_name_tells(const struct shmx_lockfile_name *file)
 {

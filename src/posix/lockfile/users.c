@@ -6,19 +6,11 @@
 
 #include "lockfile.h"
 
-int shmx_lockfile_users_make(uint64_t id, const char *name, unsigned flags, int *fd)
+int shmx_lockfile_users_make(uint64_t id, const char *name, int *fd)
 {
     char path[LOCKFILE_PATH_MAX];
     shmx_lockfile_path_users(path, id);
-    int status = shmx_lockfile_make(path, flags, name, fd);
-    if (status != SHMX_OK)
-        return status;
-    int error = shmx_lockfile_set(*fd, LOCK_SH);
-    /* shmx_prune may have found it before it was locked. */
-    if (error == 0 && shmx_lockfile_in_place(*fd, path))
-        return SHMX_OK;
-    close(*fd);
-    return error == 0 || error == EWOULDBLOCK ? SHMX_EAGAIN : shmx_posix_error(error);
+    return shmx_lockfile_make_locked(path, LOCK_SH, 0, name, fd);
 }
 
 /* As shmx_lockfile_users_join, with the file open. */
