@@ -119,6 +119,16 @@ static const char *const commands[] = {"ls", "stat",  "create", "write", "cat", 
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
+/* In a terminal of 80 columns. */
+static void assert_fits(const char *text)
+{
+    for (size_t length; *text != '\0'; text += length + (text[length] != '\0')) {
+        length = strcspn(text, "\n");
+        if (length > 80)
+            fail_msg("%d columns: %.*s", (int)length, (int)length, text);
+    }
+}
+
 static void helps(void **state)
 {
     (void)state;
@@ -131,6 +141,7 @@ static void helps(void **state)
         assert_int_equal(run(commands[i], "--help"), 0);
         snprintf(usage, sizeof usage, "usage: shmx %s", commands[i]);
         assert_says(out, usage);
+        assert_fits(out);
         assert_int_equal(run("help", commands[i]), 0);
         assert_says(out, usage);
     }
@@ -689,6 +700,9 @@ static void prunes_what_killed_users_left(void **state)
     assert_int_equal(strncmp(out, "STATE", 5) == 0 && strstr(out, "\ndead ") != NULL, seen);
     /* A create elsewhere may free it at any time. */
     assert_true(seen ? left : !leaves_name(name));
+    left = leaves_name(name);
+    assert_int_equal(run("stat", name), 1);
+    assert_true(strstr(err, "were killed") != NULL ? left : !leaves_name(name));
     for (int i = 0; i < 2; i++) {
         left = leaves_name(name);
         assert_int_equal(run("prune", "--dry-run"), 0);
