@@ -105,11 +105,6 @@ int shmx_os_inspect(const char *name, struct shmx_os_view *view)
 
 /* ---- all of them ---- */
 
-struct reading {
-    shmx_listing_visit *visit;
-    void *context;
-};
-
 static bool unfold(char name[SHMX_NAME_MAX + 1], const char *folded)
 {
     char plain[SHMX_NAME_FOLDED_MAX + 1];
@@ -121,29 +116,18 @@ static bool unfold(char name[SHMX_NAME_MAX + 1], const char *folded)
     return shmx_name_unfold(name, plain);
 }
 
-static int list_folded(const char *folded, void *context)
+static int list_folded(const char *folded, void *listing)
 {
-    const struct reading *reading = context;
     char name[SHMX_NAME_MAX + 1];
-    return unfold(name, folded) ? reading->visit(name, reading->context) : SHMX_OK;
+    return unfold(name, folded) ? shmx_listing_note(name, listing) : SHMX_OK;
 }
 
-/* One that the system lists: if it has a name file it was visited before. */
-static int list_other(const char *name, void *context)
+static int read_names(void *listing)
 {
-    const struct reading *reading = context;
-    if (shmx_name_check(name) != SHMX_OK || shmx_lockfile_name_there(name))
-        return SHMX_OK;
-    return reading->visit(name, reading->context);
-}
-
-static int read_names(shmx_listing_visit *visit, void *context)
-{
-    struct reading reading = {visit, context};
     shmx_posix_gate_enter();
-    int status = shmx_lockfile_list(LOCKFILE_PREFIX "n-", list_folded, &reading);
+    int status = shmx_lockfile_list(LOCKFILE_PREFIX "n-", list_folded, listing);
     if (status == SHMX_OK && shmx_system.list != NULL)
-        status = shmx_system.list(list_other, &reading);
+        status = shmx_system.list(shmx_listing_note, listing);
     shmx_posix_gate_leave();
     return status;
 }

@@ -167,7 +167,7 @@ int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uin
         if (errno == ETIMEDOUT)
             return SHMX_ETIMEDOUT;
         if (errno != EINTR)
-            return shmx_posix_wait_failed(errno);
+            return shmx_posix_unexpected(errno);
     }
 }
 
@@ -175,5 +175,5 @@ int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int
 {
     (void)attachment;
     long result = syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
-    return result >= 0 ? (int)result : shmx_posix_wait_failed(errno);
+    return result >= 0 ? (int)result : shmx_posix_unexpected(errno);
 }
