@@ -91,7 +91,7 @@ struct topic_header {
 
 struct topic_record {
     _Atomic uint32_t state;
-    _Atomic uint32_t size;   /* of the message in bytes; SKIP: of the record in units */
+    _Atomic uint32_t size;   /* in bytes, of the message or of what would be one */
     _Atomic uint64_t number; /* of messages before it; TOPIC_UNKNOWN before that is known */
 };
 
@@ -131,6 +131,7 @@ struct shmx_topic {
     unsigned char *ring;
     uint32_t capacity; /* a copy nobody else can change */
     uint32_t longest;  /* message */
+    size_t quick_end;  /* messages shorter than this are published in the quick way */
     bool read_only;
     bool confirmed; /* the header has been seen to be that of this topic */
     uint64_t base;  /* a multiple of capacity, near the position last looked at */
@@ -209,37 +210,22 @@ static inline uint32_t topic_state(shmx_topic *topic, uint64_t position)
 /* Is a record of so many units at this place? */
 static inline bool topic_fits(const shmx_topic *topic, uint32_t place, uint32_t units)
 {
-    return units != 0 && units <= topic->capacity - place;
+    return units <= topic->capacity - place;
 }
 
-/* Write how many units the record at the place has, whose state is this and was loaded with acquire
- * before. False: damaged, or overwritten. */
-static inline bool topic_length(const shmx_topic *topic, uint32_t place, uint32_t state,
-                                uint32_t *units)
+/* The units of the record at a place, whatever it is. Relaxed: the lock is held, or the state was
+ * loaded with acquire before. */
+static inline uint32_t topic_length(const shmx_topic *topic, uint32_t place)
 {
-    uint32_t size = atomic_load_explicit(&topic_at(topic, place)->size, memory_order_relaxed);
-    *units = state == TOPIC_STATE_SKIP ? size : topic_units(size);
-    return topic_fits(topic, place, *units) &&
-           (state != TOPIC_STATE_SKIP || *units == topic->capacity - place);
+    return topic_units(atomic_load_explicit(&topic_at(topic, place)->size, memory_order_relaxed));
 }
 
-/* Write the position behind the record, whose state is this. False as above. */
-static inline bool topic_end(shmx_topic *topic, uint64_t position, uint32_t state, uint64_t *end)
+/* Write the position behind the record. False: damaged, or overwritten. */
+static inline bool topic_end(shmx_topic *topic, uint64_t position, uint64_t *end)
 {
-    uint32_t units;
-    bool good = topic_length(topic, topic_place_of(topic, position), state, &units);
+    uint32_t place = topic_place_of(topic, position), units = topic_length(topic, place);
     *end = position + units;
-    return good;
-}
-
-/* Go on behind whatever record is at the position. False as above. */
-static inline bool topic_pass(shmx_topic *topic, uint64_t *position)
-{
-    uint32_t units, place = topic_place_of(topic, *position);
-    uint32_t state = atomic_load_explicit(&topic_at(topic, place)->state, memory_order_acquire);
-    bool good = topic_length(topic, place, state, &units);
-    *position += units;
-    return good;
+    return topic_fits(topic, place, units);
 }
 
 /* ---- copies (copy.h) ---- */
@@ -311,14 +297,11 @@ void shmx_topic_after(shmx_topic *topic, uint64_t *position, uint64_t *number);
 /* Place the reader before the oldest message, or behind the newest. */
 void shmx_topic_start(shmx_topic *topic, bool oldest);
 
-/* The whole of reading. */
+/* The whole of reading, which begins again from the arguments. */
 int shmx_topic_next_slowly(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
                            uint64_t *lost, int timeout_ms);
 int shmx_topic_latest_slowly(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
                              uint64_t *number, int timeout_ms);
-
-/* The arguments are wrong: SHMX_EINVAL. */
-int shmx_topic_read_refused(size_t *size, uint64_t *told);
 
 /* ---- lossless readers (lossless.c) ---- */
 
@@ -360,21 +343,28 @@ static inline int topic_lock(shmx_topic *topic, struct shmx_limit *limit)
     return shmx_topic_lock_slowly(topic, limit);
 }
 
-/* The lock was given back with this value, and somebody may be to be woken. */
-void shmx_topic_wake(shmx_topic *topic, uint32_t value);
+/* The lock was given back with this value, and somebody may be to be woken. Returns SHMX_OK. */
+int shmx_topic_wake(shmx_topic *topic, uint32_t value);
 
-/* Give the lock back when there is something for readers. */
-static inline void topic_unlock_tell(shmx_topic *topic)
+/* Give the lock back when there is something for readers. False: somebody may be to be woken, and
+ * `value` says so of publishers. */
+static inline bool topic_unlock_quiet(struct topic_header *header, uint32_t *value)
 {
-    struct topic_header *header = topic->header;
     TOPIC_STEP();
     /* Release: the next owner sees what this one did. */
-    uint32_t value = atomic_exchange_explicit(&header->publishers.lock, 0, memory_order_release);
+    *value = atomic_exchange_explicit(&header->publishers.lock, 0, memory_order_release);
     shmx_fence_behind();
     TOPIC_STEP();
     /* Relaxed: the fence does the ordering. One branch for both. */
     uint32_t event = atomic_load_explicit(&header->publishers.event, memory_order_relaxed);
-    if (((value / LOCK_WAITERS) | (event & EVENT_ARMED)) != 0)
+    return ((*value / LOCK_WAITERS) | (event & EVENT_ARMED)) == 0;
+}
+
+/* The same, and wake. */
+static inline void topic_unlock_tell(shmx_topic *topic)
+{
+    uint32_t value;
+    if (!topic_unlock_quiet(topic->header, &value))
         shmx_topic_wake(topic, value);
 }
 
@@ -413,27 +403,57 @@ static inline void topic_show(struct topic_header *header, uint64_t position, ui
         atomic_store_explicit(&header->front.turn, (uint32_t)end, memory_order_release);
 }
 
-/* Add a record at the tail; its message, if it is one, has been written. `size` as in the record.
- */
-static inline void topic_append(shmx_topic *topic, uint32_t units, uint32_t size, uint32_t state)
+/* A record to be added at the tail. */
+struct topic_entry {
+    uint64_t tail;
+    struct topic_record *record; /* at the tail */
+    uint32_t place;              /* of it */
+    uint32_t size;               /* as in it */
+    uint32_t state;
+    bool last; /* all before it is shown */
+};
+
+/* Write where the tail is. Relaxed: the lock is held. */
+static inline void topic_at_tail(shmx_topic *topic, const struct topic_header *header,
+                                 struct topic_entry *entry)
 {
-    struct topic_header *header = topic->header;
+    uint64_t shown = atomic_load_explicit(&header->publishers.shown, memory_order_relaxed);
+    entry->tail = atomic_load_explicit(&header->publishers.tail, memory_order_relaxed);
+    entry->place = topic_place_of(topic, entry->tail);
+    entry->record = topic_at(topic, entry->place);
+    entry->last = shown == entry->tail;
+}
+
+/* Add it; its message, if it is one, has been written. */
+static inline void topic_append(struct topic_header *header, const struct topic_entry *entry)
+{
     /* Relaxed, all of these: the lock is held, or the record is shown by the store of the tail. */
-    uint64_t tail = atomic_load_explicit(&header->publishers.tail, memory_order_relaxed);
     uint64_t number = atomic_load_explicit(&header->publishers.number, memory_order_relaxed);
-    struct topic_record *record = topic_record(topic, tail);
-    bool last = atomic_load_explicit(&header->publishers.shown, memory_order_relaxed) == tail;
-    atomic_store_explicit(&record->size, size, memory_order_relaxed);
-    atomic_store_explicit(&record->state, state, memory_order_relaxed);
-    atomic_store_explicit(&record->number, last ? number : TOPIC_UNKNOWN, memory_order_relaxed);
-    bool shows = last && (state & TOPIC_STATE_KIND) != TOPIC_STATE_RESERVED;
+    uint64_t end = entry->tail + topic_units(entry->size);
+    struct topic_record *record = entry->record;
+    atomic_store_explicit(&record->size, entry->size, memory_order_relaxed);
+    atomic_store_explicit(&record->state, entry->state, memory_order_relaxed);
+    atomic_store_explicit(&record->number, entry->last ? number : TOPIC_UNKNOWN,
+                          memory_order_relaxed);
+    bool shows = entry->last && (entry->state & TOPIC_STATE_KIND) != TOPIC_STATE_RESERVED;
     if (!shows)
         atomic_store_explicit(&header->front.pending, 1, memory_order_relaxed);
     TOPIC_STEP();
     /* Release: as told. */
-    atomic_store_explicit(&header->publishers.tail, tail + units, memory_order_release);
+    atomic_store_explicit(&header->publishers.tail, end, memory_order_release);
     if (shows)
-        topic_show(header, tail, state, number, tail + units);
+        topic_show(header, entry->tail, entry->state, number, end);
+}
+
+/* Overwrite what lies before: from now on it is not there. */
+static inline void topic_head_move(struct topic_header *header, uint64_t head)
+{
+    TOPIC_STEP();
+    /* The fence pairs with that of a reader: one that copied any of what is written behind it finds
+     * the new head. */
+    atomic_store_explicit(&header->front.head, head, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    TOPIC_STEP();
 }
 
 /* Give each record from shown on its number, up to the first that is still reserved. `ask`: ask the
