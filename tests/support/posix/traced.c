@@ -68,6 +68,12 @@ void hold_persistent(const char *name)
     memset(shmx_data(held), 7, SEVENS);
 }
 
+void hold_for_others(const char *name)
+{
+    assert_ok(shmx_create(&held, name, HELD_SIZE, SHMX_OTHERS_WRITE));
+    memset(shmx_data(held), 7, SEVENS);
+}
+
 void hold_zeros(const char *name)
 {
     assert_ok(shmx_create(&held, name, HELD_SIZE, 0));
