@@ -135,6 +135,7 @@ static void a_stranger_takes_all_there_is(void **state)
     (void)state;
     if (geteuid() != 0)
         test_skip("only root can mount a small /dev/shm, and become another user");
+    test_needs_others(); /* nor has OpenBSD's simulation room for the second copy of a page */
     struct test_child *child = child_start("smaller", test_name());
     const char *said = child_receive(child);
     assert_non_null(said);
