@@ -113,7 +113,7 @@ bool attack_sees(const char *name)
     return shmx_lockfile_name_there(name);
 }
 
-/* The name file's, and the object's where objects are files. */
+/* The name file's, if users share a directory, and the object's where objects are files there. */
 const char *attack_place(const char *name, int i)
 {
     static char path[LOCKFILE_PATH_MAX];
@@ -124,7 +124,7 @@ const char *attack_place(const char *name, int i)
     else
         snprintf(path, sizeof path, "%s/.shmobj_%s", directory, name);
     bool is_file = i == 0 || strcmp(directory, "/var/shm") == 0; /* NetBSD */
-    return i < 2 && is_file ? path : NULL;
+    return i < 2 && is_file && !shmx_system.own_directory ? path : NULL;
 }
 
 bool attack_cut(const char *name)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -496,6 +497,143 @@ static void another_user_keeps_a_segment_alive(void **state)
     expect_gone(name); /* the other user may not take it away, but it is dead */
 }
 
+/* ---- segments that are open to others ---- */
+
+static void comes(void *context)
+{
+    shmx *shm;
+    become_other();
+    say("done");
+    while (hear() != NULL) {
+        say("%s", shmx_status_name(shmx_open(&shm, context, SHMX_READ_ONLY)));
+        shmx_close(&shm);
+    }
+}
+
+static void expect_mode(const char *name, mode_t mode)
+{
+    struct stat facts;
+    assert_int_equal(stat(name_file(name), &facts), 0);
+    assert_int_equal(facts.st_mode & 0777, mode);
+}
+
+/* One that wanted to remove it, and was killed before it saw that somebody uses it. */
+static void one_left_shut_is_opened_by_its_owner(void **state)
+{
+    (void)state;
+    test_needs_others();
+    const char *name = test_name();
+    shmx *shm;
+    assert_ok(shmx_create(&shm, name, 100, SHMX_OTHERS_READ));
+    ((char *)shmx_data(shm))[0] = 5;
+    struct test_child *child = child_fork(comes, (void *)name);
+    const char *line = child_receive(child);
+    if (line == NULL || strcmp(line, "done") != 0) {
+        child_close_input(child);
+        child_wait(child);
+        shmx_close(&shm);
+        test_skip("needs another user");
+    }
+    expect_mode(name, 0400);
+    child_send(child, "open");
+    child_expect(child, "SHMX_OK");
+    assert_int_equal(chmod(name_file(name), 0600), 0);
+    child_send(child, "open");
+    child_expect(child, "SHMX_EAGAIN");
+    expect_mark(name, 5);
+    expect_mode(name, 0400);
+    child_send(child, "open");
+    child_expect(child, "SHMX_OK");
+    child_close_input(child);
+    assert_int_equal(child_wait(child), 0);
+    shmx_close(&shm);
+    expect_gone(name);
+}
+
+static void read_and_close(void *context)
+{
+    shmx **shm = context;
+    must(hear() != NULL);
+    must(((char *)shmx_data(*shm))[0] == 5);
+    shmx_close(shm);
+    say("closed");
+}
+
+static void ends(void *context)
+{
+    shmx **shm = context;
+    must(((char *)shmx_data(*shm))[0] == 5);
+    shmx_close(shm);
+}
+
+/* The seat that a child shares is there until both have gone. */
+static void seats_go_with_their_last_user(void **state)
+{
+    (void)state;
+    test_needs_others();
+    char token[SHMX_TOKEN_MAX];
+    const char *name = test_name();
+    shmx *shm, *adopted;
+    assert_ok(shmx_create(&shm, name, 100, SHMX_OTHERS_WRITE));
+    ((char *)shmx_data(shm))[0] = 5;
+    assert_int_equal(child_wait(child_fork(ends, &shm)), 0);
+    expect_mark(name, 5);
+    struct test_child *child = child_fork(read_and_close, &shm);
+    assert_ok(shmx_share(shm, token, sizeof token));
+    assert_ok(shmx_adopt(&adopted, token, 0));
+    shmx_close(&shm);
+    shmx_close(&adopted);
+    expect_mark(name, 5);
+    child_send(child, "go");
+    child_expect(child, "closed");
+    assert_int_equal(child_wait(child), 0);
+    expect_gone(name);
+    assert_int_equal(test_leftovers(), 0);
+}
+
+static void pretends(void *context)
+{
+    uint64_t id;
+    must(sscanf(context, "%" SCNx64, &id) == 1);
+    become_other();
+    for (int space = SHMX_OS_PRESENT; space <= SHMX_OS_JOINED; space++) {
+        char path[LOCKFILE_PATH_MAX];
+        struct shmx_posix_mark mark = {.space = (enum shmx_os_space)space, .key = 7, .number = 1};
+        shmx_lockfile_path_mark(path, id, &mark);
+        write_file(path, "", 0644);
+        int fd = open(path, O_RDONLY);
+        must(fd >= 0 && flock(fd, LOCK_EX) == 0);
+    }
+    say("done");
+    while (hear() != NULL)
+        ;
+}
+
+static void a_stranger_pretends_in_vain(void **state)
+{
+    (void)state;
+    char text[20];
+    const char *name = test_name();
+    struct shmx_lockfile_record record;
+    shmx *shm;
+    assert_ok(shmx_create(&shm, name, 100, 0));
+    int fd = open(name_file(name), O_RDONLY);
+    must(fd >= 0 && pread(fd, &record, sizeof record, 0) == (ssize_t)sizeof record);
+    close(fd);
+    snprintf(text, sizeof text, "%" PRIx64, record.id);
+    struct test_child *child = child_fork(pretends, text);
+    const char *line = child_receive(child);
+    bool done = line != NULL && strcmp(line, "done") == 0;
+    if (done)
+        assert_status(shmx_presence_wait(shm, 7, 1, 0), SHMX_ETIMEDOUT);
+    child_close_input(child);
+    assert_int_equal(child_wait(child), 0);
+    assert_ok(shmx_prune(NULL));
+    shmx_close(&shm);
+    if (!done)
+        test_skip("needs another user");
+}
+
 /* ---- access ---- */
 
 static void access_is_exact_whatever_the_umask(void **state)
@@ -554,15 +692,6 @@ static void anothers_object_of_the_same_name_is_let_be(void **state)
 
 /* ---- fork without descriptors ---- */
 
-static void read_and_close(void *context)
-{
-    shmx **shm = context;
-    must(hear() != NULL);
-    must(((char *)shmx_data(*shm))[0] == 5);
-    shmx_close(shm);
-    say("closed");
-}
-
 /* Leave no descriptor for the child's own lock. */
 static void forked_without_descriptors_the_two_share_one(void **state)
 {
@@ -604,6 +733,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(anothers_name_file_is_no_segment),
     cmocka_unit_test(an_owners_segment_is_the_owners),
     cmocka_unit_test(another_user_keeps_a_segment_alive),
+    cmocka_unit_test(one_left_shut_is_opened_by_its_owner),
+    cmocka_unit_test(seats_go_with_their_last_user),
+    cmocka_unit_test(a_stranger_pretends_in_vain),
     cmocka_unit_test(access_is_exact_whatever_the_umask),
     cmocka_unit_test(anothers_object_of_the_same_name_is_let_be),
     cmocka_unit_test(forked_without_descriptors_the_two_share_one),
