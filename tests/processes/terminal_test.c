@@ -170,6 +170,27 @@ static void turns_pages(void **state)
     shmx_close(&shm);
 }
 
+static void follows_the_windows_size(void **state)
+{
+    (void)state;
+    shmx *shm;
+    assert_ok(shmx_create(&shm, test_name(), 1024, 0));
+    terminal_open(&terminal);
+    terminal_run(&terminal, "", "watch", shmx_name(shm));
+    test_until(terminal_says(&terminal, "00000070  00"));
+    struct winsize size = {.ws_row = 5, .ws_col = 60};
+    must(ioctl(terminal.its, TIOCSWINSZ, &size) == 0);
+    test_until(terminal_says(&terminal, "00000008  00"));
+    size = (struct winsize){.ws_row = 12, .ws_col = 100};
+    must(ioctl(terminal.its, TIOCSWINSZ, &size) == 0);
+    test_until(terminal_says(&terminal, "00000090  00"));
+    assert_null(strstr(terminal.seen, "000000a0  00"));
+    type(&terminal, "q");
+    assert_int_equal(terminal_wait(&terminal), 0);
+    terminal_close(&terminal);
+    shmx_close(&shm);
+}
+
 static void colours_only_where_wanted(void **state)
 {
     (void)state;
@@ -303,6 +324,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(watches_until_q),
     cmocka_unit_test(gives_the_terminal_back),
     cmocka_unit_test(turns_pages),
+    cmocka_unit_test(follows_the_windows_size),
     cmocka_unit_test(a_name_that_cannot_be_said_stays_free),
     cmocka_unit_test(memory_that_is_cut_short_is_said),
     cmocka_unit_test(colours_only_where_wanted),
