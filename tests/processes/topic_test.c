@@ -981,8 +981,7 @@ static void a_dead_publishers_reservation_is_no_message(void **state)
     publish_text(fixture.topic, "two");
     expect_nothing(reader);
     expect_nothing(fixture.topic);
-    child_kill(child);
-    assert_int_equal(child_wait(child), CHILD_KILLED);
+    child_end_by_kill(child);
     /* Nobody has settled it yet, and a read-only reader cannot. */
     expect_text(reader, "one", 0);
     expect_text(reader, "two", 0);
@@ -992,8 +991,7 @@ static void a_dead_publishers_reservation_is_no_message(void **state)
     uint64_t number = 0;
     test_until(shmx_topic_latest(reader, text, 8, NULL, &number, 0) == SHMX_OK && number == 2);
     child = hold(&fixture, "r");
-    child_kill(child);
-    assert_int_equal(child_wait(child), CHILD_KILLED);
+    child_end_by_kill(child);
     for (int i = 0; i < 200; i++)
         assert_ok(shmx_topic_publish(fixture.topic, "more", 4, 0));
     expect_latest(reader, "more", 202);
@@ -1017,8 +1015,7 @@ static void a_dead_lossless_reader_holds_nobody_back(void **state)
             assert_status(shmx_topic_publish(fixture.topic, "m", 1, 300), SHMX_ETIMEDOUT);
             child_continue(child);
         }
-        child_kill(child);
-        assert_int_equal(child_wait(child), CHILD_KILLED);
+        child_end_by_kill(child);
         int64_t start = test_now_ms();
         assert_ok(shmx_topic_publish(fixture.topic, "m", 1, SHMX_FOREVER));
         assert_true(test_now_ms() - start <= 100 + 100); /* and a busy machine's pause */
@@ -1040,8 +1037,7 @@ static void a_dead_sender_has_gone(void **state)
     struct waiting reader = {another(&fixture, 0), 1, false};
     struct test_thread *thread = thread_start(wait_in_thread, &reader);
     test_until(test_sleepers(fixture.shm, &fixture.topic->header->publishers.event) != 0);
-    child_kill(child);
-    assert_int_equal(child_wait(child), CHILD_KILLED);
+    child_end_by_kill(child);
     int64_t start = test_now_ms();
     thread_join(thread);
     assert_true(test_now_ms() - start <= 100 + 100); /* and a busy machine's pause */

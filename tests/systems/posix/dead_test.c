@@ -32,13 +32,6 @@ static int forked(void (*run)(void *context), void *context)
     return child_wait(child);
 }
 
-static shmx *create(const char *name)
-{
-    shmx *shm;
-    assert_ok(shmx_create(&shm, name, SIZE, 0));
-    return shm;
-}
-
 /* ---- nothing is left over ---- */
 
 static void create_and_die(void *context)
@@ -121,11 +114,11 @@ static void a_renamed_ones_old_name_is_anothers(void **state)
     (void)state;
     const char *name = test_name(), *moved = test_name();
     char from[256], to[256];
-    shmx *old = create(name);
+    shmx *old = test_segment(name, SIZE);
     snprintf(from, sizeof from, SHM "%s", name);
     snprintf(to, sizeof to, SHM "%s", moved);
     assert_int_equal(rename(from, to), 0);
-    shmx *successor = create(name);
+    shmx *successor = test_segment(name, SIZE);
     shmx_close(&old);
     assert_true(exists(name)); /* a living successor */
     shmx_close(&successor);
@@ -200,8 +193,7 @@ static void a_reader_hides_no_death_and_hangs_nobody(void **state)
     assert_true(status == SHMX_OK && test_now_ms() - start < 1000);
     /* The reader's lock does not hide that the owner is gone. */
     shmx_close(&shm);
-    child_close_input(reader);
-    assert_int_equal(child_wait(reader), 0);
+    child_finish(reader);
     assert_status(shmx_mutex_lock(fresh, mutex_of(fresh), 0), SHMX_EOWNERDEAD);
     shmx_close(&fresh);
 }

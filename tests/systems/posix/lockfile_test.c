@@ -255,8 +255,7 @@ static void without_its_name_file_a_dead_segment_makes_room(void **state)
     struct test_child *child = child_fork(hold_and_wait, (void *)name);
     child_expect(child, "ready");
     assert_int_equal(unlink(name_file(name)), 0);
-    child_kill(child);
-    assert_int_equal(child_wait(child), CHILD_KILLED);
+    child_end_by_kill(child);
     assert_status(shmx_open(&shm, name, 0), SHMX_ENOENT);
     assert_ok(shmx_create(&shm, name, 100, 0));
     shmx_close(&shm);

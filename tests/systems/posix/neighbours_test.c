@@ -47,12 +47,6 @@ static struct test_child *neighbour(const char *part, const char *name)
     return child;
 }
 
-static void neighbour_goes(struct test_child *child)
-{
-    child_close_input(child);
-    assert_int_equal(child_wait(child), 0);
-}
-
 static void become(void)
 {
     const char *why;
@@ -94,7 +88,7 @@ static void a_stranger_gets_nothing(void **state)
     const char *name = test_name();
     shmx *shm;
     assert_ok(shmx_create(&shm, name, SIZE, 0));
-    neighbour_goes(neighbour("stranger", name));
+    child_finish(neighbour("stranger", name));
     assert_true(exists(name));
     shmx_close(&shm);
     assert_false(exists(name));
@@ -148,7 +142,7 @@ static void a_stranger_takes_a_name_first(void **state)
     shmx *shm;
     struct test_child *child = neighbour("squatter", name);
     assert_status(shmx_create(&shm, name, SIZE, 0), SHMX_EEXIST);
-    neighbour_goes(child);
+    child_finish(child);
     assert_ok(shmx_create(&shm, name, SIZE, 0));
     shmx_close(&shm);
 }
@@ -281,7 +275,7 @@ static void a_reader_reads_and_stays(void **state)
     assert_status(shmx_presence_wait(shm, 8, 1, 0), SHMX_ETIMEDOUT);
     shmx_close(&shm);
     assert_true(exists(name)); /* it is a user */
-    neighbour_goes(child);
+    child_finish(child);
     assert_false(exists(name));
 }
 
@@ -336,7 +330,7 @@ static void a_readers_locks_keep_nobody_from_locking(void **state)
     assert_ok(shmx_mutex_unlock(fresh, &words_of(fresh)->mutex[1]));
     shmx_close(&fresh);
     shmx_close(&shm);
-    neighbour_goes(reader);
+    child_finish(reader);
 }
 
 PART(owner) /* takes a lock, and is killed or closes */
@@ -360,11 +354,10 @@ static void dies(bool before)
     if (!before)
         reader = neighbour("locker", name);
     assert_status(shmx_mutex_lock(shm, words_of(shm)->mutex, 60), SHMX_ETIMEDOUT);
-    child_kill(owner);
-    assert_int_equal(child_wait(owner), CHILD_KILLED);
+    child_end_by_kill(owner);
     assert_status(shmx_mutex_lock(shm, words_of(shm)->mutex, 1000), SHMX_EOWNERDEAD);
     assert_ok(shmx_mutex_unlock(shm, words_of(shm)->mutex));
-    neighbour_goes(reader);
+    child_finish(reader);
     shmx_close(&shm);
     assert_false(exists(name));
 }
@@ -408,13 +401,12 @@ static void a_reader_keeps_nobody_from_a_side(void **state)
     assert_ok(shmx_queue_join(queue, SHMX_SENDER));
     assert_ok(shmx_queue_send(queue, "x", 1, 0));
     struct test_child *second = neighbour("locker", name); /* takes what falls free */
-    child_kill(receiver);
-    assert_int_equal(child_wait(receiver), CHILD_KILLED);
+    child_end_by_kill(receiver);
     test_until(shmx_queue_send(queue, "x", 1, 0) == SHMX_EHANGUP);
     shmx_queue_close(&queue);
     shmx_close(&shm);
-    neighbour_goes(reader);
-    neighbour_goes(second);
+    child_finish(reader);
+    child_finish(second);
 }
 
 PART(publisher) /* of a topic */
@@ -457,10 +449,9 @@ static void a_reader_fools_readers_for_a_while(void **state)
     struct test_child *publisher = neighbour("publisher", name);
     struct test_child *subscriber = neighbour("subscriber", name);
     struct test_child *reader = neighbour("locker", name);
-    child_kill(publisher);
-    assert_int_equal(child_wait(publisher), CHILD_KILLED);
+    child_end_by_kill(publisher);
     child_send(subscriber, "go");
-    neighbour_goes(reader);
+    child_finish(reader);
     assert_int_equal(child_wait(subscriber), 0);
     shmx_close(&shm);
 }
@@ -483,10 +474,9 @@ static void a_readers_lock_is_a_presence(void **state)
     assert_ok(shmx_create(&shm, name, SIZE, SHMX_OTHERS_READ));
     struct test_child *present = neighbour("present", name);
     struct test_child *reader = neighbour("locker", name);
-    child_kill(present);
-    assert_int_equal(child_wait(present), CHILD_KILLED);
+    child_end_by_kill(present);
     test_until(shmx_presence_wait(shm, 7, 1, 0) == SHMX_OK); /* of the reader */
-    neighbour_goes(reader);
+    child_finish(reader);
     assert_ok(shmx_presence_wait(shm, 7, 0, 1000));
     shmx_close(&shm);
 }
@@ -506,8 +496,8 @@ static void a_reader_keeps_no_name(void **state)
     shmx_close(&shm);
     shmx_close(&next); /* the last one takes it away */
     assert_false(exists(name));
-    neighbour_goes(first);
-    neighbour_goes(second);
+    child_finish(first);
+    child_finish(second);
 }
 
 PART(maker) /* makes it, and is killed */
@@ -522,8 +512,7 @@ static struct test_child *leave_dead(const char *name, const char *reader)
 {
     struct test_child *maker = neighbour("maker", name);
     struct test_child *child = neighbour(reader, name);
-    child_kill(maker);
-    assert_int_equal(child_wait(maker), CHILD_KILLED);
+    child_end_by_kill(maker);
     return child;
 }
 
@@ -544,10 +533,10 @@ static void a_reader_keeps_no_dead_ones_name(void **state)
     struct test_child *fourth = leave_dead(name, "locker");
     assert_ok(shmx_prune(NULL));
     assert_false(exists(name));
-    neighbour_goes(first);
-    neighbour_goes(second);
-    neighbour_goes(third);
-    neighbour_goes(fourth);
+    child_finish(first);
+    child_finish(second);
+    child_finish(third);
+    child_finish(fourth);
 }
 
 static void a_readers_lock_is_a_use(void **state)
@@ -562,9 +551,9 @@ static void a_readers_lock_is_a_use(void **state)
     assert_ok(shmx_unlink(name)); /* which no user can prevent */
     assert_ok(shmx_create(&shm, name, SIZE, 0));
     shmx_close(&shm);
-    neighbour_goes(reader);
+    child_finish(reader);
     reader = leave_dead(name, "user");
-    neighbour_goes(reader);
+    child_finish(reader);
     assert_status(shmx_open(&shm, name, 0), SHMX_ENOENT);
 }
 
@@ -616,7 +605,7 @@ static void a_reader_comes_as_the_last_user_goes(void **state)
         assert_false(exists(name));
     }
     print_message("opened %d of %d times\n", opened, RACES);
-    neighbour_goes(visitor);
+    child_finish(visitor);
 }
 
 /* ---- others may write ---- */
@@ -642,8 +631,7 @@ static void a_writer_blocks_until_the_time_is_over(void **state)
     assert_ok(shmx_create(&shm, name, SIZE, SHMX_OTHERS_WRITE));
     struct test_child *writer = neighbour("writer", name);
     assert_status(shmx_mutex_lock(shm, words_of(shm)->mutex, 60), SHMX_ETIMEDOUT);
-    child_kill(writer);
-    assert_int_equal(child_wait(writer), CHILD_KILLED);
+    child_end_by_kill(writer);
     assert_status(shmx_mutex_lock(shm, words_of(shm)->mutex, 1000), SHMX_EOWNERDEAD);
     shmx_close(&shm);
     assert_false(exists(name));
@@ -671,7 +659,7 @@ static void a_writers_locks_are_soon_told(void **state)
     int status = shmx_mutex_lock(shm, words_of(shm)->mutex, 100);
     assert_true(status == SHMX_OK || status == SHMX_EACCES);
     assert_true(test_now_ms() - start < 2000);
-    neighbour_goes(hog);
+    child_finish(hog);
     shmx_close(&shm);
 }
 

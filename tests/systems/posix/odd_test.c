@@ -160,13 +160,6 @@ static void the_dead_go(const char *name)
     }
 }
 
-static shmx *create(const char *name)
-{
-    shmx *shm;
-    assert_ok(shmx_create(&shm, name, SIZE, 0));
-    return shm;
-}
-
 /* ---- no files without a name: Linux before 3.15, gVisor ---- */
 
 struct nameless {
@@ -193,7 +186,7 @@ static void without_nameless_files_nothing_is_made(void **state)
     static const int errors[] = {EOPNOTSUPP, EISDIR, EINVAL};
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         struct nameless scene = {errors[i], test_name(), test_name()};
-        shmx *shm = create(scene.there);
+        shmx *shm = test_segment(scene.there, SIZE);
         in_child(no_nameless, &scene);
         assert_ok(opens(scene.there));
         shmx_close(&shm);
