@@ -33,6 +33,7 @@ static void place_handle(shmx_queue *queue, shmx *shm, size_t offset, size_t siz
     /* A record of less than half the ring fits into an empty one wherever its tail is. */
     uint64_t longest = ((uint64_t)(queue->capacity + 1) / 2 - 2) * QUEUE_UNIT;
     queue->longest = (uint32_t)(longest < QUEUE_MESSAGE_MAX ? longest : QUEUE_MESSAGE_MAX);
+    queue->quick_end = (size_t)(longest < QUEUE_COPY_LOCKED ? longest : QUEUE_COPY_LOCKED) + 1;
 }
 
 int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size)
@@ -65,35 +66,11 @@ size_t shmx_queue_max_message(const shmx_queue *queue)
     return queue != NULL ? queue->longest : 0;
 }
 
-/* ---- records of its own ---- */
-
-bool shmx_queue_intact(const shmx_queue *queue, const struct queue_own *own)
-{
-    /* Relaxed: nobody else may change it. */
-    return atomic_load_explicit(&queue_at(queue, own->place)->state, memory_order_relaxed) ==
-           own->state;
-}
-
-bool shmx_queue_owned(const shmx_queue *queue, const struct queue_own *own)
-{
-    return own->state != 0 && (own->state & SHMX_OWNER_MASK) == shmx_token_known(queue->shm);
-}
-
-int shmx_queue_own_end(shmx_queue *queue, struct queue_own *own, uint32_t state)
-{
-    bool intact = shmx_queue_intact(queue, own);
-    STEP();
-    /* Release: what this handle did with the message is done. */
-    if (intact)
-        atomic_store_explicit(&queue_at(queue, own->place)->state, state, memory_order_release);
-    STEP();
-    own->state = 0;
-    return intact ? SHMX_OK : SHMX_EPROTO;
-}
+/* ---- a record that goes back ---- */
 
 static void put_back(shmx_queue *queue)
 {
-    if (shmx_queue_own_end(queue, &queue->taken, STATE_COMMITTED) != SHMX_OK)
+    if (queue_own_end(queue, &queue->taken, STATE_COMMITTED) != SHMX_OK)
         return;
     /* Release: who sees it finds the record's state. */
     atomic_store_explicit(&queue->header->consumers.returned, 1, memory_order_release);
@@ -132,9 +109,9 @@ void shmx_queue_close(shmx_queue **queue)
 {
     if (queue == NULL || *queue == NULL)
         return;
-    if (shmx_queue_owned(*queue, &(*queue)->reserved))
+    if (queue_owned(*queue, &(*queue)->reserved))
         shmx_queue_cancel(*queue);
-    if (shmx_queue_owned(*queue, &(*queue)->taken))
+    if (queue_owned(*queue, &(*queue)->taken))
         put_back(*queue);
     if ((*queue)->joined.sides != 0) {
         shmx_sides_leave((*queue)->shm, &(*queue)->joined);
