@@ -56,7 +56,7 @@ static int label_fill(struct shmx_label *label, const char *name, size_t size, u
 /* One create of so many, and the first of the process, looks for segments whose users were killed;
  * but not sooner than so many ns after the last look, which costs as much as a create or two. */
 #define SWEEP_EACH 8
-#define SWEEP_PAUSE ((int64_t)4 * 1000 * 1000)
+#define SWEEP_PAUSE ((int64_t)20 * 1000 * 1000)
 
 static void sweep_now_and_then(void)
 {

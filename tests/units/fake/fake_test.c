@@ -415,7 +415,7 @@ static void creates_look_for_the_dead_now_and_then(void **state)
     (void)state;
     fake_fail(0, 0);
     fake_clock_pass(1000000000);
-    assert_int_equal(sweeps_of(80, 1000000), 10);
+    assert_int_equal(sweeps_of(80, 3000000), 10);
     fake_clock_pass(1000000000);
     assert_int_equal(sweeps_of(80, 1000), 1);
     fake_clear();
