@@ -21,9 +21,6 @@ int shmx_posix_unexpected(int number);
 /* The effective user when the process was first seen. */
 uid_t shmx_posix_user(void);
 
-/* The longest file that the process may make, getrlimit(2). */
-uint64_t shmx_posix_length_limit(void);
-
 /* In the child of a fork: forget what was the parent's. */
 void shmx_posix_process_forked(void);
 

@@ -43,8 +43,8 @@ static bool is_strangers(const struct shmx_attachment *attachment, const char *p
 
 /* Those whom the segment is open to by one of these flags may open it. root makes it for the
  * segment's owner. */
-static int make_file(const struct shmx_attachment *attachment, const char *path, unsigned flags,
-                     const char *text, int *fd)
+static int make_owned_file(const struct shmx_attachment *attachment, const char *path,
+                           unsigned flags, const char *text, int *fd)
 {
     struct stat object;
     bool ours = attachment->control != NULL;
@@ -67,7 +67,7 @@ static int try_claim(struct shmx_attachment *attachment, uint32_t token)
     int fd;
     shmx_lockfile_path_owner(path, attachment->label.id, token);
     /* Readers need not open it, and so cannot lock it. */
-    int status = make_file(attachment, path, SHMX_OTHERS_WRITE, attachment->label.name, &fd);
+    int status = make_owned_file(attachment, path, SHMX_OTHERS_WRITE, attachment->label.name, &fd);
     if (status != SHMX_OK)
         return status == SHMX_EAGAIN ? SHMX_EEXIST : status;
     shmx_posix_tag(fd, attachment);
@@ -190,7 +190,8 @@ static int try_mark(struct shmx_attachment *attachment, struct shmx_posix_mark *
                     const char *path)
 {
     /* Readers ask for them. */
-    int status = make_file(attachment, path, SHMX_OTHERS_READ | SHMX_OTHERS_WRITE, "", &mark->fd);
+    int status =
+        make_owned_file(attachment, path, SHMX_OTHERS_READ | SHMX_OTHERS_WRITE, "", &mark->fd);
     if (status == SHMX_OK) {
         shmx_posix_tag(mark->fd, attachment);
         return SHMX_OK;

@@ -55,14 +55,14 @@ void shmx_lockfile_seat_leave(uint64_t id, int fd, uint32_t number)
 
 /* ---- asking ---- */
 
-struct look {
+struct seat_look {
     uint64_t id;
     bool taken;
 };
 
-static int look_at(const char *rest, void *context)
+static int look_at_seat(const char *rest, void *context)
 {
-    struct look *look = context;
+    struct seat_look *look = context;
     char path[LOCKFILE_PATH_MAX];
     uint32_t number;
     if (sscanf(rest, "%8" SCNx32, &number) != 1)
@@ -75,9 +75,9 @@ static int look_at(const char *rest, void *context)
 int shmx_lockfile_seats_taken(uint64_t id, bool *taken)
 {
     char start[64];
-    struct look look = {id, false};
+    struct seat_look look = {id, false};
     snprintf(start, sizeof start, LOCKFILE_PREFIX "s-%016" PRIx64 "-", id);
-    int status = shmx_lockfile_list(start, look_at, &look);
+    int status = shmx_lockfile_list(start, look_at_seat, &look);
     *taken = look.taken;
     return look.taken ? SHMX_OK : status;
 }

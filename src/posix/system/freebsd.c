@@ -84,6 +84,7 @@ int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int
 const struct shmx_system shmx_system = {
     .lock_directory = shmx_posix_lock_directory,
     .make = shmx_posix_make_exact,
+    .length_limit = shmx_posix_length_limit,
     .reserve = shmx_posix_reserve_by_writing,
     .prefault = shmx_posix_prefault,
     .label = shmx_posix_label_read,

@@ -102,6 +102,7 @@ const struct shmx_system shmx_system = {
     .loaded = shmx_posix_stay,
     .lock_directory = shmx_posix_lock_directory,
     .make = make,
+    .length_limit = shmx_posix_length_limit,
     /* Memory cannot be reserved. Shared memory is memory like any other, backed by swap files that
      * grow; no file system for it could be full, and what the machine cannot hold was refused. */
     .reserve = shmx_posix_resize,

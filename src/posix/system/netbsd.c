@@ -47,6 +47,7 @@ const struct shmx_system shmx_system = {
     .loaded = shmx_posix_stay,
     .lock_directory = lock_directory,
     .make = shmx_posix_make_exact,
+    .length_limit = shmx_posix_length_limit,
     .reserve = shmx_posix_reserve_by_writing,
     .prefault = shmx_posix_prefault,
     .label = shmx_posix_label_read,

@@ -65,6 +65,7 @@ const struct shmx_system shmx_system = {
     .lock_directory = lock_directory,
     .own_directory = true,
     .make = make,
+    .length_limit = shmx_posix_length_limit,
     /* Nothing is mapped yet, so no page differs from what is written. */
     .reserve = shmx_posix_reserve_by_writing,
     .prefault = shmx_posix_prefault,

@@ -35,7 +35,7 @@ struct shmx_system {
     int (*publish)(int fd, const char *name);
 
     /* ofd/: the same without a name, to be published or (not `named`) never, and what fstat(2) says
-     * of it. */
+     * of it: device, inode and mode. */
     int (*make_nameless)(bool named, unsigned flags, int *fd, struct stat *facts);
 
     /* The library was loaded; NULL: nothing is to be done. */
@@ -44,8 +44,11 @@ struct shmx_system {
     /* A page that the child of a fork finds zeroed, whatever kind of fork; NULL: there is none. */
     unsigned char *(*wiped_on_fork)(void);
 
-    /* ofd/: what has the name, as lstat(2) says. */
+    /* ofd/: device, inode and mode of what has the name, as lstat(2) says. */
     int (*stat_name)(const char *name, struct stat *facts);
+
+    /* The longest file that the process may make. */
+    uint64_t (*length_limit)(void);
 
     /* Give a new object its length, and all its memory. */
     int (*reserve)(int fd, size_t length);
@@ -88,6 +91,9 @@ void shmx_posix_lock_directory(char path[SHMX_SYSTEM_DIRECTORY_MAX]);
 
 /* make: shm_open, and then set what the umask has taken of the access. */
 int shmx_posix_make_exact(const char *path, unsigned flags, int *fd);
+
+/* length_limit: getrlimit(2). */
+uint64_t shmx_posix_length_limit(void);
 
 /* reserve: the length, and no memory yet. */
 int shmx_posix_resize(int fd, size_t length);

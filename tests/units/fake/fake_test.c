@@ -398,11 +398,35 @@ static void a_failed_open_removes_nothing(void **state)
     }
 }
 
+static int sweeps_of(int creates, long long pause)
+{
+    int before = fake_sweeps();
+    for (int i = 0; i < creates; i++) {
+        assert_int_equal(shmx_create(&made, NAME, SIZE, 0), SHMX_OK);
+        shmx_close(&made);
+        fake_clock_pass(pause);
+    }
+    return fake_sweeps() - before;
+}
+
+/* One of eight creates, but a loop of creates hardly ever. */
+static void creates_look_for_the_dead_now_and_then(void **state)
+{
+    (void)state;
+    fake_fail(0, 0);
+    fake_clock_pass(1000000000);
+    assert_int_equal(sweeps_of(80, 3000000), 10);
+    fake_clock_pass(1000000000);
+    assert_int_equal(sweeps_of(80, 1000), 1);
+    fake_clear();
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_failure_is_reported_and_leaves_nothing),
         cmocka_unit_test(a_failed_open_removes_nothing),
+        cmocka_unit_test(creates_look_for_the_dead_now_and_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
