@@ -105,9 +105,9 @@ int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_
     uint64_t device = 0, inode = 0;
     shmx_posix_gate_enter();
     int status = shmx_posix_share_once(attachment, make_passed);
-    shmx_posix_gate_leave();
     if (status == SHMX_OK)
         status = identity(attachment->os.passed, &device, &inode);
+    shmx_posix_gate_leave();
     if (status == SHMX_OK)
         snprintf(token, token_size, "shmx-%d-%" PRIx64 "-%" PRIx64, attachment->os.passed, device,
                  inode);
