@@ -58,12 +58,14 @@ int shmx_lockfile_set(int fd, int operation)
     return 0;
 }
 
-static int write_text(int fd, const char *text)
+int shmx_lockfile_write(int fd, const void *bytes, size_t length)
 {
-    size_t length = strlen(text);
     ssize_t written;
+    /* Beyond the limit there is a signal besides, which would end the process. */
+    if (length > shmx_posix_length_limit())
+        return shmx_posix_error(EFBIG);
     do
-        written = pwrite(fd, text, length, 0);
+        written = pwrite(fd, bytes, length, 0);
     while (written < 0 && errno == EINTR);
     if (written == (ssize_t)length)
         return SHMX_OK;
@@ -79,7 +81,7 @@ int shmx_lockfile_make(const char *path, unsigned flags, const char *text, int *
         return shmx_posix_error(errno);
     int status = shmx_posix_mode_set(*fd, mode);
     if (status == SHMX_OK && text[0] != '\0')
-        status = write_text(*fd, text);
+        status = shmx_lockfile_write(*fd, text, strlen(text));
     if (status != SHMX_OK) {
         unlink(path);
         close(*fd);

@@ -41,6 +41,9 @@ int shmx_lockfile_list(const char *start, int (*visit)(const char *rest, void *c
 /* Lock without waiting; 0, or errno. */
 int shmx_lockfile_set(int fd, int operation);
 
+/* Write from the start of a file: all of it, or it failed. */
+int shmx_lockfile_write(int fd, const void *bytes, size_t length);
+
 /* Make a file that nobody has made, with `text` in it; readable to others if flags open the segment
  * to them. It is not locked. */
 int shmx_lockfile_make(const char *path, unsigned flags, const char *text, int *fd);

@@ -47,9 +47,13 @@ static void limited_later(void *context)
     (void)context;
     must(shmx_create(&shm, NULL, 4096, 0) == SHMX_OK);
     shmx_close(&shm);
-    const struct rlimit small = {4096, 4096};
+    /* Of the second not even a file beside the segment may be written. */
+    const struct rlimit small = {4096, 4096}, none = {0, 0};
     must(setrlimit(RLIMIT_FSIZE, &small) == 0);
     must(shmx_create(&shm, NULL, 65536, 0) == SHMX_ENOSPC);
+    must(setrlimit(RLIMIT_FSIZE, &none) == 0);
+    must(shmx_create(&shm, NULL, 64, 0) == SHMX_ENOSPC);
+    must(shmx_create(&shm, "", 64, 0) == SHMX_ENOSPC);
 }
 
 static void a_limit_of_files_set_later_is_enospc(void **state)
