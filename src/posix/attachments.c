@@ -194,7 +194,7 @@ void shmx_posix_gate_leave(void)
         return;
     pthread_mutex_lock(&gate.lock);
     if (--gate.inside == 0 && gate.forks != 0)
-        pthread_cond_signal(&gate.empty);
+        pthread_cond_broadcast(&gate.empty); /* several threads may be about to fork */
     pthread_mutex_unlock(&gate.lock);
     cancel_restore();
     busy--;
