@@ -58,6 +58,13 @@ int shmx_lockfile_set(int fd, int operation)
     return 0;
 }
 
+void shmx_lockfile_close(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
 int shmx_lockfile_write(int fd, const void *bytes, size_t length)
 {
     ssize_t written;
@@ -84,7 +91,7 @@ int shmx_lockfile_make(const char *path, unsigned flags, const char *text, int *
         status = shmx_lockfile_write(*fd, text, strlen(text));
     if (status != SHMX_OK) {
         unlink(path);
-        close(*fd);
+        shmx_lockfile_close(fd);
     }
     return status;
 }
@@ -99,7 +106,7 @@ int shmx_lockfile_open(const char *path, int *fd, struct stat *facts)
     if (status == SHMX_OK && !S_ISREG(facts->st_mode))
         status = shmx_posix_error(ENXIO);
     if (status != SHMX_OK)
-        close(*fd);
+        shmx_lockfile_close(fd);
     return status;
 }
 

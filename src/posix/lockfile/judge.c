@@ -89,7 +89,7 @@ bool shmx_lockfile_half_made(const struct shmx_lockfile_name *file,
 
 int shmx_lockfile_judge_users(struct shmx_lockfile_judged *judged)
 {
-    const struct shmx_lockfile_found *found = &judged->found;
+    struct shmx_lockfile_found *found = &judged->found;
     judged->user_fd = -1;
     judged->kind = SHMX_OS_LIVE;
     if ((found->label.flags & SHMX_PERSISTENT) != 0)
@@ -100,7 +100,7 @@ int shmx_lockfile_judge_users(struct shmx_lockfile_judged *judged)
         status = SHMX_OK;
     }
     if (status != SHMX_OK)
-        close(found->fd);
+        shmx_lockfile_close(&found->fd);
     return status;
 }
 
@@ -131,9 +131,6 @@ int shmx_lockfile_judge(const struct shmx_lockfile_name *file, const char *name,
 
 void shmx_lockfile_dismiss(struct shmx_lockfile_judged *judged)
 {
-    if (judged->user_fd >= 0)
-        close(judged->user_fd);
-    if (judged->found.fd >= 0)
-        close(judged->found.fd);
-    judged->user_fd = judged->found.fd = -1;
+    shmx_lockfile_close(&judged->user_fd);
+    shmx_lockfile_close(&judged->found.fd);
 }

@@ -17,7 +17,8 @@ int shmx_lockfile_users_make(uint64_t id, const char *name, unsigned flags, int 
     /* shmx_prune may have found it before it was locked. */
     if (error == 0 && shmx_lockfile_in_place(*fd, path))
         return SHMX_OK;
-    close(*fd);
+    unlink(path); /* nobody else has this id */
+    shmx_lockfile_close(fd);
     return error == 0 || error == EWOULDBLOCK ? SHMX_EAGAIN : shmx_posix_error(error);
 }
 
@@ -51,10 +52,8 @@ int shmx_lockfile_users_join(uint64_t id, uid_t owner, int *fd)
         return status == SHMX_ENOENT || status == SHMX_EPROTO ? SHMX_OK : status;
     }
     status = join(*fd);
-    if (status != SHMX_OK && status != SHMX_ENOENT) {
-        close(*fd);
-        *fd = -1;
-    }
+    if (status != SHMX_OK && status != SHMX_ENOENT)
+        shmx_lockfile_close(fd);
     return status;
 }
 
@@ -86,7 +85,7 @@ int shmx_lockfile_users_again(uint64_t id, int own, int *fd)
     int error = shmx_lockfile_set(*fd, LOCK_SH);
     if (error == 0)
         return SHMX_OK;
-    close(*fd);
+    shmx_lockfile_close(fd);
     return shmx_posix_error(error);
 }
 
