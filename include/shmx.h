@@ -386,8 +386,8 @@ SHMX_API int shmx_once_run(shmx *shm, shmx_once *once, int (*init)(void *context
 typedef struct shmx_queue shmx_queue;
 
 /* Return the bytes of memory in which a queue holds `count` messages of up to `message` bytes, or
- * more if they are shorter. That is 392 + (count + 1) * (message + 8), where message is
- * rounded up to 8. 0 if count is 0 or the result is too large for a queue. */
+ * more if they are shorter: 392, and for each message its length rounded up to 8, and 8, and room
+ * for one message more; at least 448. 0 if that is no size, or count is 0. */
 SHMX_API size_t shmx_queue_size_for(size_t message, size_t count);
 
 /* Open the queue that lies at `offset` of the segment in `size` bytes. A zeroed region becomes

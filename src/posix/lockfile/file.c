@@ -66,12 +66,21 @@ int shmx_lockfile_set(int fd, int operation)
     return 0;
 }
 
-static int write_text(int fd, const char *text)
+void shmx_lockfile_close(int *fd)
 {
-    size_t length = strlen(text);
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+int shmx_lockfile_write(int fd, const void *bytes, size_t length)
+{
     ssize_t written;
+    /* Beyond the limit there is a signal besides, which would end the process. */
+    if (length > shmx_posix_length_limit())
+        return shmx_posix_error(EFBIG);
     do
-        written = pwrite(fd, text, length, 0);
+        written = pwrite(fd, bytes, length, 0);
     while (written < 0 && errno == EINTR);
     if (written == (ssize_t)length)
         return SHMX_OK;
@@ -85,10 +94,10 @@ int shmx_lockfile_make(const char *path, const char *text, int *fd)
         return shmx_posix_error(errno);
     int status = shmx_posix_mode_set(*fd, 0600);
     if (status == SHMX_OK && text[0] != '\0')
-        status = write_text(*fd, text);
+        status = shmx_lockfile_write(*fd, text, strlen(text));
     if (status != SHMX_OK) {
         unlink(path);
-        close(*fd);
+        shmx_lockfile_close(fd);
     }
     return status;
 }
@@ -116,7 +125,7 @@ int shmx_lockfile_make_locked(const char *path, int operation, unsigned flags, c
         return status;
     status = lock_and_show(*fd, path, operation, flags);
     if (status != SHMX_OK)
-        close(*fd);
+        shmx_lockfile_close(fd);
     return status;
 }
 
@@ -130,7 +139,7 @@ int shmx_lockfile_open(const char *path, int *fd, struct stat *facts)
     if (status == SHMX_OK && !S_ISREG(facts->st_mode))
         status = shmx_posix_error(ENXIO);
     if (status != SHMX_OK)
-        close(*fd);
+        shmx_lockfile_close(fd);
     return status;
 }
 

@@ -122,9 +122,11 @@ int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_
 {
     uint64_t id, shape;
     const struct shmx_os_private *os = &attachment->os;
+    shmx_posix_gate_enter();
     int status = shmx_posix_pass_once(attachment);
     if (status == SHMX_OK)
         status = identity(os->passed, &id, &shape);
+    shmx_posix_gate_leave();
     if (status == SHMX_OK)
         snprintf(token, token_size, "shmx-%d-%" PRIx64 "-%" PRIx64 "-%x", os->passed, id, shape,
                  (unsigned)(os->passed_user + 1));

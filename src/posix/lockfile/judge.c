@@ -104,7 +104,7 @@ static int ask_for_users(const struct shmx_lockfile_name *file, struct shmx_lock
 int shmx_lockfile_judge_users(const struct shmx_lockfile_name *file,
                               struct shmx_lockfile_judged *judged)
 {
-    const struct shmx_lockfile_found *found = &judged->found;
+    struct shmx_lockfile_found *found = &judged->found;
     judged->user_fd = -1;
     judged->kind = SHMX_OS_LIVE;
     int status = ask_for_users(file, judged);
@@ -113,7 +113,7 @@ int shmx_lockfile_judge_users(const struct shmx_lockfile_name *file,
         status = SHMX_OK;
     }
     if (status != SHMX_OK)
-        close(found->fd);
+        shmx_lockfile_close(&found->fd);
     return status;
 }
 
@@ -185,9 +185,6 @@ int shmx_lockfile_visit(const struct shmx_lockfile_found *found, int *fd, uint32
 
 void shmx_lockfile_dismiss(struct shmx_lockfile_judged *judged)
 {
-    if (judged->user_fd >= 0)
-        close(judged->user_fd);
-    if (judged->found.fd >= 0)
-        close(judged->found.fd);
-    judged->user_fd = judged->found.fd = -1;
+    shmx_lockfile_close(&judged->user_fd);
+    shmx_lockfile_close(&judged->found.fd);
 }

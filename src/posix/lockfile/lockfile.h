@@ -45,6 +45,12 @@ int shmx_lockfile_list(const char *start, int (*visit)(const char *rest, void *c
 /* Lock without waiting; 0, or errno. */
 int shmx_lockfile_set(int fd, int operation);
 
+/* Close, if it is open, and set to -1: nobody closes it twice, which would be another thread's. */
+void shmx_lockfile_close(int *fd);
+
+/* Write from the start of a file: all of it, or it failed. */
+int shmx_lockfile_write(int fd, const void *bytes, size_t length);
+
 /* Make a file that nobody has made, with `text` in it, for its maker alone. It is not locked. */
 int shmx_lockfile_make(const char *path, const char *text, int *fd);
 

@@ -12,14 +12,7 @@
 
 static int record_write(const struct shmx_lockfile_name *file)
 {
-    const struct shmx_lockfile_record record = file->record;
-    ssize_t written;
-    do
-        written = pwrite(file->fd, &record, sizeof record, 0);
-    while (written < 0 && errno == EINTR);
-    if (written == (ssize_t)sizeof record)
-        return SHMX_OK;
-    return shmx_posix_error(written < 0 ? errno : ENOSPC);
+    return shmx_lockfile_write(file->fd, &file->record, sizeof file->record);
 }
 
 /* A maker that died before it wrote leaves an empty file: no record. */

@@ -55,7 +55,7 @@ static int make_owned_file(const struct shmx_attachment *attachment, const char 
         return status;
     status = shmx_posix_error(errno);
     unlink(path);
-    close(*fd);
+    shmx_lockfile_close(fd);
     return status;
 }
 

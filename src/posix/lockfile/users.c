@@ -43,10 +43,8 @@ int shmx_lockfile_users_join(uint64_t id, uid_t owner, int *fd)
         return status == SHMX_ENOENT || status == SHMX_EPROTO ? SHMX_OK : status;
     }
     status = join(*fd);
-    if (status != SHMX_OK && status != SHMX_ENOENT) {
-        close(*fd);
-        *fd = -1;
-    }
+    if (status != SHMX_OK && status != SHMX_ENOENT)
+        shmx_lockfile_close(fd);
     return status;
 }
 
@@ -78,7 +76,7 @@ int shmx_lockfile_users_again(uint64_t id, int own, int *fd)
     int error = shmx_lockfile_set(*fd, LOCK_SH);
     if (error == 0)
         return SHMX_OK;
-    close(*fd);
+    shmx_lockfile_close(fd);
     return shmx_posix_error(error);
 }
 
