@@ -31,8 +31,9 @@ static int prune(bool quiet)
 
 static int prune_for_ever(double seconds)
 {
-    int status = STATUS_YES;
     system_catch_stop();
+    int status = prune(false); /* which says that it is at work */
+    system_pause(seconds);
     while (!system_stopped() && !ferror(stdout)) {
         status = prune(true);
         system_pause(seconds);
