@@ -20,11 +20,8 @@
 
 static int allocate(shmx **out)
 {
-    *out = malloc(sizeof **out); /* calloc(3) passes by the C library's quickest stock */
-    if (*out == NULL)
-        return SHMX_ENOMEM;
-    memset(*out, 0, sizeof **out);
-    return SHMX_OK;
+    *out = calloc(1, sizeof **out);
+    return *out != NULL ? SHMX_OK : SHMX_ENOMEM;
 }
 
 /* The end of every way to an attachment: give it to the caller, or free it. */
