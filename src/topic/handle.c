@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A handle of a topic: opening and closing it. */
 #include "header.h"
-#include "layout.h"
+#include "ring.h"
 
 #include <stdlib.h>
 

@@ -8,7 +8,7 @@
  * while ago was on the safe side. That is why the lowest position, once found, is kept as `floor`,
  * and a topic without lossless readers costs its publishers one comparison.
  */
-#include "layout.h"
+#include "ring.h"
 
 static bool place_owned(const shmx_topic *topic)
 {

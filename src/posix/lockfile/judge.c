@@ -160,8 +160,9 @@ bool shmx_lockfile_surely_foreign(const struct shmx_lockfile_found *found, const
     return shmx_lockfile_name_admits(name, found->owner) && still_there(found, name);
 }
 
-/* First the seat, then a look at the name file: whoever removes shuts that first, and then looks at
- * the seats. And then a look at the object: what the name file said was said of it. */
+/* The seat is taken first, and the mode of the name file looked at afterwards. A process that wants
+ * to remove the segment changes the mode first, and looks for seats afterwards. The object is
+ * looked at last, because the name file may be of another one by now. */
 int shmx_lockfile_visit(const struct shmx_lockfile_found *found, int *fd, uint32_t *seat)
 {
     const char *name = found->label.name;
@@ -173,7 +174,7 @@ int shmx_lockfile_visit(const struct shmx_lockfile_found *found, int *fd, uint32
     while (still_there(found, name)) {
         if (admitted)
             return SHMX_OK;
-        /* Who shut it may let us in still, having seen the seat. */
+        /* The process that changed the mode may see the seat, and admit others again. */
         if (!shmx_lockfile_is_short(round) || !shmx_lockfile_patience(&round))
             break;
         admitted = shmx_lockfile_name_admits(name, found->owner);

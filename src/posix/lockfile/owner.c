@@ -231,9 +231,9 @@ struct look {
     bool held;
 };
 
-/* Does the lock say what it seems to? A side's number is its owner's token: a reader can lock the
- * mark of one that has died, but not the file of that owner. What another reader cannot ask, it
- * believes. */
+/* Does a mark count whose lock is held? The number of a side's mark is the token of its owner. A
+ * neighbour that may only read can hold the lock of a dead owner's mark, but not that of its owner
+ * file, so that file decides. A process that may not open it lets the mark count. */
 static int counts(const struct shmx_attachment *attachment, const struct shmx_posix_mark *mark,
                   const struct stat *facts, bool *alive)
 {

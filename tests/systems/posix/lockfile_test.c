@@ -660,7 +660,7 @@ static void access_is_exact_whatever_the_umask(void **state)
 
 /* ---- other programs ---- */
 
-static void anothers_object_of_the_same_name_is_let_be(void **state)
+static void anothers_object_of_the_same_name_is_left_alone(void **state)
 {
     (void)state;
     shmx *shm, *other;
@@ -736,7 +736,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(seats_go_with_their_last_user),
     cmocka_unit_test(a_stranger_pretends_in_vain),
     cmocka_unit_test(access_is_exact_whatever_the_umask),
-    cmocka_unit_test(anothers_object_of_the_same_name_is_let_be),
+    cmocka_unit_test(anothers_object_of_the_same_name_is_left_alone),
     cmocka_unit_test(forked_without_descriptors_the_two_share_one),
 };
 

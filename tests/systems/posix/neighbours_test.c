@@ -199,7 +199,7 @@ static void plays(struct test_child *child)
     assert_int_equal(child_wait(child), 0);
 }
 
-static void is_let_be(const char *kind, int place)
+static void is_left_alone(const char *kind, int place)
 {
     const char *name = test_name();
     char path[400], precious[500], text[16] = "";
@@ -224,7 +224,7 @@ static void is_let_be(const char *kind, int place)
     assert_int_equal(remove(path), 0);
 }
 
-static void what_a_stranger_plants_is_let_be(void **state)
+static void what_a_stranger_plants_is_left_alone(void **state)
 {
     (void)state;
     test_needs_root();
@@ -232,7 +232,7 @@ static void what_a_stranger_plants_is_let_be(void **state)
         test_skip("users have directories of their own");
     for (int place = 0; attack_place("name", place) != NULL; place++)
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-            is_let_be(kinds[i], place);
+            is_left_alone(kinds[i], place);
 }
 
 /* ---- others may read ---- */
@@ -814,7 +814,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_stranger_gets_nothing),
     cmocka_unit_test(a_stranger_sees_the_name),
     cmocka_unit_test(a_stranger_takes_a_name_first),
-    cmocka_unit_test(what_a_stranger_plants_is_let_be),
+    cmocka_unit_test(what_a_stranger_plants_is_left_alone),
     cmocka_unit_test(a_reader_reads_and_stays),
     cmocka_unit_test(a_readers_locks_keep_nobody_from_locking),
     cmocka_unit_test(a_reader_hides_no_owners_death),
