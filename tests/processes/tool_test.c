@@ -726,7 +726,8 @@ static void examines_the_system(void **state)
     assert_says(out, "ok    a segment can be created, opened and waited on\n");
     assert_int_equal(status, strstr(out, "\nlook") != NULL || strstr(out, "\nbad") != NULL);
     assert_null(strchr(out, '\033'));
-    assert_int_equal(run("doctor", "--json"), status);
+    status = run("doctor", "--json"); /* other tests' dead ones come and go */
+    assert_int_equal(status, strstr(out, "\"look\"") != NULL || strstr(out, "\"bad\"") != NULL);
     assert_int_equal(strncmp(out, "[\n  {\"verdict\": \"", 16), 0);
     assert_string_equal(out + out_size - 4, "}\n]\n");
 }

@@ -107,11 +107,14 @@ static int lock_and_show(int fd, const char *path, int operation, unsigned flags
 {
     bool others = (flags & (SHMX_OTHERS_READ | SHMX_OTHERS_WRITE)) != 0;
     int error = shmx_lockfile_set(fd, operation);
-    if (error == EWOULDBLOCK || (error == 0 && !shmx_lockfile_in_place(fd, path)))
+    if (error == 0 && !shmx_lockfile_in_place(fd, path))
         return SHMX_EAGAIN;
-    int status = error == 0 ? SHMX_OK : shmx_posix_error(error);
+    int status = error == 0             ? SHMX_OK
+                 : error == EWOULDBLOCK ? SHMX_EAGAIN
+                                        : shmx_posix_error(error);
     if (status == SHMX_OK && others)
         status = shmx_posix_mode_set(fd, 0644);
+    /* Also a file that another has found: it would be in the way the next time. */
     if (status != SHMX_OK)
         unlink(path);
     return status;

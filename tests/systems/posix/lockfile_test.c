@@ -283,7 +283,7 @@ static void without_its_users_file_a_segment_is_never_removed_but_by_unlink(void
 
 /* ---- lock files that somebody has put there ---- */
 
-static void links_and_pipes_in_a_name_files_place_are_let_be(void **state)
+static void links_and_pipes_in_a_name_files_place_are_left_alone(void **state)
 {
     (void)state;
     shmx *shm;
@@ -366,6 +366,43 @@ static void a_lock_that_is_held_for_ever_is_eagain(void **state)
     close(fd);
     assert_ok(shmx_create(&shm, name, 100, 0));
     shmx_close(&shm);
+}
+
+/* As one that sweeps, which finds a new file before its maker has locked it, and is slow. */
+static void locks_again_and_again(void *path)
+{
+    for (;;) {
+        int fd = open(path, O_RDONLY);
+        if (fd >= 0) {
+            flock(fd, LOCK_EX | LOCK_NB);
+            close(fd);
+        }
+    }
+}
+
+#define MEETINGS 5
+#define TRIES 20000
+
+static void one_who_sweeps_is_met_again(void **state)
+{
+    (void)state;
+    const uint64_t id = 0xfedcba9800000000u + (uint32_t)getpid();
+    char path[LOCKFILE_PATH_MAX];
+    int fd, met = 0;
+    shmx_lockfile_path_users(path, id);
+    struct test_child *child = child_fork(locks_again_and_again, path);
+    for (int i = 0; i < TRIES && met < MEETINGS; i++) {
+        int status = shmx_lockfile_users_make(id, test_prefix(), &fd);
+        if (status == SHMX_OK) {
+            shmx_lockfile_users_remove(id, geteuid());
+            close(fd);
+        } else {
+            assert_status(status, SHMX_EAGAIN); /* and so the next time */
+            met++;
+        }
+    }
+    child_end_by_kill(child);
+    assert_false(is_there(path));
 }
 
 /* ---- another user ---- */
@@ -725,10 +762,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(without_its_name_file_a_segment_lives_and_ends),
     cmocka_unit_test(without_its_name_file_a_dead_segment_makes_room),
     cmocka_unit_test(without_its_users_file_a_segment_is_never_removed_but_by_unlink),
-    cmocka_unit_test(links_and_pipes_in_a_name_files_place_are_let_be),
+    cmocka_unit_test(links_and_pipes_in_a_name_files_place_are_left_alone),
     cmocka_unit_test(a_hard_link_in_a_name_files_place_harms_nothing),
     cmocka_unit_test(garbage_in_a_name_file_is_a_leftover),
     cmocka_unit_test(a_lock_that_is_held_for_ever_is_eagain),
+    cmocka_unit_test(one_who_sweeps_is_met_again),
     cmocka_unit_test(anothers_name_file_is_no_segment),
     cmocka_unit_test(an_owners_segment_is_the_owners),
     cmocka_unit_test(another_user_keeps_a_segment_alive),

@@ -433,6 +433,8 @@ PART(subscriber) /* who may only read, too, and learns from the system that nobo
     say("done");
     must(hear() != NULL);
     must(shmx_topic_next(topic, text, sizeof text, &size, NULL, SHMX_FOREVER) == SHMX_EHANGUP);
+    shmx_topic_close(&topic);
+    shmx_close(&shm);
     return 0;
 }
 

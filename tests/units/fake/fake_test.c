@@ -398,6 +398,19 @@ static void a_failed_open_removes_nothing(void **state)
     }
 }
 
+/* Another process looks at it for longer than a backend waits. */
+static void what_another_looks_at_is_listed(void **state)
+{
+    (void)state;
+    int count = 0;
+    begin();
+    fake_fail(2, SHMX_EAGAIN); /* the listing, and then the look */
+    assert_int_equal(shmx_list(count_one, &count), SHMX_OK);
+    assert_true(fake_failed());
+    assert_int_equal(count, 1);
+    end();
+}
+
 static int sweeps_of(int creates, long long pause)
 {
     int before = fake_sweeps();
@@ -428,6 +441,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_failure_is_reported_and_leaves_nothing),
         cmocka_unit_test(a_failed_open_removes_nothing),
+        cmocka_unit_test(what_another_looks_at_is_listed),
         cmocka_unit_test(creates_look_for_the_dead_now_and_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
