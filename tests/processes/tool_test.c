@@ -740,6 +740,7 @@ static void prunes_again_and_again(void **state)
     struct command *holder = start("create", name, "4K");
     test_until(shmx_stat(name, &info) == SHMX_OK);
     struct command *pruner = start("prune", "--every", "0.01");
+    test_until(out_says(" freed\n")); /* it is at work: a signal ends it gently */
     command_kill(holder);
     assert_int_equal(command_wait(holder), COMMAND_STOPPED);
     test_until(!leaves_name(name));
