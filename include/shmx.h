@@ -488,7 +488,8 @@ SHMX_API size_t shmx_topic_size_for(size_t message, size_t count);
  *         SHMX_ERANGE (outside the segment; the topic there was made with another size, counted in
  *         whole 16 bytes), SHMX_EACCES (SHMX_TOPIC_LOSSLESS through a read-only attachment),
  *         SHMX_ENOMEM, SHMX_EPROTO (the region holds something else), SHMX_EMFILE (64 lossless
- *         readers), SHMX_ENOTSUP, SHMX_EIO */
+ *         readers), SHMX_ETIMEDOUT (SHMX_TOPIC_LOSSLESS: a process has been stopped inside a call
+ *         for a second), SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_topic_open(shmx_topic **topic, shmx *shm, size_t offset, size_t size,
                              unsigned flags);
 
@@ -505,8 +506,9 @@ SHMX_API int shmx_topic_publish(shmx_topic *topic, const void *message, size_t s
 /* Reserve room for a message of up to `size` bytes and get its place, aligned to 8; commit its
  * first `size` bytes as a message, or cancel. The order of messages is that of reserve: readers
  * wait at an open reservation, other publishers only when the ring comes round to it. If the
- * process dies it is taken back. Errors: those of shmx_topic_publish; SHMX_EINVAL (a second
- * reservation; commit or cancel of none; commit of more than was reserved) */
+ * process dies it is taken back. Commit and cancel are SHMX_ETIMEDOUT if a process has been stopped
+ * inside a call for a second; the reservation stays open. Errors: those of shmx_topic_publish;
+ * SHMX_EINVAL (a second reservation; commit or cancel of none; commit of more than was reserved) */
 SHMX_API int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeout_ms);
 SHMX_API int shmx_topic_commit(shmx_topic *topic, size_t size);
 SHMX_API int shmx_topic_cancel(shmx_topic *topic);

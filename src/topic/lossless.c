@@ -48,7 +48,7 @@ static int find_place(shmx_topic *topic, struct topic_place **found)
 
 int shmx_topic_place_take(shmx_topic *topic, bool oldest)
 {
-    struct shmx_limit limit = {.timeout_ms = SHMX_FOREVER};
+    struct shmx_limit limit = {.timeout_ms = TOPIC_PATIENCE};
     struct topic_place *place;
     int status = topic_lock(topic, &limit);
     if (status != SHMX_OK)

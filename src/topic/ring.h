@@ -16,6 +16,10 @@ static inline int topic_lock(shmx_topic *topic, struct shmx_limit *limit)
     return shmx_topic_lock_slowly(topic, limit);
 }
 
+/* The time in ms for the lock in calls without a limit of their own. It is held for a few
+ * instructions: one who has not gone on after so long is stopped, or never really had it. */
+#define TOPIC_PATIENCE 1000
+
 /* The lock was given back with this value, and somebody may be to be woken. Returns SHMX_OK. */
 int shmx_topic_wake(shmx_topic *topic, uint32_t value);
 

@@ -485,6 +485,27 @@ static void a_reservation_can_be_shorter_or_taken_back(void **state)
     close_both(&fixture);
 }
 
+/* Its owner lives and does not go on: it is stopped, or somebody wrote there who may write. */
+static void a_lock_that_is_held_for_ever_ends_calls_without_a_limit(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *topic = fixture.topic, *late;
+    void *place;
+    assert_ok(shmx_topic_reserve(topic, 4, &place, 0));
+    memcpy(place, "kept", 4);
+    atomic_store(&topic->header->publishers.lock, topic->reserved.state & SHMX_OWNER_MASK);
+    assert_status(shmx_topic_open(&late, fixture.shm, 0, 4096, SHMX_TOPIC_LOSSLESS),
+                  SHMX_ETIMEDOUT);
+    assert_null(late);
+    assert_status(shmx_topic_commit(topic, 4), SHMX_ETIMEDOUT);
+    assert_status(shmx_topic_cancel(topic), SHMX_ETIMEDOUT);
+    atomic_store(&topic->header->publishers.lock, 0);
+    assert_ok(shmx_topic_commit(topic, 4));
+    expect_text(topic, "kept", 0);
+    close_both(&fixture);
+}
+
 static void the_order_is_that_of_reserve(void **state)
 {
     (void)state;
@@ -1104,6 +1125,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(empty_messages_are_messages),
     cmocka_unit_test(time_limits_are_kept),
     cmocka_unit_test(a_reservation_can_be_shorter_or_taken_back),
+    cmocka_unit_test(a_lock_that_is_held_for_ever_ends_calls_without_a_limit),
     cmocka_unit_test(the_order_is_that_of_reserve),
     cmocka_unit_test(publishers_wait_when_the_ring_comes_round),
     cmocka_unit_test(cancelled_room_is_room),
