@@ -106,7 +106,7 @@ def is_command(text):
     if not words or (len(words) > 1 and words[1].startswith("*")):  # a pointer of C
         return False
     if words[0].startswith(("./", ".ci/", "packaging/", "build/")):
-        return words[0] in ("./run", ".ci/run") or len(words) > 1
+        return words[0] in ("./run", ".ci/run", "packaging/guarantees") or len(words) > 1
     return words[0] in PROGRAMS and len(words) > 1
 
 
