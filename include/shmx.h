@@ -391,8 +391,9 @@ typedef struct shmx_queue shmx_queue;
 SHMX_API size_t shmx_queue_size_for(size_t message, size_t count);
 
 /* Open the queue that lies at `offset` of the segment in `size` bytes. A zeroed region becomes
- * an empty queue; every process gives the same offset and size. The handle serves one thread at
- * a time; open one for each. Close it before shm.
+ * an empty queue; every process gives the same offset and size. The messages in it go with the
+ * segment, when its last user leaves. The handle serves one thread at a time; open one for each.
+ * Close it before shm.
  * The least size is that of shmx_queue_size_for(16, 1).
  * Errors: SHMX_EINVAL (NULL, offset not a multiple of 8, size too small), SHMX_ERANGE (outside the
  *         segment; the queue there was made with another size, counted in whole 8 bytes),
