@@ -269,8 +269,8 @@ SHMX_API int shmx_prune(int *removed);
  * All objects of sections 6 and 7 lie in the segment, where the user places them. `shm` is the
  * caller's attachment of that segment. A pointer outside it, or not aligned to 4 bytes, is
  * SHMX_EINVAL. Through a read-only attachment shmx_wait and presence work; the others are
- * SHMX_EACCES. A zeroed object is ready for use. On a foreign segment the functions are SHMX_ENOTSUP on systems where
- * they need the control block (see SUPPORT.md).
+ * SHMX_EACCES. A zeroed object is ready for use. On a foreign segment the functions are
+ * SHMX_ENOTSUP on systems where they need the control block (see SUPPORT.md).
  */
 #define SHMX_FOREVER (-1)
 #define SHMX_WAKE_ALL INT32_MAX
@@ -472,8 +472,8 @@ typedef struct shmx_topic shmx_topic;
 
 /* Return the bytes of memory in which a topic keeps the last `count` messages of up to `message`
  * bytes, or more if they are shorter. That is 1280 + (count + 1) * (message + 16), where message is
- * rounded up to 16; at least as for three messages. 0 if count is 0 or the result is too large for a
- * topic. */
+ * rounded up to 16; at least as for three messages. 0 if count is 0 or the result is too large for
+ * a topic. */
 SHMX_API size_t shmx_topic_size_for(size_t message, size_t count);
 
 /* Open the topic that lies at `offset` of the segment in `size` bytes. A zeroed region becomes an
@@ -509,9 +509,10 @@ SHMX_API int shmx_topic_publish(shmx_topic *topic, const void *message, size_t s
 /* Reserve room for a message of up to `size` bytes and get its place, aligned to 8; commit its
  * first `size` bytes as a message, or cancel. The order of messages is that of reserve: readers
  * wait at an open reservation, other publishers only when the ring comes round to it. If the
- * process dies the reservation is taken back. Commit and cancel are SHMX_ETIMEDOUT if a process has been stopped
- * inside a call for a second; the reservation stays open. Errors: those of shmx_topic_publish;
- * SHMX_EINVAL (a second reservation; commit or cancel of none; commit of more than was reserved) */
+ * process dies the reservation is taken back. Commit and cancel are SHMX_ETIMEDOUT if a process has
+ * been stopped inside a call for a second; the reservation stays open. Errors: those of
+ * shmx_topic_publish; SHMX_EINVAL (a second reservation; commit or cancel of none; commit of more
+ * than was reserved) */
 SHMX_API int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeout_ms);
 SHMX_API int shmx_topic_commit(shmx_topic *topic, size_t size);
 SHMX_API int shmx_topic_cancel(shmx_topic *topic);
@@ -537,8 +538,9 @@ SHMX_API size_t shmx_topic_max_message(const shmx_topic *topic);
 /* Make this handle one of the topic's senders, its receivers, or both, as shmx_queue_join does.
  * When all senders that joined are gone, next is SHMX_EHANGUP after all has been read, and latest
  * if there was no message. When all receivers that joined are gone, publish and reserve are
- * SHMX_EHANGUP. Readers through read-only attachments are told as well, but cannot join. Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_EACCES, SHMX_ENOMEM,
- * SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
+ * SHMX_EHANGUP. Readers through read-only attachments are told as well, but cannot join.
+ * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_EACCES, SHMX_ENOMEM, SHMX_EMFILE,
+ *         SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_topic_join(shmx_topic *topic, unsigned sides);
 
 /* Shut the topic down for everybody, for as long as its region is not zeroed: publish and reserve
