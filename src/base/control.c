@@ -65,8 +65,8 @@ void shmx_control_write(void *mapping, size_t length, const struct shmx_label *l
     control->label = unmarked;
     atomic_store_explicit(&control->state, SHMX_STATE_LIVE, memory_order_relaxed);
     /* The magic comes last: on systems where others can already see the mapping, a process that
-     * finds the magic finds the rest (release: shmx_control_check's acquire fence pairs with it).
-     *  */
+     * finds the magic finds the rest (release: pairs with the acquire fence of
+     * shmx_control_check). */
     atomic_thread_fence(memory_order_release);
     memcpy(control->label.magic, SHMX_MAGIC, sizeof control->label.magic);
 }

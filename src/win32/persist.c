@@ -9,8 +9,9 @@
  *
  * A segment's file is called =NAME, with a mark of which letters are upper case, as the file system
  * does not tell them apart. It gets that name when it is complete, by a rename that only one
- * process can win, in whichever session. A segment that is in use is also a named section like any other, and found by that;
- * chain.c says how. So a file is looked at only under the lock of its name.
+ * process can win, in whichever session. A segment that is in use is also a named section like any
+ * other, and found by that; chain.c says how. So a file is looked at only under the lock of its
+ * name.
  *
  * A segment is unlinked when its state word says so. Then the file is renamed to ~ID, and deleted
  * when its users let the system do it: the last one tries when it closes, and shmx_prune does. If a
