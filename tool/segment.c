@@ -136,7 +136,7 @@ enum creator creator_look(const shmx_info *info)
     return alive < 0 ? CREATOR_UNKNOWN : alive ? CREATOR_ALIVE : CREATOR_DEAD;
 }
 
-#define KEYS_MOST 1000 /* whoever may read a segment may be there under as many as it likes */
+#define KEYS_MOST 1000 /* a reader of a segment may be there under as many as it likes */
 
 struct present {
     int (*visit)(uint32_t key, void *context);

@@ -41,7 +41,7 @@ int system_key(int timeout_ms);
  * it cannot be told. */
 int system_process_alive(int64_t pid, uint64_t created);
 
-/* Whose the segment is, "-" if that cannot be told, and what other users may. */
+/* The segment's owner, "-" if it cannot be told, and what other users may do. */
 enum access { ACCESS_UNKNOWN, ACCESS_OWNER, ACCESS_READ, ACCESS_WRITE };
 enum access system_owner(const shmx_info *info, char owner[32]);
 

@@ -487,7 +487,7 @@ static void shuts_down(void *context)
     shmx_queue_close(&queue);
 }
 
-/* Whoever was told that there is nothing more got all that was sent. */
+/* A receiver that was told that there is nothing more got all that was sent. */
 static void what_was_sent_is_received_before_the_end(void **state)
 {
     (void)state;
@@ -565,12 +565,9 @@ static void joins_that_are_wrong(void **state)
     shmx_close(&shm);
 }
 
-static const struct test_part parts[] = {{"visitor", part_visitor},
-                                         {"another", part_another},
-                                         {"side", part_side},
-                                         {"reserver", part_reserver},
-                                         {"tidies", part_tidies},
-                                         {NULL, NULL}};
+static const struct test_part parts[] = {{"visitor", part_visitor}, {"another", part_another},
+                                         {"side", part_side},       {"reserver", part_reserver},
+                                         {"tidies", part_tidies},   {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(one_enters_and_leaves),

@@ -72,7 +72,7 @@ static const struct rule rules[] = {
     {SYS_clock_nanosleep, -1, {EINTR}},
 };
 
-/* Those that cannot fail, or at whose failure nobody has a choice. */
+/* Calls that cannot fail, or after whose failure there is nothing to choose. */
 static const struct {
     long call;
     const char *why;

@@ -40,7 +40,7 @@ PART(grouped)
     return torture();
 }
 
-/* What it says is shown when it fails, and else the figures. */
+/* Its output is shown when it fails, and otherwise only the figures. */
 static void assert_fine(struct test_child *child)
 {
     const char *line;

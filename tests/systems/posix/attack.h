@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a neighbour does to the locks of a segment, with calls of its own: attack_ofd.c and
- * attack_lockfile.c, of which one is built. */
+/* The things that a neighbour does to the locks of a segment, with calls of its own: attack_ofd.c
+ * and attack_lockfile.c, of which one is built. */
 #ifndef SHMX_TESTS_ATTACK_H
 #define SHMX_TESTS_ATTACK_H
 

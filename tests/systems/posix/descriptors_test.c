@@ -174,8 +174,8 @@ static void opened_anew_it_is_a_user(void **state)
     assert_int_equal(forked(opens_anew, (void *)test_name()), 0);
 }
 
-/* Another process owns the lock and lives. Whose descriptor is another file's by now cannot ask,
- * and must not take the silence for a death. */
+/* Another process owns the lock and lives. This process's descriptor is another file's by now: it
+ * cannot ask, and must not take that for the owner's death. */
 static void asks_through_anothers_file(void *context)
 {
     shmx *shm;
@@ -339,7 +339,7 @@ static void prefork(void *context)
     }
     int ended;
     must(waitpid(child, &ended, 0) == child && ended == 0);
-    /* A first lock may be refused now; who has got it lives. */
+    /* A first lock may be refused now; an owner that has it lives. */
     say("%s", shmx_status_name(shmx_mutex_lock(again, mutex_of(again) + 1, 0)));
     hear();
     _exit(0);

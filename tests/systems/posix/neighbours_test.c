@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What each kind of neighbour can and cannot do: the lines of docs/security.md, with a real second
- * user. */
+/* The lines of docs/security.md: a real second user tries what each kind of neighbour can do, and
+ * what it cannot. */
 #include "support.h"
 
 #include <fcntl.h>
@@ -308,7 +308,8 @@ PART(asker) /* tries two locks */
     return 0;
 }
 
-/* Who took its first lock before the reader came, and who did after, both live for everybody. */
+/* Two owners, one of which took its first lock before the reader came and one after: everybody sees
+ * both alive. */
 static void a_readers_locks_keep_nobody_from_locking(void **state)
 {
     (void)state;
@@ -419,7 +420,7 @@ PART(publisher) /* of a topic */
     return done();
 }
 
-PART(subscriber) /* who may only read, too, and learns from the system that nobody publishes */
+PART(subscriber) /* it too may only read; the system shows it that nobody publishes */
 {
     shmx *shm;
     shmx_topic *topic;
@@ -578,7 +579,7 @@ PART(visitor) /* NAME: opens it, and says what came of it */
     return 0;
 }
 
-/* Who has opened it is a user; who has not finds that it is gone. */
+/* A process that has opened it is a user; any other finds that it is gone. */
 static void a_reader_comes_as_the_last_user_goes(void **state)
 {
     (void)state;

@@ -259,8 +259,8 @@ static void tell(struct test_child *child, const char *what, const char *answer)
     child_expect(child, answer);
 }
 
-/* What two people do with one segment: a living owner is none that is dead, sleepers are woken, and
- * a dead one's lock and presence end. */
+/* Two processes use one segment: a living owner is not taken for dead, sleepers are woken, and the
+ * lock and the presence of a dead process end. */
 static void work_together(struct test_child *one, struct test_child *other)
 {
     tell(one, "lock", "SHMX_OK");
