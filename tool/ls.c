@@ -188,13 +188,21 @@ static void json_print(const struct list *list)
 
 /* ---- the command ---- */
 
+static int missing_one(const char *pattern)
+{
+    if (strpbrk(pattern, "*?") == NULL)
+        return complain("list", pattern, SHMX_ENOENT);
+    fprintf(stderr, "shmx: no segment has a name like \"%s\"\n", pattern);
+    return STATUS_NO;
+}
+
 /* Say which operands nothing fits. */
 static int missing_tell(const struct list *list)
 {
     int status = STATUS_YES;
     for (int i = 0; i < list->pattern_count; i++)
         if (!list->matched[i])
-            status = complain("list", list->patterns[i], SHMX_ENOENT);
+            status = missing_one(list->patterns[i]);
     return status;
 }
 
