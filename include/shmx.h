@@ -38,8 +38,10 @@
  *   Forks      After fork the child may use, and must close, the handles it inherited. It
  *              is a user of its own, and owns none of the parent's locks. Handlers of
  *              pthread_atfork may call any function; in the child they leave no lock,
- *              reservation or peeked message behind. A child made without them (_Fork,
- *              clone), or in a signal handler that interrupted a call, only execs or exits.
+ *              reservation or peeked message behind. A child that finds no descriptor free
+ *              may get SHMX_EMFILE from any call that locks or asks who is there. One made
+ *              without the handlers (_Fork, clone), or in a signal handler that interrupted
+ *              a call, only execs or exits.
  *   Signals    No call returns early because of a signal. The library installs no handlers,
  *              starts no threads and prints nothing. Its functions are not
  *              async-signal-safe.

@@ -476,6 +476,8 @@ int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned 
         shmx_posix_gate_enter();
         status = open_once(attachment, &search);
         shmx_posix_gate_leave();
+        if ((flags & SHMX_OS_HURRY) != 0 && !shmx_lockfile_is_short(round))
+            break;
     } while (status == SHMX_EAGAIN && shmx_lockfile_patience(&round));
     return status;
 }

@@ -333,6 +333,9 @@ int shmx_ofd_open(struct shmx_attachment *attachment, int fd, const char *name, 
     return SHMX_OK;
 }
 
+/* Rounds of patience for one that hurries: 7 ms. */
+#define ROUNDS_HURRY 3
+
 int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags)
 {
     int round = 0;
@@ -344,6 +347,8 @@ int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned 
         if (status == SHMX_OK)
             status = shmx_ofd_open(attachment, fd, name, flags);
         shmx_posix_gate_leave();
+        if ((flags & SHMX_OS_HURRY) != 0 && round >= ROUNDS_HURRY)
+            break;
     } while (status == SHMX_EAGAIN && shmx_posix_patience(&round));
     return status;
 }

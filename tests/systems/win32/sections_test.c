@@ -590,6 +590,9 @@ static void a_name_whose_lock_is_held_too_long_is_eagain(void **state)
     child_expect(child, "held");
     shmx *shm;
     assert_status(shmx_create(&shm, name, SIZE, 0), SHMX_EAGAIN);
+    int64_t start = test_now_ms();
+    assert_status(shmx_open_wait(&shm, name, 0, 50), SHMX_ETIMEDOUT);
+    assert_true(test_now_ms() - start < 2000);
     child_kill(child);
     child_wait(child);
     shm = create_marked(name, 0, 1);
