@@ -49,6 +49,9 @@ int shmx_posix_object_make(const char *path, mode_t mode, int *fd);
 void shmx_posix_tag(int fd, const struct shmx_attachment *attachment);
 bool shmx_posix_tagged(int fd, const struct shmx_attachment *attachment);
 
+/* That place: an even number, and no other attachment's. */
+off_t shmx_posix_tag_of(const struct shmx_attachment *attachment);
+
 /* Set what the umask has taken of it. */
 int shmx_posix_mode_set(int fd, mode_t mode);
 

@@ -182,7 +182,7 @@ int shmx_os_inspect(const char *name, struct shmx_os_view *view)
 {
     int fd;
     shmx_posix_gate_enter();
-    int status = shmx_ofd_open_name(name, SHMX_READ_ONLY, &fd);
+    int status = shmx_system.open_name(name, SHMX_READ_ONLY, &fd);
     if (status == SHMX_OK) {
         status = inspect(fd, name, view);
         close(fd);
@@ -224,7 +224,7 @@ int shmx_ofd_remove_if_dead(const char *name, bool *removed)
     int fd;
     enum shmx_os_kind kind;
     *removed = false;
-    int status = shmx_ofd_open_name(name, SHMX_READ_ONLY, &fd);
+    int status = shmx_system.open_name(name, SHMX_READ_ONLY, &fd);
     if (status != SHMX_OK)
         return status;
     status = shmx_ofd_judge(fd, name, &kind);

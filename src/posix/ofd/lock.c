@@ -22,6 +22,21 @@ int shmx_ofd_set(int fd, short type, off_t start, off_t count)
     return 0;
 }
 
+/* Counted from the tag's place the bytes begin with the file's first. From any other place the
+ * first would lie before it (EINVAL), or the last behind what the kernel can count to (EOVERFLOW).
+ */
+int shmx_ofd_set_all(const struct shmx_attachment *attachment, short type)
+{
+    struct flock lock = {.l_type = type,
+                         .l_whence = SEEK_CUR,
+                         .l_start = -shmx_posix_tag_of(attachment),
+                         .l_len = (off_t)INT64_MAX};
+    while (fcntl(attachment->os.fd, F_OFD_SETLK, &lock) != 0)
+        if (errno != EINTR)
+            return errno;
+    return 0;
+}
+
 /* No two descriptions of a process have the same number at the same time. The clock is for
  * processes that have the same number in two namespaces. */
 int shmx_ofd_use(int fd)
@@ -85,7 +100,7 @@ static int reopen_by_name(int fd, unsigned flags, int *out)
     if (fstat(fd, &facts) == 0)
         shmx_ofd_label(fd, facts.st_size, &label, NULL, &kind);
     if (kind != SHMX_CONTROL_GOOD || label.name_length == 0 ||
-        shmx_ofd_open_name(label.name, flags, out) != SHMX_OK)
+        shmx_system.open_name(label.name, flags, out) != SHMX_OK)
         return shmx_posix_error(ENOSYS);
     if (same_object(fd, *out))
         return SHMX_OK;

@@ -25,32 +25,12 @@
 
 /* ---- names ---- */
 
-int shmx_ofd_open_name(const char *name, unsigned flags, int *fd)
-{
-    char path[SHMX_POSIX_OBJECT_MAX];
-    shmx_posix_object_path(path, name);
-    return shmx_posix_object_open(path, flags, fd);
-}
-
-int shmx_ofd_remove_name(uint64_t device, uint64_t inode, const char *name)
-{
-    struct stat facts;
-    char path[SHMX_POSIX_OBJECT_MAX];
-    int status = shmx_system.stat_name(name, &facts);
-    if (status != SHMX_OK)
-        return status;
-    if ((uint64_t)facts.st_dev != device || (uint64_t)facts.st_ino != inode)
-        return SHMX_ENOENT;
-    shmx_posix_object_path(path, name);
-    return shm_unlink(path) == 0 ? SHMX_OK : shmx_posix_error(errno);
-}
-
 int shmx_ofd_remove_name_of(int fd, const char *name)
 {
     struct stat facts;
     if (fstat(fd, &facts) != 0)
         return shmx_posix_error(errno);
-    return shmx_ofd_remove_name(facts.st_dev, facts.st_ino, name);
+    return shmx_system.remove_name(name, facts.st_dev, facts.st_ino);
 }
 
 static void identify(struct shmx_attachment *attachment, const struct stat *facts)
@@ -151,7 +131,7 @@ int shmx_ofd_remove_dead(int fd, const char *name)
 static int make_room(const char *name, int *round)
 {
     int fd;
-    int status = shmx_ofd_open_name(name, SHMX_READ_ONLY, &fd);
+    int status = shmx_system.open_name(name, SHMX_READ_ONLY, &fd);
     if (status == SHMX_ENOENT)
         return SHMX_OK;
     if (status != SHMX_OK)
@@ -188,17 +168,16 @@ static void write_control(struct shmx_attachment *attachment, const struct shmx_
     attachment->label = *label;
 }
 
-/* Fill the new object and give it its name. */
+/* Fill the new object and give it its name. Without one nobody asks for its users. */
 static int complete(struct shmx_attachment *attachment, const char *name,
                     const struct shmx_label *label)
 {
     int fd = attachment->os.fd;
-    if (label != NULL) {
+    if (label != NULL)
         write_control(attachment, label);
-        int error = shmx_ofd_use(fd);
-        if (error != 0)
-            return shmx_posix_error(error);
-    }
+    int error = label != NULL && name != NULL ? shmx_ofd_use(fd) : 0;
+    if (error != 0)
+        return shmx_posix_error(error);
     return name != NULL ? publish_over_dead(fd, name) : SHMX_OK;
 }
 
@@ -213,7 +192,8 @@ static int create_inside(struct shmx_attachment *attachment, const char *name, s
     if (status != SHMX_OK)
         return status;
     shmx_posix_start(attachment, fd, label == NULL);
-    identify(attachment, &facts);
+    if (name != NULL)
+        identify(attachment, &facts);
     status = shmx_posix_fill(attachment, fd, length, flags);
     if (status != SHMX_OK)
         goto close_fd;
@@ -340,7 +320,7 @@ int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned 
     do {
         int fd;
         shmx_posix_gate_enter();
-        status = shmx_ofd_open_name(name, flags, &fd);
+        status = shmx_system.open_name(name, flags, &fd);
         if (status == SHMX_OK)
             status = shmx_ofd_open(attachment, fd, name, flags);
         shmx_posix_gate_leave();

@@ -11,7 +11,6 @@
 /* Bytes that carry locks: far behind the end of any object. */
 #define LOCK_USER ((off_t)1 << 62)
 #define LOCK_NAME (LOCK_USER + 1)
-#define LOCK_USERS (LOCK_USER - ((off_t)1 << 60)) /* before this no user's lock begins */
 #define LOCK_OWNERS ((off_t)1 << 61)
 #define LOCK_PRESENT (LOCK_USER + ((off_t)1 << 33)) /* + key; read locks */
 #define LOCK_JOINED (LOCK_USER + ((off_t)1 << 40))  /* + key << 30 + token; write locks */
@@ -22,6 +21,9 @@
 
 /* Lock or unlock without waiting; 0 or errno. */
 int shmx_ofd_set(int fd, short type, off_t start, off_t count);
+
+/* The same for all bytes, and only through the attachment's own description: see shmx_posix_tag. */
+int shmx_ofd_set_all(const struct shmx_attachment *attachment, short type);
 
 /* Be a user by a read lock on byte USER. It begins in front of it, for each description at another
  * byte, so that the kernel's list of locks says which of two lines is the same user. */
@@ -76,12 +78,8 @@ void shmx_ofd_annex_sweep(const char *name);
 
 /* ---- what an object is (object.c) ---- */
 
-int shmx_ofd_open_name(const char *name, unsigned flags, int *fd);
-
-/* Remove the name if it leads to that object; it may have been renamed, or another file system may
- * have been mounted since. The caller holds the write lock on byte NAME of the object. SHMX_ENOENT:
- * it does not. */
-int shmx_ofd_remove_name(uint64_t device, uint64_t inode, const char *name);
+/* Remove the name if it leads to fd's object, on byte NAME of which the caller holds the write
+ * lock. SHMX_ENOENT: it does not. */
 int shmx_ofd_remove_name_of(int fd, const char *name);
 
 /* Read and check the label of an object of that size. `name` NULL: any. */
