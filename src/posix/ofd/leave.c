@@ -101,7 +101,7 @@ static int unlink_once(int fd, const char *name)
         return shmx_ofd_remove_dead(fd, name) == SHMX_EAGAIN ? SHMX_EAGAIN : SHMX_ENOENT;
     struct shmx_ofd_removal removal;
     int error = shmx_ofd_removal_begin(&removal, fd, false);
-    if (error == EAGAIN || error == EACCES)
+    if (shmx_ofd_refused(error))
         return SHMX_EAGAIN;            /* another is about to remove it */
     if (error != 0 && error != ENOSYS) /* without locks it was not ours */
         return shmx_posix_error(error);

@@ -23,106 +23,10 @@
 
 #include "ofd.h"
 
-/* ---- names ---- */
-
-int shmx_ofd_remove_name_of(int fd, const char *name)
-{
-    struct stat facts;
-    if (fstat(fd, &facts) != 0)
-        return shmx_posix_error(errno);
-    return shmx_system.remove_name(name, facts.st_dev, facts.st_ino);
-}
-
 static void identify(struct shmx_attachment *attachment, const struct stat *facts)
 {
     attachment->os.device = facts->st_dev;
     attachment->os.inode = facts->st_ino;
-}
-
-bool shmx_ofd_intact(const struct shmx_attachment *attachment)
-{
-    return shmx_posix_tagged(attachment->os.fd, attachment);
-}
-
-/* ---- what an open descriptor leads to ---- */
-
-int shmx_ofd_label(int fd, off_t size, struct shmx_label *label, const char *name,
-                   enum shmx_control_kind *kind)
-{
-    *kind = SHMX_CONTROL_NONE;
-    if (size <= (off_t)SHMX_CONTROL_SIZE || size % 8 != 0)
-        return SHMX_OK;
-    int status = shmx_system.label(fd, (uint64_t)size, label);
-    if (status == SHMX_OK)
-        *kind = shmx_label_check(label, (uint64_t)size, name);
-    return status == SHMX_ENOENT ? SHMX_OK : status;
-}
-
-/* Judge an object that nobody seems to use. */
-static int judge_unused(int fd, const char *name, enum shmx_os_kind *kind)
-{
-    struct stat facts;
-    struct shmx_label label;
-    enum shmx_control_kind control;
-    *kind = SHMX_OS_FOREIGN;
-    if (fstat(fd, &facts) != 0)
-        return shmx_posix_error(errno);
-    if (!S_ISREG(facts.st_mode))
-        return SHMX_OK;
-    if (facts.st_nlink == 0)
-        return SHMX_EAGAIN;
-    int status = shmx_ofd_label(fd, facts.st_size, &label, name, &control);
-    if (control == SHMX_CONTROL_DAMAGED)
-        *kind = SHMX_OS_DAMAGED;
-    else if (control == SHMX_CONTROL_GOOD)
-        *kind = (label.flags & SHMX_PERSISTENT) != 0 ? SHMX_OS_LIVE : SHMX_OS_DEAD;
-    return status;
-}
-
-/* On a kernel without them users cannot be told; another's object needs none. */
-static int judge_without_locks(int fd, const char *name, enum shmx_os_kind *kind)
-{
-    int status = judge_unused(fd, name, kind);
-    bool ours = *kind == SHMX_OS_LIVE || *kind == SHMX_OS_DEAD;
-    return status == SHMX_OK && ours ? shmx_posix_error(ENOSYS) : status;
-}
-
-int shmx_ofd_judge(int fd, const char *name, enum shmx_os_kind *kind)
-{
-    *kind = SHMX_OS_LIVE;
-    switch (shmx_ofd_held(fd, LOCK_USER)) {
-    case F_RDLCK:
-        return SHMX_OK;
-    case F_WRLCK:
-        return SHMX_EAGAIN;
-    case F_UNLCK:
-        return judge_unused(fd, name, kind);
-    default:
-        return errno == ENOSYS ? judge_without_locks(fd, name, kind) : shmx_posix_error(errno);
-    }
-}
-
-/* fd may be read-only, which cannot take a write lock: then another descriptor of the same object
- * is used. */
-int shmx_ofd_remove_dead(int fd, const char *name)
-{
-    int status = SHMX_OK;
-    int own = fd;
-    if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
-        status = shmx_ofd_reopen(fd, 0, &own);
-    if (status != SHMX_OK)
-        return status;
-    struct shmx_ofd_removal removal;
-    if (shmx_ofd_removal_begin(&removal, own, true) == 0) {
-        status = shmx_ofd_remove_name_of(own, name);
-        shmx_ofd_removal_undo(&removal);
-        shmx_ofd_removal_end(&removal);
-    } else {
-        status = SHMX_EAGAIN;
-    }
-    if (own != fd)
-        close(own);
-    return status;
 }
 
 /* ---- create ---- */
@@ -234,7 +138,7 @@ static int become_user(int fd, const char *name, unsigned flags, bool *counted)
     if (kind != SHMX_OS_LIVE || (flags & SHMX_RAW) != 0)
         return SHMX_OK; /* a guest: its lifetime is the system's own */
     int error = shmx_ofd_use(fd);
-    if (error == EAGAIN || error == EACCES)
+    if (shmx_ofd_refused(error))
         return SHMX_EAGAIN;
     *counted = error == 0;
     return error == 0 ? SHMX_OK : shmx_posix_error(error);
