@@ -88,7 +88,7 @@ static int find_id(const char *rest, void *context)
 static void make_tokens(void)
 {
     char path[LOCKFILE_PATH_MAX];
-    must(shmx_lockfile_list(LOCKFILE_PREFIX "s-", find_id, NULL) == SHMX_OK);
+    must(shmx_lockfile_list("s-", find_id, NULL) == SHMX_OK);
     atexit(unmake);
     for (int i = 0; i < id_count * TOKENS; i++) {
         path_of_token(path, i);
@@ -105,7 +105,7 @@ void attack_locks(const char *name, bool users)
     shmx_system.lock_directory(attack.directory);
     attack.users = users;
     make_tokens();
-    must(shmx_lockfile_list(LOCKFILE_PREFIX, take, NULL) == SHMX_OK);
+    must(shmx_lockfile_list("", take, NULL) == SHMX_OK);
 }
 
 bool attack_sees(const char *name)
