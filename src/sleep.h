@@ -28,10 +28,12 @@
 
 #include "segment.h"
 
-/* The sleep of one who waits for an owner, before it asks whether the owner lives; and the same
- * once it has slept: it does not wake more often than a death has to be noticed, within 100 ms. */
-#define SHMX_SLICE ((int64_t)50 * 1000 * 1000)
-#define SHMX_SLICE_LATER ((int64_t)90 * 1000 * 1000)
+/* The sleep of one whose waiting somebody's death may end, before it asks whether that one lives: a
+ * death is noticed within 100 ms. */
+#define SHMX_SLICE ((int64_t)90 * 1000 * 1000)
+
+/* The same where nobody's death does. Only what a killed process took with it waits for its end. */
+#define SHMX_SLICE_LONG (4 * SHMX_SLICE)
 
 /* A deadline that has always passed: try once. */
 #define SHMX_DEADLINE_PAST ((int64_t)0)

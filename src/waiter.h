@@ -36,6 +36,9 @@ struct shmx_waiter {
      * way are dead. */
     int (*attempt)(struct shmx_waiter *waiter, bool ask);
 
+    /* Is there somebody in the way whose death would make a difference? */
+    bool (*hindered)(const struct shmx_waiter *waiter);
+
     /* Spin until there may be something. */
     bool (*spin)(struct shmx_waiter *waiter);
 };
