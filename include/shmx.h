@@ -436,9 +436,10 @@ SHMX_API int shmx_queue_release(shmx_queue *queue);
 /* Make this handle one of the queue's senders (SHMX_SENDER), its receivers (SHMX_RECEIVER), or
  * both, until it is closed or its process ends; calls add up. Once a sender has joined and none
  * that joined is left, receive and peek are SHMX_EHANGUP when the queue has no message any more,
- * and never before; once a receiver has joined and none is left, send and reserve are SHMX_EHANGUP.
- * A caller that waits learns it within 100 ms. A handle that joins later ends the state. While
- * nobody has joined a side, nothing changes. A handle that is both waits for nobody else.
+ * and never before (one that another handle has peeked is not there, unless it is given back); once
+ * a receiver has joined and none is left, send and reserve are SHMX_EHANGUP. Each learns it within
+ * 100 ms. A handle that joins later ends the state. While nobody has joined a side, nothing
+ * changes. A handle that is both waits for nobody else.
  * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP,
  *         SHMX_EIO */
 #define SHMX_SENDER 0x1u
@@ -447,7 +448,8 @@ SHMX_API int shmx_queue_join(shmx_queue *queue, unsigned sides);
 
 /* Shut the queue down for everybody, for as long as its region is not zeroed: send and reserve are
  * SHMX_EHANGUP at once, also for those that wait, and receive and peek once it is empty. A message
- * that was reserved before may be committed.
+ * that was reserved before may be committed, and receivers wait for it, but for the handle itself:
+ * whatever was sent with SHMX_OK comes before SHMX_EHANGUP.
  * Errors: SHMX_EINVAL */
 SHMX_API int shmx_queue_shutdown(shmx_queue *queue);
 
@@ -542,7 +544,8 @@ SHMX_API int shmx_topic_join(shmx_topic *topic, unsigned sides);
 
 /* Shut the topic down for everybody, for as long as its region is not zeroed: publish and reserve
  * are SHMX_EHANGUP at once, also for those that wait, next when all has been read, latest if there
- * was no message. A message that was reserved before may be committed.
+ * was no message. A message that was reserved before may be committed, and other handles wait for
+ * it.
  * Errors: SHMX_EINVAL, SHMX_EACCES */
 SHMX_API int shmx_topic_shutdown(shmx_topic *topic);
 
