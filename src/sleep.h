@@ -29,7 +29,8 @@
 #include "segment.h"
 
 /* How long a waiter sleeps before it asks whether another one lives, where that one's death may end
- * the waiting. A death is noticed within 100 ms, and on Windows a sleep lasts up to 16 ms longer. */
+ * the waiting. A death is noticed within 100 ms, and on Windows a sleep lasts up to 16 ms longer.
+ */
 #define SHMX_SLICE ((int64_t)80 * 1000 * 1000)
 
 /* The same where nobody's death does. Only a wake that a killed process took with it is made up for
