@@ -436,8 +436,8 @@ SHMX_API int shmx_queue_release(shmx_queue *queue);
 /* Make this handle one of the queue's senders (SHMX_SENDER), its receivers (SHMX_RECEIVER), or
  * both, until it is closed or its process ends; calls add up. Once a sender has joined and none
  * that joined is left, receive and peek are SHMX_EHANGUP when the queue has no message any more,
- * and never before (one that another handle has peeked is not there, unless it is given back); once
- * a receiver has joined and none is left, send and reserve are SHMX_EHANGUP. Each learns it within
+ * and never before (one that another handle has peeked counts until it is released); once a
+ * receiver has joined and none is left, send and reserve are SHMX_EHANGUP. Each learns it within
  * 100 ms. A handle that joins later ends the state. While nobody has joined a side, nothing
  * changes. A handle that is both waits for nobody else.
  * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP,
