@@ -285,7 +285,8 @@ static int handle_held(struct attempt *attempt, uint32_t word)
             return status;
         if (dead)
             return take_dead(attempt, word) ? SHMX_EOWNERDEAD : AGAIN;
-        attempt->ask_at = now + SHMX_SLICE;
+        /* Once it waits for long it wakes less often. */
+        attempt->ask_at = now + (attempt->waiters != 0 ? SHMX_SLICE : SHMX_SLICE / 2);
     }
     return now >= attempt->deadline ? attempt_give_up(attempt, word) : sleep_on(attempt, word);
 }

@@ -228,6 +228,12 @@ static int find_next(shmx_queue *queue, bool ask, struct queue_own *found)
     return SHMX_AGAIN;
 }
 
+static bool taken_by_another(const shmx_queue *queue, uint32_t place, uint32_t state)
+{
+    bool own = queue_owned(queue, &queue->taken) && queue->taken.place == place;
+    return (state & STATE_KIND) == STATE_TAKEN && !own;
+}
+
 /* Go through the records before `next`: give back those of dead consumers if `ask`, and stop at the
  * first message that has come back. */
 static int find_returned(shmx_queue *queue, bool ask, struct queue_own *found)
@@ -247,6 +253,7 @@ static int find_returned(shmx_queue *queue, bool ask, struct queue_own *found)
             return status;
         if (dead)
             state_store(queue, walk.place, state = STATE_COMMITTED);
+        queue->lent |= taken_by_another(queue, walk.place, state);
         if (state == STATE_COMMITTED)
             return found_at(queue, walk.place, found);
         if (!walk_on(queue, &walk, state))

@@ -95,11 +95,12 @@ static int queue_attempt_last(struct shmx_waiter *waiter)
     shmx_queue *queue = ((struct queue_pursuit *)waiter)->queue;
     bool over = shmx_sides_over(waiter->sides);
     int status = over ? pass_producers(queue, waiter->limit) : SHMX_OK;
+    queue->lent = false;
     if (status == SHMX_OK)
         status = queue_attempt(waiter, true);
     if (status != SHMX_NOTHING)
         return status;
-    return over && reserved_by_another(queue) ? SHMX_NOTHING : SHMX_EHANGUP;
+    return queue->lent || (over && reserved_by_another(queue)) ? SHMX_NOTHING : SHMX_EHANGUP;
 }
 
 static bool queue_spin(struct shmx_waiter *waiter)

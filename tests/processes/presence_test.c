@@ -396,6 +396,23 @@ static void sends_for_ever(void *context)
     while (blocked->status == SHMX_OK);
 }
 
+/* Peek, say so, and release when told to. */
+PART(reader)
+{
+    shmx *shm;
+    shmx_queue *queue;
+    const void *message;
+    must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    must(shmx_queue_open(&queue, shm, 0, SIZE) == SHMX_OK);
+    must(shmx_queue_peek(queue, &message, NULL, 0) == SHMX_OK);
+    say("reads");
+    hear();
+    must(shmx_queue_release(queue) == SHMX_OK);
+    say("has read");
+    hear();
+    return 0;
+}
+
 struct patient {
     shmx_queue *queue;
     int status;
@@ -436,6 +453,45 @@ static void one_that_joins_later_is_asked_about(void **state)
     }
     print_message("later than %d ms: %d of 8\n", DEATH_MS, late);
     assert_true(late < 8); /* a busy machine is late now and then */
+}
+
+/* It may come back, so it is not all yet. */
+static void a_message_that_another_reads_is_waited_for(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = test_segment(name, SIZE);
+    shmx_queue *queue = queue_of(shm);
+    const void *message;
+    for (int killed = 0; killed < 2; killed++) {
+        struct test_child *sender = child_start("side", name, "1", "1");
+        child_expect(sender, "joined");
+        struct test_child *reader = child_start("reader", name);
+        child_expect(reader, "reads");
+        assert_int_equal(child_wait(sender), 0);
+        assert_status(receive(queue, 0), SHMX_ETIMEDOUT);
+        assert_status(shmx_queue_peek(queue, &message, NULL, 10), SHMX_ETIMEDOUT);
+        struct patient patient = {queue, 1};
+        struct test_thread *thread = thread_start(receives_for_ever, &patient);
+        const char *event = (char *)shmx_data(shm) + 128 + 16;
+        test_until(test_sleepers(shm, event) != 0);
+        if (killed) {
+            child_kill(reader);
+        } else {
+            child_send(reader, "release");
+            child_expect(reader, "has read");
+        }
+        thread_join(thread);
+        assert_status(patient.status, killed ? SHMX_OK : SHMX_EHANGUP);
+        assert_int_equal(child_wait(reader), killed ? CHILD_KILLED : 0);
+        assert_status(receive(queue, 0), SHMX_EHANGUP);
+    }
+    assert_ok(shmx_queue_send(queue, "m", 1, 0));
+    assert_ok(shmx_queue_peek(queue, &message, NULL, 0));
+    assert_status(receive(queue, SHMX_FOREVER), SHMX_EHANGUP); /* it is its own */
+    assert_ok(shmx_queue_release(queue));
+    shmx_queue_close(&queue);
+    shmx_close(&shm);
 }
 
 static void a_full_queue_hangs_up_too(void **state)
@@ -644,9 +700,13 @@ static void joins_that_are_wrong(void **state)
     shmx_close(&shm);
 }
 
-static const struct test_part parts[] = {{"visitor", part_visitor}, {"another", part_another},
-                                         {"side", part_side},       {"reserver", part_reserver},
-                                         {"tidies", part_tidies},   {NULL, NULL}};
+static const struct test_part parts[] = {{"visitor", part_visitor},
+                                         {"another", part_another},
+                                         {"side", part_side},
+                                         {"reserver", part_reserver},
+                                         {"tidies", part_tidies},
+                                         {"reader", part_reader},
+                                         {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(one_enters_and_leaves),
@@ -660,6 +720,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_last_sender_goes),
     cmocka_unit_test(the_last_receiver_goes),
     cmocka_unit_test(one_that_joins_later_is_asked_about),
+    cmocka_unit_test(a_message_that_another_reads_is_waited_for),
     cmocka_unit_test(a_full_queue_hangs_up_too),
     cmocka_unit_test(shutdown_is_for_everybody),
     cmocka_unit_test(a_reservation_is_waited_for_after_the_shutdown),

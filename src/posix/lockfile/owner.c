@@ -42,14 +42,17 @@ static bool is_strangers(const struct shmx_attachment *attachment, const char *p
 }
 
 /* Those whom the segment is open to by one of these flags may open it. root makes it for the
- * segment's owner. */
+ * segment's owner. It is empty, so a limit of what may be written is none for it; that there is no
+ * room for one more is nothing that the callers know of. */
 static int make_owned_file(const struct shmx_attachment *attachment, const char *path,
-                           unsigned flags, const char *text, int *fd)
+                           unsigned flags, int *fd)
 {
     struct stat object;
     bool ours = attachment->control != NULL;
     unsigned others = ours ? attachment->label.flags & flags : SHMX_OTHERS_READ;
-    int status = shmx_lockfile_make_locked(path, LOCK_EX, others, text, fd);
+    int status = shmx_lockfile_make_locked(path, LOCK_EX, others, "", fd);
+    if (status == SHMX_ENOSPC)
+        return SHMX_EIO;
     if (status != SHMX_OK || geteuid() != 0 || fstat(attachment->os.fd, &object) != 0 ||
         object.st_uid == 0 || fchown(*fd, object.st_uid, (gid_t)-1) == 0)
         return status;
@@ -67,7 +70,7 @@ static int try_claim(struct shmx_attachment *attachment, uint32_t token)
     int fd;
     shmx_lockfile_path_owner(path, attachment->label.id, token);
     /* Readers need not open it, and so cannot lock it. */
-    int status = make_owned_file(attachment, path, SHMX_OTHERS_WRITE, attachment->label.name, &fd);
+    int status = make_owned_file(attachment, path, SHMX_OTHERS_WRITE, &fd);
     if (status != SHMX_OK)
         return status == SHMX_EAGAIN ? SHMX_EEXIST : status;
     shmx_posix_tag(fd, attachment);
@@ -178,8 +181,7 @@ static int try_mark(struct shmx_attachment *attachment, struct shmx_posix_mark *
                     const char *path)
 {
     /* Readers ask for them. */
-    int status =
-        make_owned_file(attachment, path, SHMX_OTHERS_READ | SHMX_OTHERS_WRITE, "", &mark->fd);
+    int status = make_owned_file(attachment, path, SHMX_OTHERS_READ | SHMX_OTHERS_WRITE, &mark->fd);
     if (status == SHMX_OK) {
         shmx_posix_tag(mark->fd, attachment);
         return SHMX_OK;
