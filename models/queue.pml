@@ -11,8 +11,11 @@
  * sleeps looks for itself after a death only.
  */
 /* check: -DPRODUCERS=2
+   check: -DPRODUCERS=2 -DMARKS
    fails: -DTAIL_LEFT
-   fails: -DTAKEN_LEFT */
+   fails: -DMARKS -DTAKEN_LEFT
+   fails: -DHOLDER_LEFT
+   fails: -DHOLDER_FIRST */
 #define EMPTY 0
 #define COMMITTED 1
 #define RESERVED 2
@@ -25,7 +28,8 @@
 byte state[RECORDS + 1];
 byte owner[RECORDS + 1]; /* of RESERVED and TAKEN */
 byte from[RECORDS + 1];  /* which producer's it is */
-byte tail, next;
+byte tail, next, head;
+byte holder = NOBODY; /* of the record at head */
 bool returned;
 
 byte producers_lock = NOBODY, consumers_lock = NOBODY;
@@ -110,13 +114,30 @@ died:
     finished[me] = true
 }
 
+/* shmx_queue_advance; what is free becomes room here later than in the code. */
+inline advance() {
+    d_step {
+        do
+        :: holder == NOBODY && head < next && state[head] == FREE -> head++
+        :: else -> break
+        od
+    }
+}
+
 /* Under the consumers' lock: what to take, or NOBODY. */
 inline find(found) {
     found = NOBODY;
     if
+#ifndef HOLDER_LEFT
+    :: holder != NOBODY && dead[holder] -> holder = NOBODY
+#endif
+    :: else
+    fi;
+    advance();
+    if
     :: returned ->
         returned = false;
-        scan = 0;
+        scan = head;
         do
         :: scan < next ->
             if
@@ -126,7 +147,8 @@ inline find(found) {
             :: else
             fi;
             if
-            :: state[scan] == COMMITTED && found == NOBODY -> found = scan; returned = true
+            :: state[scan] == COMMITTED && found == NOBODY && (scan != head || holder == NOBODY) ->
+                found = scan; returned = true
             :: else
             fi;
             scan++
@@ -152,7 +174,41 @@ again:
     returned = true;
     find(found);
     if
-    :: found != NOBODY ->
+    :: found != NOBODY && found == next && head == next && holder == NOBODY ->
+#ifdef MARKS
+        goto mark;
+#endif
+#ifdef HOLDER_FIRST /* next before the holder is said */
+        next = next + 1;
+        maybe_die(me);
+        consumers_lock = NOBODY;
+        holder = me;
+#else
+        holder = me;
+        maybe_die(me);
+        next = next + 1;
+        maybe_die(me);
+        consumers_lock = NOBODY;
+#endif
+        maybe_die(me);
+        assert(holder == me && head == found && state[found] == COMMITTED);
+        if
+        :: lock_take(consumers_lock, me, was_dead);
+            assert(holder == me && head == found);
+            maybe_die(me);
+            d_step { head = found + 1; delivered[from[found]]++ };
+            assert(delivered[from[found]] == 1);
+            maybe_die(me);
+            d_step { holder = NOBODY; consumers_lock = NOBODY }
+        :: d_step { state[found] = FREE; delivered[from[found]]++ }; /* the lock is another's */
+            assert(delivered[from[found]] == 1);
+            maybe_die(me);
+            holder = NOBODY
+        fi;
+        maybe_die(me);
+        goto again
+    :: found != NOBODY && !(found == next && head == next && holder == NOBODY) ->
+mark:
         if
         :: found == next -> next = next + 1
         :: else
@@ -165,6 +221,7 @@ again:
         assert(state[found] == TAKEN && owner[found] == me); /* nobody takes it from the living */
         d_step { state[found] = FREE; delivered[from[found]]++ };
         assert(delivered[from[found]] == 1);
+        maybe_die(me);
         maybe_die(me);
         goto again
     :: else ->
