@@ -13,13 +13,13 @@
 /* Remember errno's value and return the status for it. */
 int shmx_posix_error(int number);
 
+/* The same for a call that should not fail, whatever the number. */
+int shmx_posix_unexpected(int number);
+
 /* ---- the process (process.c) ---- */
 
 /* The effective user when the process was first seen. */
 uid_t shmx_posix_user(void);
-
-/* The longest file that the process may make, getrlimit(2). */
-uint64_t shmx_posix_length_limit(void);
 
 /* In the child of a fork: forget what was the parent's. */
 void shmx_posix_process_forked(void);
@@ -89,13 +89,14 @@ void shmx_posix_detach(struct shmx_attachment *attachment);
 bool shmx_posix_find(const char *name,
                      bool (*visit)(struct shmx_attachment *attachment, int *status), int *status);
 
-/* Run `claim` once per attachment and process, and keep the token it makes. */
-int shmx_posix_claim_once(struct shmx_attachment *attachment, uint32_t *token,
-                          int (*claim)(struct shmx_attachment *attachment, uint32_t *token));
+/* Make a token for the attachment in this process, which is kept: owner.c. Inside the gate, the
+ * list is locked. */
+int shmx_posix_claim(struct shmx_attachment *attachment, uint32_t *token);
 
-/* Run `make`, which sets os.passed, once per attachment. */
-int shmx_posix_share_once(struct shmx_attachment *attachment,
-                          int (*make)(struct shmx_attachment *attachment));
+/* Set os.passed, once per attachment: by shmx_posix_pass of inherit.c, inside the gate, with the
+ * list locked. */
+int shmx_posix_pass_once(struct shmx_attachment *attachment);
+int shmx_posix_pass(struct shmx_attachment *attachment);
 
 /* True if fd is what an attachment of this process passes on. */
 bool shmx_posix_passed_here(int fd);
@@ -143,7 +144,7 @@ int shmx_posix_map(struct shmx_attachment *attachment, int fd, size_t length, un
 /* Give a new object its length and all its memory, and map it. flags: SHMX_PREFAULT. */
 int shmx_posix_fill(struct shmx_attachment *attachment, int fd, size_t length, unsigned flags);
 
-/* ---- waiting (clock.c) ---- */
+/* ---- patience (clock.c) ---- */
 
 /* Sleep a little longer each round; false when the patience for a slow peer has ended. */
 bool shmx_posix_patience(int *round);

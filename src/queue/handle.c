@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A handle of a queue: opening and closing it, and the records that it owns. */
+#include "header.h"
 #include "layout.h"
 
 #include <stdlib.h>
@@ -22,13 +23,6 @@ size_t shmx_queue_size_for(size_t message, size_t count)
     return units > QUEUE_CAPACITY_MAX || size > SIZE_MAX ? 0 : (size_t)size;
 }
 
-/* Write a word of the header if nobody has; true if it is what it shall be. */
-static bool settle(_Atomic uint32_t *word, uint32_t value)
-{
-    uint32_t seen = 0;
-    return atomic_compare_exchange_strong(word, &seen, value) || seen == value;
-}
-
 static void place_handle(shmx_queue *queue, shmx *shm, size_t offset, size_t size)
 {
     uint64_t units = (size - QUEUE_HEADER_SIZE) / QUEUE_UNIT;
@@ -40,14 +34,6 @@ static void place_handle(shmx_queue *queue, shmx *shm, size_t offset, size_t siz
     uint64_t longest = ((uint64_t)(queue->capacity + 1) / 2 - 2) * QUEUE_UNIT;
     queue->longest = (uint32_t)(longest < QUEUE_MESSAGE_MAX ? longest : QUEUE_MESSAGE_MAX);
     queue->quick_end = (size_t)(longest < QUEUE_COPY_LOCKED ? longest : QUEUE_COPY_LOCKED) + 1;
-}
-
-static int header_settle(struct queue_header *header, uint32_t capacity)
-{
-    if (!shmx_header_begins(&header->magic, sizeof *header) ||
-        !settle(&header->magic, QUEUE_MAGIC) || !settle(&header->version, QUEUE_VERSION))
-        return SHMX_EPROTO;
-    return settle(&header->capacity, capacity) ? SHMX_OK : SHMX_ERANGE;
 }
 
 int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size)
@@ -63,10 +49,11 @@ int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size)
     if (made == NULL)
         return shmx_refuse(SHMX_ENOMEM);
     place_handle(made, shm, offset, size);
+    const uint32_t facts[] = {QUEUE_MAGIC, QUEUE_VERSION, made->capacity};
     uint32_t token;
     status = shmx_os_owner_claim(&shm->attachment, &token);
     if (status == SHMX_OK)
-        status = header_settle(made->header, made->capacity);
+        status = shmx_header_settle(&made->header->magic, sizeof *made->header, facts, false);
     if (status == SHMX_OK)
         *queue = made;
     else

@@ -126,7 +126,7 @@ static void topic_shrink(shmx_topic *topic, const struct topic_own *own, uint32_
 /* Give the record its end state, and show what can be shown then. */
 static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, size_t size)
 {
-    struct shmx_limit limit = {.timeout_ms = SHMX_FOREVER};
+    struct shmx_limit limit = {.timeout_ms = TOPIC_PATIENCE};
     int status = topic_lock(topic, &limit);
     if (status != SHMX_OK)
         return shmx_result(status);

@@ -4,7 +4,7 @@
 #ifndef SHMX_TOPIC_QUICK_H
 #define SHMX_TOPIC_QUICK_H
 
-#include "layout.h"
+#include "ring.h"
 
 /* The whole of publishing. */
 int shmx_topic_publish_slowly(shmx_topic *topic, const void *message, size_t size, int timeout_ms);

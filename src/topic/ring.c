@@ -4,7 +4,7 @@
  * checked, and used from the copy: a damaged topic is SHMX_EPROTO or an ordinary answer, never an
  * access outside the ring, and no walk goes round it more than once.
  */
-#include "layout.h"
+#include "ring.h"
 
 /* Relaxed loads: these words are changed under the lock only. */
 static inline uint64_t word_load(const _Atomic uint64_t *word)

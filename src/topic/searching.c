@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading where that is not simple: what was overwritten, what is no message, what comes later. */
-#include "layout.h"
+#include "ring.h"
 
 /* Statuses of a look at one record, beside SHMX_NOTHING and SHMX_AGAIN: it is not there any more;
  * it is no message. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting: for the lock, which is held for a few instructions inside one call; for something to
  * read; and for lossless readers and reservations that are in the way. */
-#include "layout.h"
+#include "ring.h"
 
 int shmx_topic_lock_slowly(shmx_topic *topic, struct shmx_limit *limit)
 {

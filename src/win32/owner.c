@@ -5,6 +5,8 @@
  * that asks in that instant find a dead owner alive: it asks again later. */
 #include "win32.h"
 
+#include "base/control.h"
+
 /* Tokens are counted in the control block, where anybody who may write to the segment can turn the
  * count back; after so many that were taken, chance finds one that is not. */
 #define TRIES_COUNTED 64

@@ -23,8 +23,9 @@
 #include <wchar.h>
 
 #include "base/control.h"
-#include "epoch.h"
+#include "base/listing.h"
 #include "base/name.h"
+#include "epoch.h"
 #include "nt.h"
 
 /* Longest name of a file, with the zero. */
@@ -120,8 +121,8 @@ static void content_read(HANDLE file, const char *name, struct content *content)
 
 /* ---- patience ---- */
 
-/* For whom a moment counts, and for whom the file does. */
-#define HURRY ((int64_t)20 * 1000 * 1000)
+/* For a look, one of many in a list, or to clear away; and for use. */
+#define HURRY ((int64_t)500 * 1000 * 1000)
 #define PATIENCE ((int64_t)2000 * 1000 * 1000)
 #define PATIENCE_STEP ((int64_t)1000 * 1000)
 
@@ -306,8 +307,11 @@ void shmx_win32_persist_remove(uint64_t id)
 {
     wchar_t leftover[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
     name_leftover(leftover, L'x', id);
-    if (path_of(path, leftover, false) == SHMX_OK)
-        DeleteFileW(path);
+    if (path_of(path, leftover, false) != SHMX_OK)
+        return;
+    int64_t deadline = shmx_os_now() + HURRY;
+    while (!DeleteFileW(path) && once_more(GetLastError(), deadline))
+        ; /* refused otherwise: others map it, and the last of them is here once more */
 }
 
 /* ---- all files ---- */
@@ -321,23 +325,16 @@ static int walk(wchar_t first, shmx_win32_each *each, void *context)
     return shmx_win32_walk(path, first, each, context);
 }
 
-struct file_listing {
-    int (*visit)(const char *name, void *context);
-    void *context;
-};
-
-static int list_file(const wchar_t *path, const wchar_t *file, void *context)
+static int list_file(const wchar_t *path, const wchar_t *file, void *listing)
 {
     (void)path;
-    const struct file_listing *listing = context;
     char name[SHMX_NAME_MAX + 1];
-    return decode(name, file) ? listing->visit(name, listing->context) : SHMX_OK;
+    return decode(name, file) ? shmx_listing_note(name, listing) : SHMX_OK;
 }
 
-int shmx_win32_persist_list(int (*visit)(const char *name, void *context), void *context)
+int shmx_win32_persist_list(void *listing)
 {
-    struct file_listing listing = {visit, context};
-    return walk(L'=', list_file, &listing);
+    return walk(L'=', list_file, listing);
 }
 
 int shmx_win32_persist_clear(void)

@@ -357,9 +357,14 @@ uint64_t test_wall_ns(void)
     return (ticks - UINT64_C(116444736000000000)) * 100;
 }
 
+/* Exact: GetTickCount64 is up to a tick, 15.6 ms, behind. */
 int64_t test_now_ms(void)
 {
-    return (int64_t)GetTickCount64();
+    LARGE_INTEGER count, frequency;
+    QueryPerformanceCounter(&count);
+    QueryPerformanceFrequency(&frequency);
+    return count.QuadPart / frequency.QuadPart * 1000 +
+           count.QuadPart % frequency.QuadPart * 1000 / frequency.QuadPart;
 }
 
 void test_sleep_ms(int ms)
