@@ -243,6 +243,20 @@ static int find_holder(shmx_queue *queue, bool ask, bool *held)
     return status;
 }
 
+/* Its consumer is dead. By exchange: it may have released it, or put it back, before it died. */
+static uint32_t give_back(const shmx_queue *queue, uint32_t place, uint32_t taken)
+{
+    uint32_t state = taken;
+    STEP();
+    /* Acquire on failure: what that consumer made of it is done. */
+    if (atomic_compare_exchange_strong_explicit(&queue_at(queue, place)->state, &state,
+                                                STATE_COMMITTED, memory_order_acq_rel,
+                                                memory_order_acquire))
+        state = STATE_COMMITTED;
+    STEP();
+    return state;
+}
+
 /* Go through the records before `next`: give back those of dead consumers if `ask`, and stop at the
  * first message that has come back. */
 static int find_returned(shmx_queue *queue, bool ask, struct queue_own *found)
@@ -262,7 +276,7 @@ static int find_returned(shmx_queue *queue, bool ask, struct queue_own *found)
         if (status != SHMX_OK)
             return status;
         if (dead)
-            state_store(queue, walk.place, state = STATE_COMMITTED);
+            state = give_back(queue, walk.place, state);
         if (state == STATE_COMMITTED && !held)
             return found_at(queue, walk.place, found);
         if (!walk_on(queue, &walk, state))
