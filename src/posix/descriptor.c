@@ -43,6 +43,8 @@ static int object_open(const char *path, int how, mode_t mode, int *fd)
         *fd = shm_open(path, how, mode);
     while (*fd < 0 && errno == EINTR);
     *fd = shmx_posix_clear_of_streams(*fd);
+    if (*fd < 0 && errno == EINVAL)
+        errno = ENXIO; /* no object: OpenBSD says so of a pipe */
     return *fd >= 0 ? SHMX_OK : shmx_posix_error(errno);
 }
 

@@ -284,7 +284,7 @@ int shmx_lockfile_clean(struct shmx_lockfile_name *file, const char *name);
  * meanwhile and have seen us: then it is for us to do what it left undone. True if so. */
 bool shmx_lockfile_leave_judged(struct shmx_lockfile_name *file, const char *name, int *user_fd);
 
-/* ---- attaching (object.c) ---- */
+/* ---- attaching (object.c, open.c) ---- */
 
 /* The attachment is a user by this descriptor; -1: it is none. `seat`: number of its seat, 0: it
  * has none. */
