@@ -28,11 +28,12 @@
 
 #include "segment.h"
 
-/* The sleep of one whose waiting somebody's death may end, before it asks whether that one lives: a
- * death is noticed within 100 ms. */
+/* How long a waiter sleeps before it asks whether somebody lives whose death it has to be told:
+ * within 100 ms. */
 #define SHMX_SLICE ((int64_t)90 * 1000 * 1000)
 
-/* The same where nobody's death does. Only what a killed process took with it waits for its end. */
+/* The same where no death has to be told. Only a wake that a killed process took with it is made up
+ * for as late as at its end. */
 #define SHMX_SLICE_LONG (4 * SHMX_SLICE)
 
 /* A deadline that has always passed: try once. */
