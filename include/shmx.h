@@ -301,8 +301,8 @@ SHMX_API int shmx_presence_enter(shmx *shm, uint32_t key);
 SHMX_API int shmx_presence_leave(shmx *shm, uint32_t key);
 
 /* Wait until another attachment is there under the key (present 1), or none is (present 0). A
- * timeout of 0 only looks. Entering and leaving is noticed at once where both attachments may
- * write, all else, such as a death, within 100 ms.
+ * timeout of 0 only looks. Entering and leaving is noticed at once if both may write to the
+ * segment; any other change, such as a death, within 100 ms.
  * Errors: SHMX_EINVAL, SHMX_ETIMEDOUT, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_presence_wait(shmx *shm, uint32_t key, int present, int timeout_ms);
 

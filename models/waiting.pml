@@ -9,21 +9,23 @@
  * A message is sent, or its place is reserved, and then committed or cancelled; with -DROLES the
  * first producer reserves and commits, and the others send. It is received, or with -DPEEK may be
  * taken first and released later. A message waits behind a reservation, so that one commit shows
- * many; a cancelled one is room when a consumer or a producer collects it. With -DJOIN somebody joins a
- * side at any time, after which nobody may sleep for long.
+ * many; a cancelled one is room when a consumer or a producer collects it. With -DJOIN somebody
+ * joins a side at any time, after which nobody may sleep for long.
  *
  * Checked, when nobody can do anything any more: no consumer that lives sleeps while there is a
  * message for it, and no producer that lives while there is room, or could be, if it asked; once
  * somebody has joined, none sleeps that would not soon ask whether that one lives.
  * Beyond what event.pml leaves out: spinning; messages of different lengths, and so a consumer whose
  * buffer is too small; the steps of an attempt, with what is killed in it, and what a killed
- * consumer gives back (queue.pml has both); how long slices are, the end of a side, and readers without write access.
+ * consumer gives back (queue.pml has both); how long slices are, the end of a side, and readers
+ * without write access.
  *
  * Taken back, to see it fail: a consumer that was woken and
  * leaves a message behind wakes the next (KEEP); a
  * cancelled reservation is told to producers (CANCEL_QUIETLY, which no consumer that goes on
- * receiving lets be seen); so is a released message (RELEASE_QUIETLY); one that joins wakes all (JOIN_QUIETLY);
- * a sleeper looks for itself after a slice (SLEEP_ON); the event's number changes with its bit (STAY).
+ * receiving lets be seen); so is a released message (RELEASE_QUIETLY); one that joins wakes
+ * all (JOIN_QUIETLY); a sleeper looks for itself after a slice (SLEEP_ON); the event's number
+ * changes with its bit (STAY).
  */
 /* check: -DCONSUMERS=1 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1
    check: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=3 -DCAPACITY=1
@@ -35,8 +37,10 @@
    check: -DCONSUMERS=2 -DPRODUCERS=1 -DSENDS=1 -DCAPACITY=1 -DTIMED=1
    check: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=2 -DCAPACITY=1 -DKILLS=1
    check: -DCONSUMERS=2 -DPRODUCERS=1 -DSENDS=1 -DCAPACITY=1 -DKILLS=1
-   check: -DCONSUMERS=1 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1 -DJOIN
-   fails: -DCONSUMERS=1 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1 -DJOIN -DJOIN_QUIETLY
+   check: -DCONSUMERS=0 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1 -DJOIN
+   check: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=1 -DCAPACITY=1 -DJOIN
+   fails: -DCONSUMERS=0 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1 -DJOIN -DJOIN_QUIETLY
+   fails: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=1 -DCAPACITY=1 -DJOIN -DJOIN_QUIETLY
    fails: -DCONSUMERS=2 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=2 -DROLES -DKEEP
    fails: -DCONSUMERS=2 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=2 -DROLES -DSTAY
    fails: -DCONSUMERS=0 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1 -DCANCEL_QUIETLY
@@ -78,7 +82,7 @@ byte tail, next, head;   /* places; the ring does not come round */
 #define room_now (tail - head < CAPACITY)
 #define room (room_now || state[head] == FREE || (head == next && passed(next)))
 
-/* With JOIN somebody joins a side at any time. Who does not know that sleeps long. */
+/* With JOIN somebody joins a side at any time. A sleeper that does not know sleeps long. */
 #ifdef JOIN
 bool joined;
 bool patient[SLEEPERS];

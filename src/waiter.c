@@ -36,8 +36,10 @@ static int nap(const struct shmx_waiter *waiter)
     return more ? SHMX_OK : SHMX_ETIMEDOUT;
 }
 
-/* Sleep for a slice. Somebody who joins wakes it, one who comes in the way need not: if that one
- * dies, nothing was promised. */
+/* Sleep for a slice, a short one if there is a death to be told. A handle that joins meanwhile
+ * wakes the sleeper. One that reserves or peeks does not: its death is noticed at the end of a long
+ * slice.
+ */
 static int sleep_slice(const struct shmx_waiter *waiter, uint32_t ticket)
 {
     bool asks = shmx_sides_used(waiter->sides) || waiter->hindered(waiter);
@@ -46,8 +48,8 @@ static int sleep_slice(const struct shmx_waiter *waiter, uint32_t ticket)
 }
 
 /* Sleep until the other side has done something, and try once more. Between taking the ticket and
- * sleeping the whole attempt is made again, and not only a look at what may have changed; so it is
- * at the end of each slice, where nothing was heard of. */
+ * sleeping the whole attempt is made again, and not only a look at what may have changed. The
+ * ticket is good for the next slice too. */
 static int sleep_once(struct shmx_waiter *waiter)
 {
     bool announced = !waiter->shm->attachment.read_only;
