@@ -236,6 +236,10 @@ int shmx_win32_persist_make(uint64_t length, HANDLE *file)
         return shmx_win32_error(GetLastError());
     *wcsrchr(path, L'\\') = L'\0';
     status = set_length(*file, path, length);
+    if (status == SHMX_ENOSPC) {
+        shmx_win32_persist_clear();
+        status = set_length(*file, path, length);
+    }
     if (status != SHMX_OK)
         shmx_win32_persist_discard(*file);
     return status;
@@ -346,4 +350,33 @@ int shmx_win32_persist_list(int (*visit)(const char *name, void *context), void 
 int shmx_win32_persist_clear(void)
 {
     return walk(L'~', shmx_win32_delete, NULL);
+}
+
+/* So many files are tried at a time, behind those of the time before: some are still in use. */
+#define SWEPT 4
+
+struct sweep {
+    unsigned pass; /* over so many */
+    unsigned left; /* to be tried */
+};
+
+static int sweep_one(const wchar_t *path, const wchar_t *file, void *context)
+{
+    struct sweep *sweep = context;
+    if (sweep->pass > 0) {
+        sweep->pass--;
+        return SHMX_OK;
+    }
+    shmx_win32_delete(path, file, NULL);
+    return --sweep->left > 0 ? SHMX_OK : SHMX_EAGAIN;
+}
+
+void shmx_win32_persist_sweep(void)
+{
+    static _Atomic unsigned at;
+    /* Relaxed: it is no matter which. */
+    struct sweep sweep = {atomic_load_explicit(&at, memory_order_relaxed), SWEPT};
+    unsigned next = sweep.pass + SWEPT;
+    bool end = walk(L'~', sweep_one, &sweep) == SHMX_OK;
+    atomic_store_explicit(&at, end ? 0 : next, memory_order_relaxed);
 }

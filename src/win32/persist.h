@@ -33,7 +33,8 @@ void shmx_win32_persist_remove(uint64_t id);
 /* Like shmx_os_list. */
 int shmx_win32_persist_list(int (*visit)(const char *name, void *context), void *context);
 
-/* Remove what killed processes left. */
+/* Remove what killed processes left: all, or a little. */
 int shmx_win32_persist_clear(void);
+void shmx_win32_persist_sweep(void);
 
 #endif
