@@ -306,15 +306,20 @@ void shmx_win32_persist_unname(const char *name, uint64_t id)
     CloseHandle(file);
 }
 
+/* Where others map it, the system refuses; it is for the last of them, then. */
+static void clear_away(const wchar_t *path)
+{
+    int64_t deadline = shmx_os_now() + HURRY;
+    while (!DeleteFileW(path) && once_more(GetLastError(), deadline))
+        ;
+}
+
 void shmx_win32_persist_remove(uint64_t id)
 {
     wchar_t leftover[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
     name_leftover(leftover, L'x', id);
-    if (path_of(path, leftover, false) != SHMX_OK)
-        return;
-    int64_t deadline = shmx_os_now() + HURRY;
-    while (!DeleteFileW(path) && once_more(GetLastError(), deadline))
-        ; /* refused otherwise: others map it, and the last of them is here once more */
+    if (path_of(path, leftover, false) == SHMX_OK)
+        clear_away(path);
 }
 
 /* ---- all files ---- */
@@ -347,9 +352,17 @@ int shmx_win32_persist_list(int (*visit)(const char *name, void *context), void 
     return walk(L'=', list_file, &listing);
 }
 
+static int clear_one(const wchar_t *path, const wchar_t *file, void *context)
+{
+    (void)file;
+    (void)context;
+    clear_away(path);
+    return SHMX_OK;
+}
+
 int shmx_win32_persist_clear(void)
 {
-    return walk(L'~', shmx_win32_delete, NULL);
+    return walk(L'~', clear_one, NULL);
 }
 
 /* So many files are tried at a time, behind those of the time before: some are still in use. */
@@ -367,7 +380,8 @@ static int sweep_one(const wchar_t *path, const wchar_t *file, void *context)
         sweep->pass--;
         return SHMX_OK;
     }
-    shmx_win32_delete(path, file, NULL);
+    (void)file;
+    DeleteFileW(path);
     return --sweep->left > 0 ? SHMX_OK : SHMX_EAGAIN;
 }
 
