@@ -28,6 +28,7 @@ TABLES = [
 ]
 TITLES = {name: title for name, title, _, _ in TABLES}
 FLOORS = {name: floor for name, _, floor, _ in TABLES}
+SPIN = "spinning on a word"  # the least of all, where both run
 UNITS = {name: unit for name, _, _, unit in TABLES}
 
 # Which program measures which tables.
@@ -51,6 +52,10 @@ SIZES = ["16 B", "256 B", "4 KiB", "64 KiB", "1 MiB"]
 ROOMS = {"16 B": "256 KiB", "256 B": "256 KiB", "4 KiB": "4 MiB", "64 KiB": "2 MiB", "1 MiB": "8 MiB"}
 
 
+def floor_of(table, ways):
+    return SPIN if SPIN in ways else FLOORS[table]
+
+
 def shown(size):
     return f"{size}/{ROOMS[size]}"
 
@@ -66,7 +71,7 @@ def targets():
     yield "access", "access", "64 KiB", "shmx_data", "bare mapping", 1.0
     yield "uncontended lock", "lock", "1", "shmx_mutex", "three states and a futex", 1.4
     yield "lock of two processes", "lock", "2", "shmx_mutex", "pthread", 1.0
-    yield "tell a process that runs", "tell", "running", "shmx_wake, shmx_wait", "spinning on a word", 1.5
+    yield "tell a process that runs", "tell", "running", "shmx_wake, shmx_wait", SPIN, 1.5
     yield "tell a process that sleeps", "tell", "asleep", "shmx_wake, shmx_wait", "bare futex", 1.1
     for way in ("shmx_wake", "shmx_cond_signal", "shmx_sem_post"):
         yield f"`{way}`, nobody waits", "nobody", "", way, None, 5.0
@@ -81,9 +86,11 @@ def targets():
     for size in SIZES:
         most = 1.2 if size in ("16 B", "256 B") else 1.0
         yield f"in place beside copied, {size}", "queue", shown(size), PLACE, SEND, most
-    yield "latency of 64 B, beside spinning on a word", "latency", "running", SEND, "spinning on a word", 1.5
+    yield "latency of 64 B, beside spinning on a word", "latency", "running", SEND, SPIN, 1.5
     for size in ("16 B", "256 B"):
         yield f"publish {size}, beside the ring by hand", "publish", size, "shmx_topic_publish", "ring by hand", 1 / 0.7
+        yield (f"publish {size} to 64 readers that fall behind, beside to none", "publish", size,
+               "shmx_topic_publish, 64 readers", "shmx_topic_publish", 1.2)
         yield f"next of {size}, beside the ring by hand", "next", size, "shmx_topic_next", "ring by hand", 1 / 0.7
     yield "newest of 64 B, beside a copy", "latest", "64 B", "shmx_topic_latest", "memcpy", 2.0
     for readers in ("1", "8", "64"):

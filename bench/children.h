@@ -17,6 +17,10 @@ void process_begin(void);
 void process_kill(intptr_t process);
 int process_end(intptr_t process);
 
+/* The calling thread stays on the n-th of two processors, so that two processes are measured and
+ * not how the scheduler puts them; -1: anywhere again. Nothing happens where there is only one. */
+void process_place(int n);
+
 void process_pause(int64_t nanoseconds);
 int64_t process_time(void); /* ns of a processor that this process has used */
 

@@ -51,6 +51,7 @@ static void work(uint32_t index, crew_answer *answer)
     for (uint32_t done = 0;;) {
         done = await_change(&shared->member[index].command, done);
         struct crew_job job = shared->job;
+        process_place(job.apart && index == 0 ? 1 : -1);
         if (job.kind != 0 && !answer(index, &job))
             shared->failed = 1;
         tell(&shared->finished);
@@ -105,6 +106,7 @@ void crew_begin(const struct crew_job *job, uint32_t members)
     shared->failed = 0;
     shared->finished = 0;
     busy = members;
+    process_place(job->apart ? 0 : -1);
     for (uint32_t i = 0; i < members; i++)
         tell(&shared->member[i].command);
 }
@@ -113,6 +115,7 @@ bool crew_join(void)
 {
     for (uint32_t seen = 0; seen < busy;)
         seen = await_change(&shared->finished, seen);
+    process_place(-1);
     return shared->failed == 0;
 }
 

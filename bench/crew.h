@@ -24,6 +24,7 @@ struct crew_job {
     uint32_t way;
     uint32_t times;
     uint32_t more; /* the program's own */
+    bool apart;    /* the first member and this process, each on a processor of its own */
     uint64_t message;
     uint64_t capacity;
     char name[64];

@@ -118,7 +118,8 @@ static int64_t together(int times, void *context)
 {
     int way = *(int *)context;
     int work = work_of(way, sample_scaled(SECTIONS)) / (int)(others + 1) + 1;
-    struct crew_job job = {.kind = KIND_SECTIONS, .way = (uint32_t)way, .times = (uint32_t)work};
+    struct crew_job job = {
+        .kind = KIND_SECTIONS, .way = (uint32_t)way, .times = (uint32_t)work, .apart = others == 1};
     stage->counter = 0;
     int64_t start = now_ns();
     crew_begin(&job, others);

@@ -14,6 +14,7 @@
 #ifdef SHMX_TOPIC_OLDEST
 #define ROOM ((size_t)1 << 16) /* of either */
 #define MESSAGE_MOST 256
+#define CROWD 64 /* readers that fall behind */
 #define BATCH 32 /* messages that are read one after the other; both keep so many */
 
 struct slot {
@@ -95,6 +96,21 @@ static int64_t topic_publish(int times, void *context)
         if (shmx_topic_publish(stage->publisher, message, stage->size, SHMX_FOREVER) != SHMX_OK)
             return -1;
     return now_ns() - start;
+}
+
+static int64_t topic_publish_crowd(int times, void *context)
+{
+    const struct stage *stage = context;
+    shmx_topic *readers[CROWD] = {NULL};
+    bool good = true;
+    for (int i = 0; i < CROWD && good; i++)
+        good = shmx_topic_open(&readers[i], stage->shm, 0, ROOM, 0) == SHMX_OK &&
+               shmx_topic_publish(stage->publisher, message, stage->size, 0) == SHMX_OK &&
+               shmx_topic_next(readers[i], buffer, sizeof buffer, NULL, NULL, 0) == SHMX_OK;
+    int64_t taken = good ? topic_publish(times, context) : -1;
+    for (int i = 0; i < CROWD; i++)
+        shmx_topic_close(&readers[i]);
+    return taken;
 }
 
 static int64_t hand_next(int times, void *context)
@@ -192,15 +208,17 @@ static void stage_close(struct stage *stage)
 static bool tables(size_t size, const char *at)
 {
     struct stage stage;
-    const struct way publishing[] = {{"ring by hand", hand_publish, &stage},
-                                     {"shmx_topic_publish", topic_publish, &stage}};
+    const struct way publishing[] = {
+        {"ring by hand", hand_publish, &stage},
+        {"shmx_topic_publish", topic_publish, &stage},
+        {"shmx_topic_publish, 64 readers", topic_publish_crowd, &stage}};
     const struct way reading[] = {{"ring by hand", hand_next, &stage},
                                   {"shmx_topic_next", topic_next, &stage}};
     const struct way looking[] = {{"memcpy", plain_copy, &stage},
                                   {"ring by hand", hand_latest, &stage},
                                   {"shmx_topic_latest", topic_latest, &stage}};
     bool good = stage_open(&stage, size);
-    good = good && sample_ways((struct place){"publish", at}, publishing, 2, 200000) &&
+    good = good && sample_ways((struct place){"publish", at}, publishing, 3, 200000) &&
            sample_ways((struct place){"next", at}, reading, 2, 200000) &&
            sample_ways((struct place){"latest", at}, looking, 3, 200000);
     stage_close(&stage);

@@ -6,6 +6,7 @@ import catalogue
 from catalogue import PLACE, ROOMS, SEND, SIZES, shown
 
 MARK = re.compile(r"(<!-- figures:([a-z-]+) -->\n).*?(<!-- /figures -->)", re.DOTALL)
+SINGLE = re.compile(r"(<!-- figure:([a-z0-9-]+) -->).*?(<!-- /figure -->)")
 
 
 def number(value):
@@ -14,6 +15,11 @@ def number(value):
         digits = max(0, len(str(int(value))) - 3)
         return f"{int(round(value, -digits)):,}"
     return f"{value:.3g}"
+
+
+def time(value):
+    """Nanoseconds in the unit that suits."""
+    return f"{number(value)} ns" if value < 1000 else f"{number(value / 1000)} µs"
 
 
 def ratio(value):
@@ -74,8 +80,8 @@ class Pages:
         return table([text for _, text in ways], [[f"**{cells[0]}**", *cells[1:]]])
 
     def rows_of(self, name, at, prefix=""):
-        floor = catalogue.FLOORS[name]
         ways = self.tables.get(name, {}).get(at, {})
+        floor = catalogue.floor_of(name, ways)
         order = sorted(ways, key=lambda way: (way != floor, ways[way]["median"]))
         return [[prefix + (f"**{way}**" if way.startswith("shmx") else way), self.median(name, at, way),
                  self.beside(name, at, way, floor)] for way in order]
@@ -151,19 +157,34 @@ class Pages:
         """{name: text} of all that a mark can ask for."""
         return {name[8:].replace("_", "-"): getattr(self, name)() for name in dir(self) if name.startswith("figures_")}
 
+    def singles(self):
+        """{name: text} of what stands within a sentence."""
+        ratios = {"create": ("life", "1 KiB", "shmx", "bare calls"), "open": ("open", "1 KiB", "shmx", "bare calls"),
+                  "never-full-16": ("queue", "16 B/4 MiB", SEND, "ring by hand"),
+                  "never-full-256": ("queue", "256 B/4 MiB", SEND, "ring by hand"),
+                  "room-for-few": ("queue", shown("1 MiB"), SEND, "ring by hand")}
+        times = {"lock-time": ("lock", "1", "shmx_mutex"), "four-to-four": ("crowd", "16 B", "four to four"),
+                 "one-to-one": ("crowd", "16 B", "one to one"), "latency": ("latency", "running", SEND),
+                 "latency-spin": ("latency", "running", catalogue.SPIN), "latency-asleep": ("latency", "asleep", SEND),
+                 "latency-pipe": ("latency", "asleep", "pipe"), "tell": ("tell", "running", "shmx_wake, shmx_wait"),
+                 "tell-asleep": ("tell", "asleep", "shmx_wake, shmx_wait")}
+        found = {name: self.beside(*place) for name, place in ratios.items()}
+        for name, place in times.items():
+            row = self.row(*place)
+            found[name] = time(row["median"]) if row else ""
+        return {name: text for name, text in found.items() if text}
+
     def replace_marks(self, path):
         """The names that the page does not get, as nothing has them."""
         with open(path, encoding="utf-8") as page:
             text = page.read()
-        known, unknown = self.figures(), []
+        unknown = []
 
-        def fill(mark):
-            if mark[2] not in known:
-                unknown.append(mark[2])
-                return mark[0]
-            return mark[1] + known[mark[2]] + mark[3]
+        def filled(pattern, known, text):
+            unknown.extend(name for name in (mark[2] for mark in pattern.finditer(text)) if name not in known)
+            return pattern.sub(lambda mark: mark[1] + known[mark[2]] + mark[3] if mark[2] in known else mark[0], text)
 
-        new = MARK.sub(fill, text)
+        new = filled(SINGLE, self.singles(), filled(MARK, self.figures(), text))
         if new != text:
             with open(path, "w", encoding="utf-8") as page:
                 page.write(new)
@@ -176,7 +197,7 @@ class Pages:
         return table(["", ""], [[key, str(value)] for key, value in facts.items()])
 
     def section(self, name, at, ways):
-        floor, unit = catalogue.FLOORS[name], catalogue.UNITS[name]
+        floor, unit = catalogue.floor_of(name, ways), catalogue.UNITS[name]
         tails = any("p99" in row for row in ways.values())
         head = [at, unit, "middle half", "x"] + (["p99", "p99.9"] if tails else [])
         rows = []
@@ -196,7 +217,8 @@ class Pages:
                 "In each round every way has its turn, one after the other. A time is the median of the rounds. "
                 "**x** is the median of the ratios to the first line, each of two times of the same round, so it "
                 "need not be the quotient of the two times. The middle half lies between the quartiles of the "
-                "rounds. p99 and p99.9 are of single events, with the clock read at each.\n",
+                "rounds. p99 and p99.9 are of single events, with the clock read at each. Where two processes work together, "
+                "each has a processor of its own.\n",
                 "## Targets\n", self.figures_targets()]
         for skipped in self.results["skipped"]:
             text.append(f"Left out: {skipped}.\n")

@@ -209,6 +209,7 @@ static void way_close(uint32_t way)
 {
     job.kind = KIND_CLOSE;
     job.way = way;
+    job.apart = false;
     crew_begin(&job, MEMBERS);
     crew_join();
     both_close(way, false);
@@ -263,6 +264,7 @@ static void begin(enum kind kind, uint32_t way, uint32_t times, uint32_t members
     job.kind = kind;
     job.way = way;
     job.times = times;
+    job.apart = members == 1;
     crew_begin(&job, members);
 }
 

@@ -80,8 +80,10 @@ static bool running_way(struct place place, int way, int round)
     struct pair *pair = &stage->pairs[way];
     int times = sample_scaled(TELLINGS), single = sample_scaled(SINGLE);
     single = single < SINGLE ? single : SINGLE;
-    struct crew_job job = {
-        .kind = KIND_ANSWER, .way = (uint32_t)way, .times = (uint32_t)(times + single)};
+    struct crew_job job = {.kind = KIND_ANSWER,
+                           .way = (uint32_t)way,
+                           .times = (uint32_t)(times + single),
+                           .apart = true};
     crew_begin(&job, 1);
     int64_t start = now_ns();
     for (int i = 0; i < times; i++) {
@@ -107,7 +109,8 @@ static bool asleep_way(struct place place, int way, int round)
     struct pair *pair = &stage->pairs[way];
     int times = sample_scaled(ASLEEP);
     times = times < ASLEEP ? times : ASLEEP;
-    struct crew_job job = {.kind = KIND_HEAR, .way = (uint32_t)way, .times = (uint32_t)times};
+    struct crew_job job = {
+        .kind = KIND_HEAR, .way = (uint32_t)way, .times = (uint32_t)times, .apart = true};
     atomic_store(&stage->answered, 0);
     crew_begin(&job, 1);
     for (int i = 0; i < times; i++) {

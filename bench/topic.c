@@ -105,7 +105,7 @@ static bool publish(enum form way, uint32_t readers)
 
 static double run(enum form way, uint32_t readers, uint32_t times)
 {
-    struct crew_job job = {.kind = KIND_READ, .way = way, .times = times};
+    struct crew_job job = {.kind = KIND_READ, .way = way, .times = times, .apart = readers == 1};
     bool good = true;
     int64_t start = now_ns();
     crew_begin(&job, readers);

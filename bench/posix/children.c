@@ -11,6 +11,7 @@
 #include <unistd.h>
 #ifdef __linux__
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -31,12 +32,32 @@ void process_begin(void)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
+
+void process_place(int n)
+{
+    static cpu_set_t all;
+    static bool known;
+    if (!known)
+        known = sched_getaffinity(0, sizeof all, &all) == 0;
+    if (!known || CPU_COUNT(&all) < 2)
+        return;
+    cpu_set_t one = all;
+    for (int i = 0, seen = 0; i < CPU_SETSIZE && n >= 0; i++)
+        if (CPU_ISSET(i, &all) && seen++ != n)
+            CPU_CLR(i, &one);
+    sched_setaffinity(0, sizeof one, &one);
+}
 #else
 void (*const bare_wait)(uint32_t *word, uint32_t expected) = NULL;
 void (*const bare_wake)(uint32_t *word, int count) = NULL;
 
 void process_begin(void)
 {
+}
+
+void process_place(int n)
+{
+    (void)n;
 }
 #endif
 

@@ -34,6 +34,16 @@ void process_begin(void)
 {
 }
 
+void process_place(int n)
+{
+    DWORD_PTR all, system;
+    if (GetProcessAffinityMask(GetCurrentProcess(), &all, &system) && (all & (all - 1)) != 0) {
+        DWORD_PTR first = all & (0 - all), rest = all & (all - 1);
+        DWORD_PTR one = n == 0 ? first : rest & (0 - rest);
+        SetThreadAffinityMask(GetCurrentThread(), n < 0 ? all : one);
+    }
+}
+
 void process_kill(intptr_t process)
 {
     TerminateProcess((HANDLE)process, 9);

@@ -300,17 +300,21 @@ bool shmx_posix_find(const char *name,
     return done;
 }
 
-int shmx_posix_claim_once(struct shmx_attachment *attachment, uint32_t *token,
-                          int (*claim)(struct shmx_attachment *attachment, uint32_t *token))
+int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
 {
     int status = SHMX_OK;
+    *token = atomic_load_explicit(&attachment->owner, memory_order_relaxed); /* changes once */
+    if (*token != 0)
+        return SHMX_OK;
+    shmx_posix_gate_enter();
     shmx_posix_list_lock();
     *token = atomic_load(&attachment->owner);
     if (*token == 0)
-        status = claim(attachment, token);
+        status = shmx_posix_claim(attachment, token);
     if (status == SHMX_OK)
         atomic_store(&attachment->owner, *token);
     shmx_posix_list_unlock();
+    shmx_posix_gate_leave();
     return status;
 }
 
@@ -325,12 +329,13 @@ bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *contex
     return found;
 }
 
-int shmx_posix_share_once(struct shmx_attachment *attachment,
-                          int (*make)(struct shmx_attachment *attachment))
+int shmx_posix_pass_once(struct shmx_attachment *attachment)
 {
+    shmx_posix_gate_enter();
     shmx_posix_list_lock();
-    int status = attachment->os.passed < 0 ? make(attachment) : SHMX_OK;
+    int status = attachment->os.passed < 0 ? shmx_posix_pass(attachment) : SHMX_OK;
     shmx_posix_list_unlock();
+    shmx_posix_gate_leave();
     return status;
 }
 

@@ -89,13 +89,14 @@ void shmx_posix_detach(struct shmx_attachment *attachment);
 bool shmx_posix_find(const char *name,
                      bool (*visit)(struct shmx_attachment *attachment, int *status), int *status);
 
-/* Run `claim` once per attachment and process, and keep the token it makes. */
-int shmx_posix_claim_once(struct shmx_attachment *attachment, uint32_t *token,
-                          int (*claim)(struct shmx_attachment *attachment, uint32_t *token));
+/* Make a token for the attachment in this process, which is kept: owner.c. Inside the gate, the
+ * list is locked. */
+int shmx_posix_claim(struct shmx_attachment *attachment, uint32_t *token);
 
-/* Run `make`, which sets os.passed, once per attachment. */
-int shmx_posix_share_once(struct shmx_attachment *attachment,
-                          int (*make)(struct shmx_attachment *attachment));
+/* Set os.passed, once per attachment: by shmx_posix_pass of inherit.c, inside the gate, with the
+ * list locked. */
+int shmx_posix_pass_once(struct shmx_attachment *attachment);
+int shmx_posix_pass(struct shmx_attachment *attachment);
 
 /* True if fd is what an attachment of this process passes on. */
 bool shmx_posix_passed_here(int fd);

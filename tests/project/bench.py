@@ -34,11 +34,12 @@ with tempfile.TemporaryDirectory() as folder:
         xml.etree.ElementTree.parse(os.path.join(folder, chart))
     page = os.path.join(folder, "page.md")
     with open(page, "w", encoding="utf-8") as file:
-        file.write("before\n<!-- figures:lock -->\nold\n<!-- /figures -->\nafter\n")
+        file.write("before\n<!-- figures:lock -->\nold\n<!-- /figures -->\n"
+                   "after <!-- figure:lock-time -->old<!-- /figure -->\n")
     assert run("fill", folder, page) == 0
     with open(page, encoding="utf-8") as file:
         filled = file.read()
-    assert "old" not in filled and "shmx, robust" in filled and filled.endswith("after\n")
+    assert "old" not in filled and "shmx, robust" in filled and " ns<!-- /figure -->" in filled
     assert run("fill", folder, page) == 0
     with open(page, encoding="utf-8") as file:
         assert file.read() == filled

@@ -69,7 +69,7 @@ static int identity(int fd, uint64_t *id, uint64_t *shape)
 }
 
 /* The object, and a user until the last process that inherits it has ended or closed it. */
-static int make_passed(struct shmx_attachment *attachment)
+int shmx_posix_pass(struct shmx_attachment *attachment)
 {
     struct shmx_os_private *os = &attachment->os;
     int status = SHMX_OK;
@@ -109,9 +109,7 @@ int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_
 {
     uint64_t id, shape;
     const struct shmx_os_private *os = &attachment->os;
-    shmx_posix_gate_enter();
-    int status = shmx_posix_share_once(attachment, make_passed);
-    shmx_posix_gate_leave();
+    int status = shmx_posix_pass_once(attachment);
     if (status == SHMX_OK)
         status = identity(os->passed, &id, &shape);
     if (status == SHMX_OK)

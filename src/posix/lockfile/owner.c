@@ -84,7 +84,7 @@ static int own_files(const struct shmx_attachment *attachment)
     return may_write(attachment, &own) ? find_directory(attachment) : shmx_posix_error(EACCES);
 }
 
-static int claim(struct shmx_attachment *attachment, uint32_t *token)
+int shmx_posix_claim(struct shmx_attachment *attachment, uint32_t *token)
 {
     int status = own_files(attachment);
     if (status != SHMX_OK)
@@ -96,17 +96,6 @@ static int claim(struct shmx_attachment *attachment, uint32_t *token)
             status = try_claim(attachment, *token);
     }
     return status == SHMX_EEXIST ? shmx_posix_error(EACCES) : status;
-}
-
-int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
-{
-    *token = atomic_load_explicit(&attachment->owner, memory_order_relaxed); /* changes once */
-    if (*token != 0)
-        return SHMX_OK;
-    shmx_posix_gate_enter();
-    int status = shmx_posix_claim_once(attachment, token, claim);
-    shmx_posix_gate_leave();
-    return status;
 }
 
 /* Ask the lock of an open file. */

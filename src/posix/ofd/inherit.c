@@ -80,7 +80,7 @@ static int identity(int fd, uint64_t *device, uint64_t *inode)
 }
 
 /* A user until the last process that inherits it has ended or closed it. */
-static int make_passed(struct shmx_attachment *attachment)
+int shmx_posix_pass(struct shmx_attachment *attachment)
 {
     int fd;
     if (!shmx_ofd_intact(attachment))
@@ -103,9 +103,7 @@ void shmx_ofd_passed_close(struct shmx_attachment *attachment)
 int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)
 {
     uint64_t device = 0, inode = 0;
-    shmx_posix_gate_enter();
-    int status = shmx_posix_share_once(attachment, make_passed);
-    shmx_posix_gate_leave();
+    int status = shmx_posix_pass_once(attachment);
     if (status == SHMX_OK)
         status = identity(attachment->os.passed, &device, &inode);
     if (status == SHMX_OK)

@@ -9,7 +9,7 @@
 /* So many places are tried: where there is no annex, others can hold locks on all of them. */
 #define TRIES_MOST 256
 
-static int claim(struct shmx_attachment *attachment, uint32_t *token)
+int shmx_posix_claim(struct shmx_attachment *attachment, uint32_t *token)
 {
     if (attachment->os.borrowed)
         return shmx_posix_error(EMFILE); /* the kernel would keep it for the parent */
@@ -26,17 +26,6 @@ static int claim(struct shmx_attachment *attachment, uint32_t *token)
             return shmx_posix_error(error);
     }
     return shmx_posix_error(EACCES);
-}
-
-int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
-{
-    *token = atomic_load_explicit(&attachment->owner, memory_order_relaxed); /* changes once */
-    if (*token != 0)
-        return SHMX_OK;
-    shmx_posix_gate_enter();
-    int status = shmx_posix_claim_once(attachment, token, claim);
-    shmx_posix_gate_leave();
-    return status;
 }
 
 int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool *alive)
