@@ -443,7 +443,7 @@ static void a_directory_may_have_a_segments_name(void **state)
 
 /* ---- listing ---- */
 
-#define MANY 700 /* more than there is room for at first */
+#define MANY 1500 /* more than there is room for at first */
 
 static int count_one(const shmx_info *info, void *context)
 {

@@ -488,10 +488,14 @@ static LONG read_many(HANDLE directory, void *out, ULONG size, ULONG *context, U
     return result;
 }
 
-/* Once in so many calls something that came before has gone. */
-#define GONE 5
+/* Before one of so many calls, now this one and now that, something that came before has gone. */
+#define GONE 3
 
-static LONG listing_calls;
+static BOOL has_gone(void)
+{
+    static volatile LONG calls;
+    return ((uint32_t)InterlockedIncrement(&calls) * 2654435761u >> 16) % GONE == 0;
+}
 
 /* ntoskrnl/ob/obdir.c, NtQueryDirectoryObject: one call holds the directory, and gives what it has
  * room for: STATUS_MORE_ENTRIES if that is not all. The context is a number of entries to pass
@@ -501,7 +505,7 @@ LONG NTAPI sim_directory_read(HANDLE directory, void *out, ULONG size, BOOLEAN s
 {
     if (restart)
         *context = 0;
-    else if (sometimes(&listing_calls, GONE))
+    else if (has_gone())
         ++*context;
     if (single)
         return (NtQueryDirectoryObject)(directory, out, size, TRUE, FALSE, context, used);
