@@ -22,7 +22,7 @@ struct stage {
     _Atomic int64_t taken;              /* takeover: when the waiter got it */
 };
 
-enum kind { KIND_SECTIONS = 1, KIND_HOLD, KIND_TAKE };
+enum kind { KIND_MEET = 1, KIND_SECTIONS, KIND_HOLD, KIND_TAKE };
 
 static struct stage *stage;
 static const struct lock_peer *locks[WAYS_MAX];
@@ -112,6 +112,19 @@ static int64_t alone(int times, void *context)
     return (now_ns() - start) * times / work;
 }
 
+/* Each process uses the lock once, one after the other: Qt's lets two in whose first uses meet. */
+static bool meet(int way)
+{
+    struct crew_job job = {.kind = KIND_MEET, .way = (uint32_t)way};
+    bool good = true;
+    sections(way, 1, false);
+    for (job.more = 0; job.more < MEMBERS && good; job.more++) {
+        crew_begin(&job, MEMBERS);
+        good = crew_join();
+    }
+    return good;
+}
+
 static uint32_t others; /* that want the same lock */
 
 static int64_t together(int times, void *context)
@@ -172,9 +185,12 @@ static bool answer(uint32_t index, const struct crew_job *job)
 {
     const struct lock_peer *lock = locks[job->way];
     void *place = ((struct stage *)crew_stage)->places[job->way];
-    (void)index;
     stage = crew_stage;
     switch ((enum kind)job->kind) {
+    case KIND_MEET:
+        if (index == job->more)
+            sections((int)job->way, 1, false);
+        return true;
     case KIND_SECTIONS:
         sections((int)job->way, (int)job->times, true);
         return true;
@@ -202,15 +218,19 @@ static bool tables(char *program)
         ways[i] = (struct way){locks[i]->name, alone, &numbers[i]};
     if (sample_wants("lock"))
         good &= sample_ways((struct place){"lock", "1"}, ways, count, 1000000);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         ways[i].run = together;
+        good &= meet(i);
+    }
     others = 1;
     if (sample_wants("lock"))
         good &= sample_ways((struct place){"lock", "2"}, ways, count, 1000);
     others = MEMBERS;
     if (sample_wants("lock"))
         good &= sample_ways((struct place){"lock", "8"}, ways, count, 1000);
-    return good && (!sample_wants("takeover") || takeover(program));
+    if (sample_wants("takeover"))
+        good &= takeover(program);
+    return good;
 }
 
 int main(int argc, char **argv)

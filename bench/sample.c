@@ -68,7 +68,7 @@ bool sample_ways(struct place place, const struct way *ways, int count, int time
 {
     double ns[WAYS_MAX];
     bool good = count <= WAYS_MAX && measure_round(ways, count, 1, ns); /* what is done once */
-    for (int round = 0; good && round < rounds; round++) {
+    for (int round = 0; round < rounds; round++) { /* one that fails does not end the others' */
         measure_round(ways, count, sample_scaled(times), ns);
         for (int i = 0; i < count; i++) {
             sample_value(place, ways[i].name, round, ns[i]);

@@ -268,9 +268,9 @@ SHMX_API int shmx_prune(int *removed);
 /*
  * All objects of sections 6 and 7 lie in the segment, where the user places them. `shm` is the
  * caller's attachment of that segment. A pointer outside it, or not aligned to 4 bytes, is
- * SHMX_EINVAL; a read-only attachment is SHMX_EACCES, but for shmx_wait. A zeroed object is ready
- * for use. On a foreign segment the functions are SHMX_ENOTSUP on systems where they need the
- * control block (see SUPPORT.md).
+ * SHMX_EINVAL. A read-only attachment is SHMX_EACCES, but for shmx_wait and presence. A zeroed
+ * object is ready for use. On a foreign segment the functions are SHMX_ENOTSUP on systems where
+ * they need the control block (see SUPPORT.md).
  */
 #define SHMX_FOREVER (-1)
 #define SHMX_WAKE_ALL INT32_MAX
@@ -281,29 +281,31 @@ SHMX_API int shmx_prune(int *removed);
  * Errors: SHMX_EINVAL, SHMX_ETIMEDOUT, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_wait(shmx *shm, uint32_t *word, uint32_t expected, int timeout_ms);
 
-/* Wake up to `count` (at least 1; SHMX_WAKE_ALL) sleepers on word, in any process. A sleeper
- * that came before the change of the word which this call announces is never missed.
+/* Wake up to `count` (at least 1; SHMX_WAKE_ALL) sleepers on word, in any process. Change the word
+ * first: then a sleeper that saw the old value is woken, and one that comes later does not sleep.
  * Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_wake(shmx *shm, uint32_t *word, int count);
 
-/* Be there under a key until shmx_presence_leave, shmx_close, or the end of the process: the system
- * keeps the presence, and no heartbeat. A process that is stopped is there. Keys are the user's
- * own, any number; many attachments may be there under one, read-only ones too. A forked child is
- * not there until it enters itself, and exec(3) ends presence. Errors: SHMX_EINVAL (it is there
- * under that key already), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
+/* Enter under a key: this attachment is there until shmx_presence_leave, shmx_close, or the end of
+ * the process. The system keeps the presence, so no heartbeat is needed; a stopped process is
+ * there. Keys are the user's own, any number; many attachments may be there under one, read-only
+ * ones too. A forked child is not there until it enters itself, and exec(3) ends presence.
+ * Errors: SHMX_EINVAL (it is there under that key already), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP,
+ *         SHMX_EIO */
 SHMX_API int shmx_presence_enter(shmx *shm, uint32_t key);
 
-/* Be there no more. Errors: SHMX_EINVAL (it is not there under that key) */
+/* Leave: this attachment is not there any more under the key.
+ * Errors: SHMX_EINVAL (it is not there under that key) */
 SHMX_API int shmx_presence_leave(shmx *shm, uint32_t key);
 
 /* Wait until another attachment is there under the key (present 1), or none is (present 0). A
- * timeout of 0 asks. A change is told within 20 ms, a death within 100.
+ * timeout of 0 asks. A change is noticed within 20 ms, a death within 100.
  * Errors: SHMX_EINVAL, SHMX_ETIMEDOUT, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_presence_wait(shmx *shm, uint32_t key, int present, int timeout_ms);
 
-/* Call visit with each key under which another attachment is there, once and in rising order, until
- * it returns other than 0, and return that. Errors: SHMX_EINVAL, SHMX_ENOMEM, SHMX_EMFILE, SHMX_EIO
- */
+/* Call visit with each key under which another attachment is there, once and in rising order. When
+ * visit returns other than 0 the listing stops and shmx_presence_list returns that value.
+ * Errors: SHMX_EINVAL, SHMX_ENOMEM, SHMX_EMFILE, SHMX_EIO */
 SHMX_API int shmx_presence_list(shmx *shm, int (*visit)(uint32_t key, void *context),
                                 void *context);
 
@@ -348,10 +350,10 @@ SHMX_API int shmx_mutex_lock(shmx *shm, shmx_mutex *mutex, int timeout_ms);
  * Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_EPERM */
 SHMX_API int shmx_mutex_unlock(shmx *shm, shmx_mutex *mutex);
 
-/* Unlock the mutex, sleep until signalled, and lock it again, whatever is returned but for
- * SHMX_EINVAL, SHMX_EACCES and SHMX_EPERM (nothing was done) and SHMX_EIO. May return SHMX_OK
- * early: look at the condition again. SHMX_EOWNERDEAD: as for shmx_mutex_lock. timeout_ms limits
- * the sleep, not the taking back of the mutex.
+/* Unlock the mutex, sleep until signalled, and lock it again. After SHMX_OK, SHMX_ETIMEDOUT and
+ * SHMX_EOWNERDEAD (as for shmx_mutex_lock) the mutex is held. SHMX_EINVAL, SHMX_EACCES and
+ * SHMX_EPERM change nothing. After SHMX_EIO the mutex may be free. May return SHMX_OK early: look
+ * at the condition again. timeout_ms limits the sleep, and not the wait for the mutex after it.
  * Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_EPERM, SHMX_ETIMEDOUT, SHMX_EOWNERDEAD, SHMX_ENOTSUP,
  *         SHMX_EIO */
 SHMX_API int shmx_cond_wait(shmx *shm, shmx_cond *cond, shmx_mutex *mutex, int timeout_ms);
@@ -384,8 +386,8 @@ SHMX_API int shmx_once_run(shmx *shm, shmx_once *once, int (*init)(void *context
 typedef struct shmx_queue shmx_queue;
 
 /* Return the bytes of memory in which a queue holds `count` messages of up to `message` bytes, or
- * more if they are shorter: 384, and for each message its length rounded up to 8, and 8, and room
- * for one message more. 0 if that is no size, or count is 0. */
+ * more if they are shorter: 392, and for each message its length rounded up to 8, and 8, and room
+ * for one message more; at least 448. 0 if that is no size, or count is 0. */
 SHMX_API size_t shmx_queue_size_for(size_t message, size_t count);
 
 /* Open the queue that lies at `offset` of the segment in `size` bytes. A zeroed region becomes
@@ -434,8 +436,8 @@ SHMX_API int shmx_queue_release(shmx_queue *queue);
  * both, until it is closed or its process ends; calls add up. Once a sender has joined and none
  * that joined is left, receive and peek are SHMX_EHANGUP when the queue has no message any more,
  * and never before; once a receiver has joined and none is left, send and reserve are SHMX_EHANGUP.
- * A caller that waits is told within 100 ms. One that joins later ends the state. While nobody has
- * joined a side, nothing changes. A handle that is both waits for nobody else.
+ * A caller that waits learns it within 100 ms. A handle that joins later ends the state. While
+ * nobody has joined a side, nothing changes. A handle that is both waits for nobody else.
  * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP,
  *         SHMX_EIO */
 #define SHMX_SENDER 0x1u
@@ -466,8 +468,9 @@ typedef struct shmx_topic shmx_topic;
 #define SHMX_TOPIC_LOSSLESS 0x2u /* publishers wait for this reader while it lives */
 
 /* Return the bytes of memory in which a topic keeps the last `count` messages of up to `message`
- * bytes, or more if they are shorter: 1280, and for each message its length rounded up to 16, and
- * 16, and room for one message more (two, if count is 1). 0 if that is no size, or count is 0. */
+ * bytes, or more if they are shorter. That is 1280 + (count + 1) * (message + 16), where message is
+ * rounded up to 16; and room for at least three. 0 if count is 0 or the result is too large for a
+ * topic. */
 SHMX_API size_t shmx_topic_size_for(size_t message, size_t count);
 
 /* Open the topic that lies at `offset` of the segment in `size` bytes. A zeroed region becomes an
@@ -482,11 +485,11 @@ SHMX_API size_t shmx_topic_size_for(size_t message, size_t count);
  * Through a read-only attachment one can read, and may learn of a message up to 10 ms late; it may
  * be opened before there is a topic.
  * Errors: SHMX_EINVAL (NULL, unknown flags, offset not a multiple of 8, size too small),
- *         SHMX_ERANGE (outside the segment; the topic was made with another size, counted in
- *         whole 16 bytes), SHMX_EACCES
- *         (SHMX_TOPIC_LOSSLESS through a read-only attachment), SHMX_ENOMEM, SHMX_EPROTO (the
- *         region holds something else), SHMX_EMFILE (64 lossless readers), SHMX_ENOTSUP, SHMX_EIO
- */
+ *         SHMX_ERANGE (outside the segment; the topic there was made with another size, counted in
+ *         whole 16 bytes), SHMX_EACCES (SHMX_TOPIC_LOSSLESS through a read-only attachment),
+ *         SHMX_ENOMEM, SHMX_EPROTO (the region holds something else), SHMX_EMFILE (64 lossless
+ *         readers), SHMX_ETIMEDOUT (SHMX_TOPIC_LOSSLESS: a process has been stopped inside a call
+ *         for a second), SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_topic_open(shmx_topic **topic, shmx *shm, size_t offset, size_t size,
                              unsigned flags);
 
@@ -503,8 +506,9 @@ SHMX_API int shmx_topic_publish(shmx_topic *topic, const void *message, size_t s
 /* Reserve room for a message of up to `size` bytes and get its place, aligned to 8; commit its
  * first `size` bytes as a message, or cancel. The order of messages is that of reserve: readers
  * wait at an open reservation, other publishers only when the ring comes round to it. If the
- * process dies it is taken back. Errors: those of shmx_topic_publish; SHMX_EINVAL (a second
- * reservation; commit or cancel of none; commit of more than was reserved) */
+ * process dies it is taken back. Commit and cancel are SHMX_ETIMEDOUT if a process has been stopped
+ * inside a call for a second; the reservation stays open. Errors: those of shmx_topic_publish;
+ * SHMX_EINVAL (a second reservation; commit or cancel of none; commit of more than was reserved) */
 SHMX_API int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeout_ms);
 SHMX_API int shmx_topic_commit(shmx_topic *topic, size_t size);
 SHMX_API int shmx_topic_cancel(shmx_topic *topic);

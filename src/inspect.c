@@ -6,9 +6,11 @@
 #include "os.h"
 #include "report.h"
 
-/* How often a look is repeated at what is being made or removed, and the longest pause before one:
- * about a second in all. */
+/* How often a look is repeated at what is being made or removed, or is looked at by another, and
+ * the longest pause before one: about a second in all. A listing has a quarter of that for all that
+ * it comes across. */
 #define LOOKS_MOST 128
+#define LOOKS_LISTING 32
 #define PAUSE_FIRST ((int64_t)1000 * 1000)
 #define PAUSE_MOST ((int64_t)8 * 1000 * 1000)
 
@@ -41,11 +43,12 @@ static int info_read(const char *name, shmx_info *info)
     return SHMX_OK;
 }
 
-static int describe_patiently(const char *name, shmx_info *info)
+/* As long as there are looks left. */
+static int describe_patiently(const char *name, shmx_info *info, int *looks)
 {
     int64_t pause = PAUSE_FIRST;
     int status = info_read(name, info);
-    for (int looks = 0; status == SHMX_EAGAIN && looks < LOOKS_MOST; looks++) {
+    for (; status == SHMX_EAGAIN && *looks > 0; --*looks) {
         shmx_os_sleep(pause);
         pause = pause < PAUSE_MOST ? 2 * pause : pause;
         status = info_read(name, info);
@@ -55,8 +58,10 @@ static int describe_patiently(const char *name, shmx_info *info)
 
 int shmx_stat(const char *name, shmx_info *info)
 {
+    int looks = LOOKS_MOST;
     int status = info == NULL ? SHMX_EINVAL : shmx_name_check(name);
-    return status == SHMX_OK ? shmx_result(describe_patiently(name, info)) : shmx_refuse(status);
+    return status == SHMX_OK ? shmx_result(describe_patiently(name, info, &looks))
+                             : shmx_refuse(status);
 }
 
 /* It says nothing about the object. */
@@ -68,13 +73,14 @@ static bool no_room(int status)
 struct listing {
     int (*visit)(const shmx_info *info, void *context);
     void *context;
+    int looks;
 };
 
 static int list_one(const char *name, void *context)
 {
-    const struct listing *listing = context;
+    struct listing *listing = context;
     shmx_info info;
-    int status = info_read(name, &info);
+    int status = describe_patiently(name, &info, &listing->looks);
     if (status == SHMX_OK)
         return listing->visit(&info, listing->context);
     /* A segment that went away meanwhile, or is not ours to see, is left out; but not what this
@@ -86,7 +92,7 @@ int shmx_list(int (*visit)(const shmx_info *info, void *context), void *context)
 {
     if (visit == NULL)
         return shmx_refuse(SHMX_EINVAL);
-    struct listing listing = {visit, context};
+    struct listing listing = {visit, context, LOOKS_LISTING};
     return shmx_result(shmx_os_list(list_one, &listing));
 }
 

@@ -53,16 +53,20 @@ static int label_fill(struct shmx_label *label, const char *name, size_t size, u
 
 /* ---- the memory of the dead ---- */
 
-/* One create of so many, and the first of the process, looks for segments whose users were killed.
- */
-#define SWEEP_EACH 8
+/* A create looks for segments whose users were killed, but not sooner than so many ns after the
+ * last look, which costs as much as a create or two. Creates are not counted: forked children
+ * inherit the count, and may make one segment each. */
+#define SWEEP_PAUSE ((int64_t)20 * 1000 * 1000)
 
 static void sweep_now_and_then(void)
 {
-    static _Atomic unsigned creates;
-    /* Relaxed: it is no matter which. */
-    if (atomic_fetch_add_explicit(&creates, 1, memory_order_relaxed) % SWEEP_EACH == 0)
-        shmx_os_sweep();
+    static _Atomic int64_t due;
+    int64_t now = shmx_os_tick();
+    /* Relaxed: no harm is done if two threads look at once. */
+    if (now < atomic_load_explicit(&due, memory_order_relaxed))
+        return;
+    atomic_store_explicit(&due, now + SWEEP_PAUSE, memory_order_relaxed);
+    shmx_os_sweep();
 }
 
 static int free_one(const char *name, void *context)
@@ -96,8 +100,10 @@ static int create_object(shmx *shm, const char *name, size_t size, unsigned flag
     const char *shown = name != NULL ? name : "";
     memcpy(shm->name, shown, strlen(shown) + 1);
     shm->size = size;
+    /* No process can map it: found before memory is reserved. Nor has any machine so much, but with
+     * 32 bits. */
     if (size > PTRDIFF_MAX)
-        return SHMX_ENOMEM; /* no process can map it: found before memory is reserved */
+        return SIZE_MAX > UINT32_MAX ? SHMX_ENOSPC : SHMX_ENOMEM;
     if ((flags & SHMX_RAW) != 0)
         return object_make(&shm->attachment, name, size, flags, NULL);
     struct shmx_label label;

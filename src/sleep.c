@@ -27,15 +27,6 @@ struct spin_record {
 
 static _Thread_local struct spin_record spin_record = {SPIN_START, 0};
 
-bool shmx_header_begins(const _Atomic uint32_t *header, size_t bytes)
-{
-    bool zeros = atomic_load(header) == 0;
-    /* Acquire: who sees what another has written to its new object sees the first word after it. */
-    for (size_t i = 1; zeros && i < bytes / sizeof *header; i++)
-        zeros = atomic_load_explicit(&header[i], memory_order_acquire) == 0;
-    return zeros || atomic_load(header) != 0;
-}
-
 int shmx_deadline(int timeout_ms, int64_t *deadline)
 {
     if (timeout_ms < SHMX_FOREVER)

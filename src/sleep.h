@@ -54,10 +54,6 @@ int shmx_deadline(int timeout_ms, int64_t *deadline);
 /* Sleep for a pause, and double the next one up to `most`. False: the deadline has passed. */
 bool shmx_nap(int64_t deadline, int64_t *pause, int64_t most);
 
-/* Is this the header of an object whose first word is written before all others, or zeros that will
- * be one? Otherwise something else lies here, or an object that begins elsewhere. */
-bool shmx_header_begins(const _Atomic uint32_t *header, size_t bytes);
-
 /* Orders a read-modify-write, and all before it, before the loads after it. On x86 locked
  * instructions do that by themselves; elsewhere (ARMv8.0) later loads may pass even a sequentially
  * consistent one. */

@@ -333,15 +333,15 @@ static int run(const struct command *command, int argc, char **argv)
     }
     if (failed == 0)
         return STATUS_YES;
-    fprintf(stderr, "shmx: %d measurements failed; shmx doctor may tell why\n", failed);
+    fprintf(stderr, "shmx: %d measurements failed; shmx doctor may say why\n", failed);
     return STATUS_NO;
 }
 
 const struct command command_bench = {
     "bench", "[--quick] [--json]", "Measure this machine for up to a minute, beside the bare calls",
-    "Each table gives medians in nanoseconds for one operation, and the ratio to its first line.\n"
-    "To tell another process is one way, half of there and back.\n\n"
+    "Each table gives medians in nanoseconds for one operation, and the ratio to its\n"
+    "first line. To tell another process is one way, half of there and back.\n\n"
     "  --quick  a few rounds only, for a first impression\n"
-    "  --json   an object: version, optimised, unit, tables, each with title, rounds and rows of\n"
-    "           name, ns and ratio (null: failed)\n",
+    "  --json   an object: version, optimised, unit, tables, each with title, rounds\n"
+    "           and rows of name, ns and ratio (null: failed)\n",
     run};

@@ -67,6 +67,9 @@ bool name_matches(const char *name, const char *pattern);
 
 /* ---- messages ---- */
 
+/* Print the usage line of a command, in lines that fit a terminal of 80 columns. */
+void usage_print(FILE *stream, const struct command *command);
+
 /* Say that what was asked for cannot be had, and return the program's status. */
 int wrong_use(const struct command *command, const char *format, ...);
 
@@ -125,6 +128,7 @@ struct leftover {
     bool damaged; /* then only name, size and footprint are known */
 };
 int leftovers_list(void (*visit)(const struct leftover *leftover, void *context), void *context);
+bool is_dead(const char *name); /* a leftover that is not damaged */
 
 enum state { STATE_LIVE, STATE_PERSISTENT, STATE_FOREIGN, STATE_DEAD, STATE_DAMAGED };
 enum state state_of(const shmx_info *info); /* of one that is no leftover */

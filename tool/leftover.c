@@ -33,6 +33,12 @@ static bool is_leftover(const char *name, struct leftover *leftover)
     return leftover->damaged || view.kind == SHMX_OS_DEAD;
 }
 
+bool is_dead(const char *name)
+{
+    struct leftover leftover;
+    return is_leftover(name, &leftover) && !leftover.damaged;
+}
+
 static int look_first(const char *name, void *context)
 {
     struct listing *listing = context;

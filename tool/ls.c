@@ -241,7 +241,9 @@ static int run(const struct command *command, int argc, char **argv)
         return wrong_use(command, "--sort takes name, size, memory, users or age, not \"%s\"",
                          sort);
     if (list.state != NULL && !state_known(list.state))
-        return wrong_use(command, "there is no state \"%s\"", list.state);
+        return wrong_use(command,
+                         "--state takes live, persistent, foreign, dead or damaged, not \"%s\"",
+                         list.state);
     list.matched = calloc((size_t)list.pattern_count + 1, sizeof *list.matched);
     if (list.matched == NULL)
         return complain("list", "", SHMX_ENOMEM);
@@ -255,8 +257,8 @@ const struct command command_ls = {
     "ls", "[-l] [--json] [--sort KEY] [--reverse] [--state STATE] [NAME...]",
     "List the segments that this user may see",
     "One name a line. A NAME may be a pattern: * is any run of characters, ? any one.\n\n"
-    "  -l, --long     a table: state, owner, what other users may, size, memory really\n"
-    "                 used, users (attachments in all processes), creator, age\n"
+    "  -l, --long     a table: state, owner, what other users may do, size, memory\n"
+    "                 really used, users (attachments in all processes), creator, age\n"
     "  --json         an array of objects with all of it\n"
     "  --sort KEY     name, size, memory, users or age; the largest or newest first\n"
     "  --reverse      the other way round\n"

@@ -20,14 +20,14 @@ static void help_all(FILE *stream)
                     "Look at shared-memory segments, make them, fill them, clean them up.\n\n");
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(stream, "  %-8s %s\n", commands[i]->name, commands[i]->purpose);
-    fprintf(stream, "\nshmx COMMAND --help tells more; shmx --version tells the version.\n"
+    fprintf(stream, "\nshmx COMMAND --help says more; shmx --version prints the version.\n"
                     "Status: 0 done, 1 it could not be done, 2 wrong use.\n");
 }
 
 static void help_one(const struct command *command)
 {
-    printf("usage: shmx %s%s%s\n\n%s.\n", command->name, command->operands[0] != '\0' ? " " : "",
-           command->operands, command->purpose);
+    usage_print(stdout, command);
+    printf("\n%s.\n", command->purpose);
     if (command->details[0] != '\0')
         printf("\n%s", command->details);
 }

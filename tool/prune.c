@@ -31,8 +31,9 @@ static int prune(bool quiet)
 
 static int prune_for_ever(double seconds)
 {
-    int status = STATUS_YES;
     system_catch_stop();
+    int status = prune(false); /* which says that it is at work */
+    system_pause(seconds);
     while (!system_stopped() && !ferror(stdout)) {
         status = prune(true);
         system_pause(seconds);
@@ -65,6 +66,6 @@ const struct command command_prune = {
     "Segments in use, persistent ones and those of other programs are never\n"
     "touched. Nobody has to run this: the next to create or open such a name frees\n"
     "it too.\n\n"
-    "  -n, --dry-run    print names and memory of what would be freed, and free nothing\n"
-    "  --every SECONDS  again and again, until it is interrupted; what was freed is said\n",
+    "  -n, --dry-run    print names and memory of what would be freed; free nothing\n"
+    "  --every SECONDS  again and again until it is interrupted; say what was freed\n",
     run};

@@ -6,24 +6,50 @@
 #include "command.h"
 #include "system.h"
 
+#define COLUMNS 80
+
+/* The length of the operand that begins here: a word, or all that is in brackets. */
+static int operand_length(const char *text)
+{
+    int length = 0, depth = 0;
+    for (; text[length] != '\0' && (text[length] != ' ' || depth > 0); length++)
+        depth += (text[length] == '[') - (text[length] == ']');
+    return length;
+}
+
+void usage_print(FILE *stream, const struct command *command)
+{
+    int indent = fprintf(stream, "usage: shmx %s", command->name), column = indent;
+    for (const char *at = command->operands; *at != '\0'; at += *at == ' ') {
+        int length = operand_length(at);
+        if (column + 1 + length > COLUMNS)
+            column = fprintf(stream, "\n%*s", indent, "") - 1;
+        column += fprintf(stream, " %.*s", length, at);
+        at += length;
+    }
+    fputc('\n', stream);
+}
+
 int wrong_use(const struct command *command, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     fprintf(stderr, "shmx %s: ", command->name);
     vfprintf(stderr, format, arguments);
-    fprintf(stderr, "\nusage: shmx %s %s\n", command->name, command->operands);
     va_end(arguments);
+    fputc('\n', stderr);
+    usage_print(stderr, command);
     return STATUS_WRONG_USE;
 }
 
-static const char *advice(int status)
+static const char *advice(const char *name, int status)
 {
     switch (status) {
     case SHMX_EEXIST:
         return "; \"shmx rm\" removes it, \"shmx stat\" shows who uses it";
     case SHMX_ENOENT:
-        return "; \"shmx ls\" shows those that exist";
+        return is_dead(name) ? "; its users were killed, \"shmx prune\" frees its memory"
+                             : "; \"shmx ls\" shows those that exist";
     case SHMX_EACCES:
         return "; it may be another user's, whose creator did not allow it to others";
     case SHMX_ENOSPC:
@@ -35,7 +61,7 @@ static const char *advice(int status)
     case SHMX_EPROTO:
         return "; \"shmx rm\" removes it";
     case SHMX_ENOTSUP:
-        return "; SUPPORT.md tells which system can do what";
+        return "; SUPPORT.md says which system can do what";
     default:
         return "";
     }
@@ -48,7 +74,7 @@ int complain(const char *what, const char *name, int status)
             flaw != NULL ? flaw : shmx_strerror(status));
     if (status == SHMX_EIO)
         fprintf(stderr, " (system error %d)", shmx_os_error());
-    fprintf(stderr, "%s\n", flaw != NULL ? "" : advice(status));
+    fprintf(stderr, "%s\n", flaw != NULL ? "" : advice(name, status));
     return status == SHMX_EINVAL || status == SHMX_ENAMETOOLONG ? STATUS_WRONG_USE : STATUS_NO;
 }
 

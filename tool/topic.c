@@ -224,15 +224,15 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command command_topic = {
     "topic", "NAME [--offset N] [--size N] [--oldest | --latest] [--count N] [--for SECONDS]",
     "Show the messages of a topic as they are published",
-    "From the next one on, until Ctrl-C or until every publisher that joined has gone:\n"
-    "text as it is, a line each, and other bytes in hex. What was overwritten before it\n"
-    "was shown is counted on standard error. It only reads, and holds nobody up; who\n"
-    "looks is a user: the segment stays for as long.\n\n"
+    "From the next one on, until Ctrl-C or until every publisher that joined has\n"
+    "gone: text as it is, a line each, and other bytes in hex. What was overwritten\n"
+    "before it was shown is counted on standard error. It only reads, and holds\n"
+    "nobody up. It is a user of the segment, which stays for as long.\n\n"
     "  --offset N      where the topic begins in the segment (0)\n"
     "  --size N        its size (to the end of the segment)\n"
     "  --oldest        begin with the oldest message that is still there\n"
-    "  --latest        show the newest message and end; with --count N the newest ones,\n"
-    "                  each time there is a newer one\n"
+    "  --latest        show the newest message and end; with --count N the newest\n"
+    "                  ones, each time there is a newer one\n"
     "  --count N       end after N messages\n"
     "  --for SECONDS   stop after that time\n",
     run};

@@ -17,6 +17,7 @@ struct view {
     int interval_ms;
     int64_t end;
     bool screen;
+    int rows, columns;
     bool gone;    /* the memory, by another program */
     size_t width; /* bytes a line */
 };
@@ -33,14 +34,13 @@ static size_t smaller(size_t a, size_t b)
 
 static void window_set(struct view *view, size_t at)
 {
-    int rows, columns;
-    system_screen_size(&rows, &columns);
     size_t page = WINDOW_MAX;
     view->width = HEX_WIDTH;
     if (view->screen) {
-        view->width = columns >= 79 ? HEX_WIDTH : columns >= 47 ? 8 : 4;
-        page = smaller(WINDOW_MAX,
-                       (size_t)(rows > OTHER_LINES ? rows - OTHER_LINES : 1) * view->width);
+        system_screen_size(&view->rows, &view->columns);
+        view->width = view->columns >= 79 ? HEX_WIDTH : view->columns >= 47 ? 8 : 4;
+        size_t lines = (size_t)(view->rows > OTHER_LINES ? view->rows - OTHER_LINES : 1);
+        page = smaller(WINDOW_MAX, lines * view->width);
     }
     view->at = at;
     view->count = smaller(page, view->part.offset + view->part.count - at);
@@ -96,14 +96,27 @@ static void title_show(const struct view *view)
     printf("\033[K\n");
 }
 
+/* The user may have made the window larger or smaller. */
+static void window_follow(struct view *view)
+{
+    int rows, columns;
+    system_screen_size(&rows, &columns);
+    if (rows == view->rows && columns == view->columns)
+        return;
+    fputs("\033[2J", stdout);
+    start_over(view, view->at);
+}
+
+/* Lines that are too long for the window are cut. */
 static void screen_show(const struct view *view, int64_t now)
 {
-    printf("\033[H");
+    printf("\033[?7l\033[H");
     title_show(view);
     for (size_t line = 0; line * view->width < view->count; line++)
         line_show(view, line, now, FRESH_NS);
-    printf(view->width == HEX_WIDTH ? "\033[Jspace, b: next, last page   q: quit\033[K"
-                                    : "\033[Jspace, b: page  q: quit\033[K");
+    printf("\033[J%s\033[K\033[?7h", view->width == HEX_WIDTH
+                                         ? "space, b: next, last page   q: quit"
+                                         : "space, b: page  q: quit");
     fflush(stdout);
 }
 
@@ -169,6 +182,8 @@ static void watch(struct view *view)
         int64_t now = system_now();
         if (now >= view->end)
             break;
+        if (view->screen)
+            window_follow(view);
         look(view);
         if (view->gone)
             break;

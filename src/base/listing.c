@@ -17,9 +17,11 @@ struct names {
     size_t count, room;
 };
 
-static int names_add(const char *name, void *context)
+int shmx_listing_note(const char *name, void *listing)
 {
-    struct names *names = context;
+    struct names *names = listing;
+    if (shmx_name_check(name) != SHMX_OK)
+        return SHMX_OK;
     if (names->count == names->room) {
         size_t room = names->room * 2 + 64;
         void *list = realloc(names->list, room * sizeof *names->list);
@@ -49,20 +51,21 @@ static void sort(struct names *names)
     names->count = kept;
 }
 
-static int names_collect(struct names *names, shmx_listing_read *read)
+static int names_collect(struct names *names, int (*read)(void *listing))
 {
     bool more = true;
     int status = SHMX_OK;
     for (int i = 0; status == SHMX_OK && more && i < READINGS_MOST; i++) {
         size_t known = names->count;
-        status = read(names_add, names);
+        status = read(names);
         sort(names);
         more = names->count > known;
     }
     return status;
 }
 
-int shmx_listing_each(shmx_listing_read *read, shmx_listing_visit *visit, void *context)
+int shmx_listing_each(int (*read)(void *listing), int (*visit)(const char *name, void *context),
+                      void *context)
 {
     struct names names = {NULL, 0, 0};
     int status = names_collect(&names, read);

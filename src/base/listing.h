@@ -3,14 +3,14 @@
 #ifndef SHMX_LISTING_H
 #define SHMX_LISTING_H
 
-typedef int shmx_listing_visit(const char *name, void *context);
-
-/* A reading of the directory: call visit for each name, in any order, until it returns something
- * else than SHMX_OK; return that. */
-typedef int shmx_listing_read(shmx_listing_visit *visit, void *context);
+/* Note that there is something with this name; one that no segment can have is passed over. A
+ * visitor of directories: its context is the listing. */
+int shmx_listing_note(const char *name, void *listing);
 
 /* Visit each name once, after the directory has been read as often as it takes: where others add
- * and remove entries, one reading may show an entry twice, and pass over another. */
-int shmx_listing_each(shmx_listing_read *read, shmx_listing_visit *visit, void *context);
+ * and remove entries, one reading may show an entry twice, and pass over another. `read` notes all
+ * names, in any order; other than SHMX_OK ends the listing. */
+int shmx_listing_each(int (*read)(void *listing), int (*visit)(const char *name, void *context),
+                      void *context);
 
 #endif

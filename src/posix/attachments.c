@@ -194,7 +194,7 @@ void shmx_posix_gate_leave(void)
         return;
     pthread_mutex_lock(&gate.lock);
     if (--gate.inside == 0 && gate.forks != 0)
-        pthread_cond_signal(&gate.empty);
+        pthread_cond_broadcast(&gate.empty); /* several threads may be about to fork */
     pthread_mutex_unlock(&gate.lock);
     cancel_restore();
     busy--;
@@ -331,11 +331,9 @@ bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *contex
 
 int shmx_posix_pass_once(struct shmx_attachment *attachment)
 {
-    shmx_posix_gate_enter();
     shmx_posix_list_lock();
     int status = attachment->os.passed < 0 ? shmx_posix_pass(attachment) : SHMX_OK;
     shmx_posix_list_unlock();
-    shmx_posix_gate_leave();
     return status;
 }
 

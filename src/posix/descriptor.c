@@ -69,10 +69,11 @@ mode_t shmx_posix_mode(unsigned flags)
     return mode;
 }
 
-/* Half of the address, as no place is below 0. */
+/* A place that no other attachment's description has: made of the address, of which two differ by
+ * more than 16, and below 2^40, as a file on a disk cannot be much longer. */
 static off_t tag_of(const struct shmx_attachment *attachment)
 {
-    return (off_t)((uintptr_t)attachment / 2);
+    return (off_t)((uintptr_t)attachment / 16 % ((uint64_t)1 << 40));
 }
 
 void shmx_posix_tag(int fd, const struct shmx_attachment *attachment)

@@ -15,6 +15,12 @@ void shmx_os_set_error(int number)
     last_error = number;
 }
 
+int shmx_posix_unexpected(int number)
+{
+    last_error = number;
+    return SHMX_EIO;
+}
+
 int shmx_posix_error(int number)
 {
     last_error = number;

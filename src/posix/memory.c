@@ -49,7 +49,7 @@ static int room_check(int fd, size_t length)
     if ((uint64_t)length > most)
         return shmx_posix_error(EFBIG);
     /* A limit on the length of files holds for these too, and its signal would end the process. */
-    if (length > shmx_posix_length_limit())
+    if (length > shmx_system.length_limit())
         return shmx_posix_error(EFBIG);
     if (length < CHECK_FROM)
         return SHMX_OK;

@@ -24,6 +24,7 @@ struct shmx_os_private {
     bool left;       /* at the end of the process: it is a user no more */
     bool creator;    /* it made the object */
     bool unlinked;   /* the object has no name any more */
+    unsigned seat;   /* lockfile/: number of user_fd's file; 0: it is the segment's */
     unsigned user;   /* lockfile/: who attached: some systems keep each user's files apart */
     uint64_t device, inode; /* of the object, as descriptors may change hands */
     uint64_t annex_id;

@@ -13,13 +13,13 @@
 /* Remember errno's value and return the status for it. */
 int shmx_posix_error(int number);
 
+/* The same for a call that should not fail, whatever the number. */
+int shmx_posix_unexpected(int number);
+
 /* ---- the process (process.c) ---- */
 
 /* The effective user when the process was first seen. */
 uid_t shmx_posix_user(void);
-
-/* The longest file that the process may make, getrlimit(2). */
-uint64_t shmx_posix_length_limit(void);
 
 /* In the child of a fork: forget what was the parent's. */
 void shmx_posix_process_forked(void);
@@ -144,7 +144,7 @@ int shmx_posix_map(struct shmx_attachment *attachment, int fd, size_t length, un
 /* Give a new object its length and all its memory, and map it. flags: SHMX_PREFAULT. */
 int shmx_posix_fill(struct shmx_attachment *attachment, int fd, size_t length, unsigned flags);
 
-/* ---- waiting (clock.c) ---- */
+/* ---- patience (clock.c) ---- */
 
 /* Sleep a little longer each round; false when the patience for a slow peer has ended. */
 bool shmx_posix_patience(int *round);

@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "posix.h"
+#include "system/system.h"
 
 static struct shmx_os_facts os_facts;
 static uid_t effective_user;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A handle of a queue: opening and closing it, and the records that it owns. */
+#include "header.h"
 #include "layout.h"
 
 #include <stdlib.h>
@@ -22,13 +23,6 @@ size_t shmx_queue_size_for(size_t message, size_t count)
     return units > QUEUE_CAPACITY_MAX || size > SIZE_MAX ? 0 : (size_t)size;
 }
 
-/* Write a word of the header if nobody has; true if it is what it shall be. */
-static bool settle(_Atomic uint32_t *word, uint32_t value)
-{
-    uint32_t seen = 0;
-    return atomic_compare_exchange_strong(word, &seen, value) || seen == value;
-}
-
 static void place_handle(shmx_queue *queue, shmx *shm, size_t offset, size_t size)
 {
     uint64_t units = (size - QUEUE_HEADER_SIZE) / QUEUE_UNIT;
@@ -39,14 +33,7 @@ static void place_handle(shmx_queue *queue, shmx *shm, size_t offset, size_t siz
     /* A record of less than half the ring fits into an empty one wherever its tail is. */
     uint64_t longest = ((uint64_t)(queue->capacity + 1) / 2 - 2) * QUEUE_UNIT;
     queue->longest = (uint32_t)(longest < QUEUE_MESSAGE_MAX ? longest : QUEUE_MESSAGE_MAX);
-}
-
-static int header_settle(struct queue_header *header, uint32_t capacity)
-{
-    if (!shmx_header_begins(&header->magic, sizeof *header) ||
-        !settle(&header->magic, QUEUE_MAGIC) || !settle(&header->version, QUEUE_VERSION))
-        return SHMX_EPROTO;
-    return settle(&header->capacity, capacity) ? SHMX_OK : SHMX_ERANGE;
+    queue->quick_end = (size_t)(longest < QUEUE_COPY_LOCKED ? longest : QUEUE_COPY_LOCKED) + 1;
 }
 
 int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size)
@@ -62,10 +49,11 @@ int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size)
     if (made == NULL)
         return shmx_refuse(SHMX_ENOMEM);
     place_handle(made, shm, offset, size);
+    const uint32_t facts[] = {QUEUE_MAGIC, QUEUE_VERSION, made->capacity};
     uint32_t token;
     status = shmx_os_owner_claim(&shm->attachment, &token);
     if (status == SHMX_OK)
-        status = header_settle(made->header, made->capacity);
+        status = shmx_header_settle(&made->header->magic, sizeof *made->header, facts, false);
     if (status == SHMX_OK)
         *queue = made;
     else
@@ -78,35 +66,11 @@ size_t shmx_queue_max_message(const shmx_queue *queue)
     return queue != NULL ? queue->longest : 0;
 }
 
-/* ---- records of its own ---- */
-
-bool shmx_queue_intact(const shmx_queue *queue, const struct queue_own *own)
-{
-    /* Relaxed: nobody else may change it. */
-    return atomic_load_explicit(&queue_at(queue, own->place)->state, memory_order_relaxed) ==
-           own->state;
-}
-
-bool shmx_queue_owned(const shmx_queue *queue, const struct queue_own *own)
-{
-    return own->state != 0 && (own->state & SHMX_OWNER_MASK) == shmx_token_known(queue->shm);
-}
-
-int shmx_queue_own_end(shmx_queue *queue, struct queue_own *own, uint32_t state)
-{
-    bool intact = shmx_queue_intact(queue, own);
-    STEP();
-    /* Release: what this handle did with the message is done. */
-    if (intact)
-        atomic_store_explicit(&queue_at(queue, own->place)->state, state, memory_order_release);
-    STEP();
-    own->state = 0;
-    return intact ? SHMX_OK : SHMX_EPROTO;
-}
+/* ---- a record that goes back ---- */
 
 static void put_back(shmx_queue *queue)
 {
-    if (shmx_queue_own_end(queue, &queue->taken, STATE_COMMITTED) != SHMX_OK)
+    if (queue_own_end(queue, &queue->taken, STATE_COMMITTED) != SHMX_OK)
         return;
     /* Release: who sees it finds the record's state. */
     atomic_store_explicit(&queue->header->consumers.returned, 1, memory_order_release);
@@ -145,9 +109,9 @@ void shmx_queue_close(shmx_queue **queue)
 {
     if (queue == NULL || *queue == NULL)
         return;
-    if (shmx_queue_owned(*queue, &(*queue)->reserved))
+    if (queue_owned(*queue, &(*queue)->reserved))
         shmx_queue_cancel(*queue);
-    if (shmx_queue_owned(*queue, &(*queue)->taken))
+    if (queue_owned(*queue, &(*queue)->taken))
         put_back(*queue);
     if ((*queue)->joined.sides != 0) {
         shmx_sides_leave((*queue)->shm, &(*queue)->joined);

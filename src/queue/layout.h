@@ -115,6 +115,7 @@ struct shmx_queue {
     unsigned char *ring;
     uint32_t capacity; /* a copy nobody else can change */
     uint32_t longest;  /* message */
+    size_t quick_end;  /* messages shorter than this are copied under the lock */
     struct queue_own reserved;
     struct queue_own taken;
     struct shmx_joined joined;
@@ -198,11 +199,11 @@ static inline void queue_notify(shmx_queue *queue, struct queue_side *side)
     shmx_event_notify(queue->shm, &side->event, queue_sleepers(queue, side));
 }
 
-/* The lock was given back with this value, and somebody is to be woken. */
-void shmx_queue_wake(shmx_queue *queue, struct queue_side *side, uint32_t value);
+/* The lock was given back with this value, and somebody is to be woken. Returns SHMX_OK. */
+int shmx_queue_wake(shmx_queue *queue, struct queue_side *side, uint32_t value);
 
 /* Give the lock back when there is something for the other side. */
-static inline void queue_unlock_tell(shmx_queue *queue, struct queue_side *side)
+static inline int queue_unlock_tell(shmx_queue *queue, struct queue_side *side)
 {
     STEP();
     /* Release: the next owner sees what this one did. */
@@ -211,8 +212,8 @@ static inline void queue_unlock_tell(shmx_queue *queue, struct queue_side *side)
     STEP();
     /* Relaxed: the fence does the ordering. One branch for both. */
     uint32_t event = atomic_load_explicit(&side->event, memory_order_relaxed);
-    if (((value / LOCK_WAITERS) | (event & EVENT_ARMED)) != 0)
-        shmx_queue_wake(queue, side, value);
+    bool quiet = ((value / LOCK_WAITERS) | (event & EVENT_ARMED)) == 0;
+    return quiet ? SHMX_OK : shmx_queue_wake(queue, side, value);
 }
 
 /* The same without holding the lock, after a store. */
@@ -245,11 +246,16 @@ int shmx_queue_persist(shmx_queue *queue, struct queue_job *job,
 #define QUEUE_COPY_LOCKED 1024
 
 /* Messages are short more often than not, and a call costs more than to copy one. */
+static inline bool queue_is_short(size_t size)
+{
+    return size - 8 <= 64 - 8;
+}
+
 static inline void queue_copy(void *to, const void *from, size_t size)
 {
     unsigned char *target = to;
     const unsigned char *source = from;
-    if (size < 8 || size > 64) {
+    if (!queue_is_short(size)) {
         if (size != 0)
             memcpy(target, source, size);
         return;
@@ -260,16 +266,34 @@ static inline void queue_copy(void *to, const void *from, size_t size)
     memcpy(target + size - 8, source + size - 8, 8);
 }
 
-/* ---- records that are a handle's own (handle.c) ---- */
+/* ---- records that are a handle's own ---- */
 
 /* In the child of a fork the parent's records are not the handle's any more. */
-bool shmx_queue_owned(const shmx_queue *queue, const struct queue_own *own);
+static inline bool queue_owned(const shmx_queue *queue, const struct queue_own *own)
+{
+    return own->state != 0 && (own->state & SHMX_OWNER_MASK) == shmx_token_known(queue->shm);
+}
 
 /* Is the record still what this handle made of it? */
-bool shmx_queue_intact(const shmx_queue *queue, const struct queue_own *own);
+static inline bool queue_intact(const shmx_queue *queue, const struct queue_own *own)
+{
+    /* Relaxed: nobody else may change it. */
+    return atomic_load_explicit(&queue_at(queue, own->place)->state, memory_order_relaxed) ==
+           own->state;
+}
 
 /* Give a record its new state, if it is intact, and forget it. SHMX_EPROTO: it was not. */
-int shmx_queue_own_end(shmx_queue *queue, struct queue_own *own, uint32_t state);
+static inline int queue_own_end(shmx_queue *queue, struct queue_own *own, uint32_t state)
+{
+    bool intact = queue_intact(queue, own);
+    STEP();
+    /* Release: what this handle did with the message is done. */
+    if (intact)
+        atomic_store_explicit(&queue_at(queue, own->place)->state, state, memory_order_release);
+    STEP();
+    own->state = 0;
+    return intact ? SHMX_OK : SHMX_EPROTO;
+}
 
 /* ---- order among the records (ring.c); the last three need the consumers' lock ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Receiving: to find a message, to copy or show it, and to make room of it. */
-#include "layout.h"
+#include "quick.h"
 
 /* Look without the lock whether there may be a message. */
 static bool nothing_there(shmx_queue *queue)
@@ -27,23 +27,6 @@ static void find_unlock(shmx_queue *queue, const struct queue_job *job)
         queue_unlock(queue, side);
 }
 
-/* The usual case of shmx_queue_find: there is a message at `next`, and none has come back. */
-static inline bool message_at_next(const shmx_queue *queue, struct queue_own *found)
-{
-    const struct queue_side *side = &queue->header->consumers;
-    /* Relaxed: the lock is held; a message that comes back now is found the next time. */
-    uint32_t next = atomic_load_explicit(&side->place, memory_order_relaxed);
-    if (atomic_load_explicit(&side->returned, memory_order_relaxed) != 0 || next >= queue->capacity)
-        return false;
-    struct queue_record *record = queue_at(queue, next);
-    /* Acquire: the message and its size were written before. */
-    if (atomic_load_explicit(&record->state, memory_order_acquire) != STATE_COMMITTED)
-        return false;
-    found->place = next;
-    found->size = atomic_load_explicit(&record->size, memory_order_relaxed);
-    return found->size <= QUEUE_MESSAGE_MAX && queue_units(found->size) <= queue->capacity - next;
-}
-
 /* Take the consumers' lock and find a message. */
 static inline int find_lock(shmx_queue *queue, struct queue_job *job, bool ask)
 {
@@ -58,7 +41,7 @@ static inline int find_lock(shmx_queue *queue, struct queue_job *job, bool ask)
     if (status == SHMX_EOWNERDEAD)
         atomic_store_explicit(&side->returned, 1, memory_order_relaxed);
     job->head = atomic_load_explicit(&side->edge, memory_order_relaxed);
-    if (!ask && message_at_next(queue, &job->own))
+    if (!ask && queue_message_at_next(queue, &job->own))
         return SHMX_OK;
     status = shmx_queue_find(queue, ask, &job->own);
     if (status != SHMX_OK)
@@ -107,26 +90,17 @@ static int copied_beside_others(shmx_queue *queue, const struct queue_own *found
     return shmx_queue_advance(queue);
 }
 
-/* Copy it, and make room of it. A consumer that dies before its record is before `next` has not
- * taken it; one that dies before it is free has given it back. */
+/* Copy it, and make room of it. */
 static inline int copy(shmx_queue *queue, struct queue_job *job)
 {
     struct queue_side *side = &queue->header->consumers;
-    uint32_t place = job->own.place;
-    queue_copy(job->buffer, queue_message(queue, place), job->own.size);
+    queue_copy(job->buffer, queue_message(queue, job->own.place), job->own.size);
     STEP();
-    /* Relaxed loads: the lock is held. */
-    bool oldest = atomic_load_explicit(&side->edge, memory_order_relaxed) == place;
     int status = SHMX_OK;
-    if (oldest && atomic_load_explicit(&side->place, memory_order_relaxed) == place) {
-        uint32_t end = queue_behind(queue, place, queue_units(job->own.size));
-        atomic_store_explicit(&side->place, end, memory_order_relaxed);
-        STEP();
-        /* Release: the message was copied before its room is another's. */
-        atomic_store_explicit(&side->edge, end, memory_order_release);
-    } else {
+    if (queue_oldest(side, job->own.place))
+        queue_take_oldest(queue, side, &job->own);
+    else
         status = copied_beside_others(queue, &job->own);
-    }
     note_more(queue, job);
     queue_unlock_tell(queue, side);
     return status;
@@ -153,12 +127,27 @@ static int attempt_peek(shmx_queue *queue, struct queue_job *job, bool ask)
 static const struct queue_direction receiving = {attempt_receive, false};
 static const struct queue_direction peeking = {attempt_peek, false};
 
+/* The usual case of shmx_queue_advance: the record that became free is the only one between head
+ * and next. Relaxed loads: the lock is held. */
+static inline bool advance_by_one(const shmx_queue *queue, struct queue_side *side,
+                                  const struct queue_own *own)
+{
+    uint32_t end = queue_behind(queue, own->place, queue_units(own->size));
+    if (atomic_load_explicit(&side->edge, memory_order_relaxed) != own->place ||
+        atomic_load_explicit(&side->place, memory_order_relaxed) != end)
+        return false;
+    /* Release: the message was read before its room is another's. */
+    atomic_store_explicit(&side->edge, end, memory_order_release);
+    STEP();
+    return true;
+}
+
 /* The message was read. Nobody is waited for here: if another holds the lock, a producer who needs
  * the room makes it itself. */
 static int release(shmx_queue *queue, struct queue_own *own)
 {
     struct queue_side *side = &queue->header->consumers;
-    int status = shmx_queue_own_end(queue, own, STATE_FREE);
+    int status = queue_own_end(queue, own, STATE_FREE);
     if (status != SHMX_OK)
         return status;
     if (!shmx_word_try(&side->lock, shmx_token_known(queue->shm))) {
@@ -166,21 +155,22 @@ static int release(shmx_queue *queue, struct queue_own *own)
         return SHMX_OK;
     }
     STEP();
-    status = shmx_queue_advance(queue);
+    if (!advance_by_one(queue, side, own))
+        status = shmx_queue_advance(queue);
     queue_unlock_tell(queue, side);
     return status;
 }
 
 int shmx_queue_release(shmx_queue *queue)
 {
-    if (queue == NULL || !shmx_queue_owned(queue, &queue->taken))
+    if (queue == NULL || !queue_owned(queue, &queue->taken))
         return shmx_refuse(SHMX_EINVAL);
     int status = release(queue, &queue->taken);
     return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
 }
 
-int shmx_queue_receive(shmx_queue *queue, void *buffer, size_t capacity, size_t *size,
-                       int timeout_ms)
+int shmx_queue_receive_slowly(shmx_queue *queue, void *buffer, size_t capacity, size_t *size,
+                              int timeout_ms)
 {
     if (queue == NULL || (buffer == NULL && capacity != 0) || timeout_ms < SHMX_FOREVER)
         return shmx_refuse(SHMX_EINVAL);
@@ -199,11 +189,11 @@ int shmx_queue_receive(shmx_queue *queue, void *buffer, size_t capacity, size_t 
     return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
 }
 
-int shmx_queue_peek(shmx_queue *queue, const void **message, size_t *size, int timeout_ms)
+int shmx_queue_peek_slowly(shmx_queue *queue, const void **message, size_t *size, int timeout_ms)
 {
     if (message != NULL)
         *message = NULL;
-    if (queue == NULL || message == NULL || shmx_queue_owned(queue, &queue->taken) ||
+    if (queue == NULL || message == NULL || queue_owned(queue, &queue->taken) ||
         timeout_ms < SHMX_FOREVER)
         return shmx_refuse(SHMX_EINVAL);
     struct queue_job job;
@@ -218,4 +208,37 @@ int shmx_queue_peek(shmx_queue *queue, const void **message, size_t *size, int t
     if (size != NULL)
         *size = job.own.size;
     return SHMX_OK;
+}
+
+/* ---- the quick ways' other ends ---- */
+
+int shmx_queue_receive_again(shmx_queue *queue, void *buffer, size_t capacity, size_t *size,
+                             int timeout_ms)
+{
+    queue_unlock(queue, &queue->header->consumers);
+    return shmx_queue_receive_slowly(queue, buffer, capacity, size, timeout_ms);
+}
+
+int shmx_queue_peek_again(shmx_queue *queue, const void **message, size_t *size, int timeout_ms)
+{
+    queue_unlock(queue, &queue->header->consumers);
+    return shmx_queue_peek_slowly(queue, message, size, timeout_ms);
+}
+
+int shmx_queue_receive_whole(shmx_queue *queue, void *buffer, size_t capacity, size_t *size,
+                             int timeout_ms)
+{
+    struct queue_side *side = &queue->header->consumers;
+    struct queue_own found;
+    if (!queue_message_at_next(queue, &found) || !queue_oldest(side, found.place) ||
+        found.size > capacity || found.size > QUEUE_COPY_LOCKED)
+        return shmx_queue_receive_again(queue, buffer, capacity, size, timeout_ms);
+    queue->pace[0].begun++;
+    if (found.size != 0)
+        memcpy(buffer, queue_message(queue, found.place), found.size);
+    STEP();
+    queue_take_oldest(queue, side, &found);
+    if (size != NULL)
+        *size = found.size;
+    return queue_unlock_tell(queue, side);
 }

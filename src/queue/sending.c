@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending: to find room, to write a message there, and to show it. */
-#include "layout.h"
+#include "quick.h"
 
 /* Make room of what no consumer has looked at: cancelled records, dead producers' ones; and give
  * back what dead consumers hold. */
@@ -26,21 +26,6 @@ static int collect(shmx_queue *queue, struct shmx_limit *limit)
     return status == SHMX_NOTHING || status == SHMX_AGAIN ? SHMX_OK : status;
 }
 
-/* The usual case of shmx_queue_room: there is room where the tail is, as far as is known. */
-static inline bool room_at_tail(const shmx_queue *queue, uint32_t units, uint32_t *place)
-{
-    const struct queue_side *side = &queue->header->producers;
-    /* Relaxed: the lock is held. */
-    uint32_t tail = atomic_load_explicit(&side->place, memory_order_relaxed);
-    uint32_t head = atomic_load_explicit(&side->edge, memory_order_relaxed);
-    *place = tail;
-    if (tail >= queue->capacity || head >= queue->capacity)
-        return false;
-    uint32_t end = head > tail ? head : queue->capacity;
-    return units < end - tail &&
-           atomic_load_explicit(&queue_at(queue, tail)->state, memory_order_relaxed) == STATE_EMPTY;
-}
-
 /* Take the producers' lock and find room. */
 static inline int room_lock(shmx_queue *queue, struct queue_job *job, bool ask, uint32_t *place)
 {
@@ -53,29 +38,12 @@ static inline int room_lock(shmx_queue *queue, struct queue_job *job, bool ask, 
         return status;
     STEP();
     uint32_t units = queue_units((uint32_t)job->size);
-    if (room_at_tail(queue, units, place))
+    if (queue_room_at_tail(queue, units, place))
         return SHMX_OK;
     status = shmx_queue_room(queue, units, place);
     if (status != SHMX_OK)
         queue_unlock(queue, side);
     return status;
-}
-
-/* Show a record at the tail; its message, if it is one, has been written. */
-static inline void append(shmx_queue *queue, uint32_t place, uint32_t size, uint32_t state)
-{
-    struct queue_record *record = queue_at(queue, place);
-    uint32_t end = queue_behind(queue, place, queue_units(size));
-    /* Relaxed, both: shown by the store of the state. */
-    atomic_store_explicit(&queue_at(queue, end)->state, STATE_EMPTY, memory_order_relaxed);
-    STEP();
-    atomic_store_explicit(&record->size, size, memory_order_relaxed);
-    STEP();
-    /* Release: who sees the state sees all of it. */
-    atomic_store_explicit(&record->state, state, memory_order_release);
-    STEP();
-    /* Relaxed: the lock is held. */
-    atomic_store_explicit(&queue->header->producers.place, end, memory_order_relaxed);
 }
 
 static inline int attempt_send(shmx_queue *queue, struct queue_job *job, bool ask)
@@ -85,7 +53,7 @@ static inline int attempt_send(shmx_queue *queue, struct queue_job *job, bool as
     if (status != SHMX_OK)
         return status;
     queue_copy(queue_message(queue, place), job->message, job->size);
-    append(queue, place, (uint32_t)job->size, STATE_COMMITTED);
+    queue_append(queue, place, (uint32_t)job->size, STATE_COMMITTED);
     queue_unlock_tell(queue, &queue->header->producers);
     return SHMX_OK;
 }
@@ -98,7 +66,7 @@ static int attempt_reserve(shmx_queue *queue, struct queue_job *job, bool ask)
         return status;
     uint32_t size = (uint32_t)job->size;
     job->own = (struct queue_own){STATE_RESERVED | shmx_token_known(queue->shm), place, size};
-    append(queue, place, size, job->own.state);
+    queue_append(queue, place, size, job->own.state);
     queue_unlock(queue, &queue->header->producers);
     return SHMX_OK;
 }
@@ -124,25 +92,25 @@ static void shrink(shmx_queue *queue, const struct queue_own *own, uint32_t size
 
 static int commit(shmx_queue *queue, size_t size)
 {
-    if (size != queue->reserved.size && shmx_queue_intact(queue, &queue->reserved))
+    if (size != queue->reserved.size && queue_intact(queue, &queue->reserved))
         shrink(queue, &queue->reserved, (uint32_t)size);
-    int status = shmx_queue_own_end(queue, &queue->reserved, STATE_COMMITTED);
+    int status = queue_own_end(queue, &queue->reserved, STATE_COMMITTED);
     queue_tell(queue, &queue->header->producers);
     return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
 }
 
-int shmx_queue_commit(shmx_queue *queue, size_t size)
+int shmx_queue_commit_slowly(shmx_queue *queue, size_t size)
 {
-    if (queue == NULL || !shmx_queue_owned(queue, &queue->reserved) || size > queue->reserved.size)
+    if (queue == NULL || !queue_owned(queue, &queue->reserved) || size > queue->reserved.size)
         return shmx_refuse(SHMX_EINVAL);
     return commit(queue, size);
 }
 
 int shmx_queue_cancel(shmx_queue *queue)
 {
-    if (queue == NULL || !shmx_queue_owned(queue, &queue->reserved))
+    if (queue == NULL || !queue_owned(queue, &queue->reserved))
         return shmx_refuse(SHMX_EINVAL);
-    int status = shmx_queue_own_end(queue, &queue->reserved, STATE_CANCELLED);
+    int status = queue_own_end(queue, &queue->reserved, STATE_CANCELLED);
     queue_tell(queue, &queue->header->producers);
     /* It is room again, for a producer that collects it. */
     queue_notify(queue, &queue->header->consumers);
@@ -178,12 +146,12 @@ static int send_long(shmx_queue *queue, const void *message, size_t size, int ti
         return status;
     STEP();
     memcpy(queue_message(queue, own.place), message, size);
-    status = shmx_queue_own_end(queue, &own, STATE_COMMITTED);
+    status = queue_own_end(queue, &own, STATE_COMMITTED);
     queue_tell(queue, &queue->header->producers);
     return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
 }
 
-int shmx_queue_send(shmx_queue *queue, const void *message, size_t size, int timeout_ms)
+int shmx_queue_send_slowly(shmx_queue *queue, const void *message, size_t size, int timeout_ms)
 {
     int status = send_check(queue, size, timeout_ms);
     if (status == SHMX_OK && message == NULL && size != 0)
@@ -202,12 +170,12 @@ int shmx_queue_send(shmx_queue *queue, const void *message, size_t size, int tim
     return status == SHMX_OK ? SHMX_OK : shmx_queue_persist(queue, &job, &sending, status);
 }
 
-int shmx_queue_reserve(shmx_queue *queue, size_t size, void **message, int timeout_ms)
+int shmx_queue_reserve_slowly(shmx_queue *queue, size_t size, void **message, int timeout_ms)
 {
     if (message != NULL)
         *message = NULL;
     int status = send_check(queue, size, timeout_ms);
-    if (queue == NULL || message == NULL || shmx_queue_owned(queue, &queue->reserved))
+    if (queue == NULL || message == NULL || queue_owned(queue, &queue->reserved))
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
@@ -218,4 +186,23 @@ int shmx_queue_reserve(shmx_queue *queue, size_t size, void **message, int timeo
     if (status == SHMX_OK)
         *message = queue_message(queue, queue->reserved.place);
     return status;
+}
+
+/* ---- the quick ways' other ends ---- */
+
+int shmx_queue_send_again(shmx_queue *queue, const void *message, size_t size, int timeout_ms)
+{
+    queue_unlock(queue, &queue->header->producers);
+    return shmx_queue_send_slowly(queue, message, size, timeout_ms);
+}
+
+int shmx_queue_reserve_again(shmx_queue *queue, size_t size, void **message, int timeout_ms)
+{
+    queue_unlock(queue, &queue->header->producers);
+    return shmx_queue_reserve_slowly(queue, size, message, timeout_ms);
+}
+
+int shmx_queue_send_whole(shmx_queue *queue, const void *message, size_t size, int timeout_ms)
+{
+    return queue_send_quickly(queue, message, size, timeout_ms);
 }

@@ -20,10 +20,11 @@ int shmx_queue_lock_slowly(shmx_queue *queue, struct queue_side *side, struct sh
     return shmx_word_acquire(queue->shm, &side->lock, shmx_limit_end(limit));
 }
 
-void shmx_queue_wake(shmx_queue *queue, struct queue_side *side, uint32_t value)
+int shmx_queue_wake(shmx_queue *queue, struct queue_side *side, uint32_t value)
 {
     shmx_word_released(queue->shm, &side->lock, value);
     queue_notify(queue, side);
+    return SHMX_OK;
 }
 
 /*

@@ -50,38 +50,63 @@ static inline void topic_copy_rest(unsigned char *to, const unsigned char *from,
         to[four + two] = from[four + two];
 }
 
+static inline void topic_word_in(unsigned char *target, const void *source)
+{
+    topic_word word;
+    memcpy(&word, source, sizeof word);
+    atomic_store_explicit((_Atomic topic_word *)(void *)target, word, memory_order_relaxed);
+}
+
+static inline void topic_word_out(unsigned char *target, const unsigned char *source)
+{
+    topic_word word = atomic_load_explicit((const _Atomic topic_word *)(const void *)source,
+                                           memory_order_relaxed);
+    memcpy(target, &word, sizeof word);
+}
+
 static inline void topic_copy_in(unsigned char *target, const void *from, size_t size)
 {
     const unsigned char *source = from;
-    topic_word word = 0;
+    size_t step = sizeof(topic_word);
     if (topic_copy_whole(target, from, size))
         return;
-    for (; size >= sizeof word; size -= sizeof word, source += sizeof word, target += sizeof word) {
-        topic_word next;
-        memcpy(&next, source, sizeof next);
-        atomic_store_explicit((_Atomic topic_word *)(void *)target, next, memory_order_relaxed);
+    for (; size >= 2 * step; size -= 2 * step, source += 2 * step, target += 2 * step) {
+        topic_word_in(target, source);
+        topic_word_in(target + step, source + step);
+    }
+    if (size >= step) {
+        topic_word_in(target, source);
+        size -= step;
+        source += step;
+        target += step;
     }
     if (size == 0)
         return;
+    topic_word word = 0;
     topic_copy_rest((unsigned char *)&word, source, size);
-    atomic_store_explicit((_Atomic topic_word *)(void *)target, word, memory_order_relaxed);
+    topic_word_in(target, &word);
 }
 
 static inline void topic_copy_out(void *to, const unsigned char *source, size_t size)
 {
     unsigned char *target = to;
+    size_t step = sizeof(topic_word);
     if (topic_copy_whole(to, source, size))
         return;
-    for (; size >= sizeof(topic_word);
-         size -= sizeof(topic_word), source += sizeof(topic_word), target += sizeof(topic_word)) {
-        topic_word next = atomic_load_explicit((const _Atomic topic_word *)(const void *)source,
-                                               memory_order_relaxed);
-        memcpy(target, &next, sizeof next);
+    for (; size >= 2 * step; size -= 2 * step, source += 2 * step, target += 2 * step) {
+        topic_word_out(target, source);
+        topic_word_out(target + step, source + step);
+    }
+    if (size >= step) {
+        topic_word_out(target, source);
+        size -= step;
+        source += step;
+        target += step;
     }
     if (size == 0)
         return;
-    topic_word word = atomic_load_explicit((const _Atomic topic_word *)(const void *)source,
-                                           memory_order_relaxed);
+    topic_word word;
+    topic_word_out((unsigned char *)&word, source);
     topic_copy_rest(target, (const unsigned char *)&word, size);
 }
 

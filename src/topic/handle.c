@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A handle of a topic: opening and closing it. */
-#include "layout.h"
+#include "header.h"
+#include "ring.h"
 
 #include <stdlib.h>
 
@@ -47,31 +48,15 @@ static void topic_place_handle(shmx_topic *topic, shmx *shm, size_t offset, size
      * there is room for another one. So the newest is there while the next one is written. */
     uint64_t longest = ((uint64_t)topic->capacity / 3 - 1) * TOPIC_UNIT;
     topic->longest = (uint32_t)(longest < TOPIC_MESSAGE_MAX ? longest : TOPIC_MESSAGE_MAX);
-}
-
-/* Is a word of the header what it shall be? SHMX_NOTHING: nobody has written it, nor may this
- * handle. */
-static int topic_settle(const shmx_topic *topic, _Atomic uint32_t *word, uint32_t value,
-                        int otherwise)
-{
-    uint32_t seen = 0;
-    if (topic->read_only)
-        seen = atomic_load(word);
-    else if (atomic_compare_exchange_strong(word, &seen, value))
-        return SHMX_OK;
-    return seen == value ? SHMX_OK : seen == 0 ? SHMX_NOTHING : otherwise;
+    longest = longest < TOPIC_COPY_LOCKED ? longest : TOPIC_COPY_LOCKED;
+    topic->quick_end = topic->read_only ? 0 : (size_t)longest + 1;
 }
 
 int shmx_topic_confirm(shmx_topic *topic)
 {
     struct topic_header *header = topic->header;
-    int status = shmx_header_begins(&header->magic, sizeof *header) ? SHMX_OK : SHMX_EPROTO;
-    if (status == SHMX_OK)
-        status = topic_settle(topic, &header->magic, TOPIC_MAGIC, SHMX_EPROTO);
-    if (status == SHMX_OK)
-        status = topic_settle(topic, &header->version, TOPIC_VERSION, SHMX_EPROTO);
-    if (status == SHMX_OK)
-        status = topic_settle(topic, &header->capacity, topic->capacity, SHMX_ERANGE);
+    const uint32_t facts[] = {TOPIC_MAGIC, TOPIC_VERSION, topic->capacity};
+    int status = shmx_header_settle(&header->magic, sizeof *header, facts, topic->read_only);
     topic->confirmed = status == SHMX_OK;
     topic->watch = &header->magic;
     topic->watch_value = 0;

@@ -23,7 +23,7 @@
  * numbers.
  *
  * A reader copies a message and then looks whether head has passed it meanwhile; a publisher moves
- * head and then overwrites. See topic_take and make_room.
+ * head and then overwrites. See topic_take, and topic_head_move in ring.h.
  *
  * After every step the topic is in order, or is put in order by the next one who takes the lock:
  * shmx_topic_settle. models/topic.pml is the model of this.
@@ -91,7 +91,7 @@ struct topic_header {
 
 struct topic_record {
     _Atomic uint32_t state;
-    _Atomic uint32_t size;   /* of the message in bytes; SKIP: of the record in units */
+    _Atomic uint32_t size;   /* in bytes, of the message or of what would be one */
     _Atomic uint64_t number; /* of messages before it; TOPIC_UNKNOWN before that is known */
 };
 
@@ -131,6 +131,7 @@ struct shmx_topic {
     unsigned char *ring;
     uint32_t capacity; /* a copy nobody else can change */
     uint32_t longest;  /* message */
+    size_t quick_end;  /* messages shorter than this are published in the quick way */
     bool read_only;
     bool confirmed; /* the header has been seen to be that of this topic */
     uint64_t base;  /* a multiple of capacity, near the position last looked at */
@@ -209,37 +210,22 @@ static inline uint32_t topic_state(shmx_topic *topic, uint64_t position)
 /* Is a record of so many units at this place? */
 static inline bool topic_fits(const shmx_topic *topic, uint32_t place, uint32_t units)
 {
-    return units != 0 && units <= topic->capacity - place;
+    return units <= topic->capacity - place;
 }
 
-/* Write how many units the record at the place has, whose state is this and was loaded with acquire
- * before. False: damaged, or overwritten. */
-static inline bool topic_length(const shmx_topic *topic, uint32_t place, uint32_t state,
-                                uint32_t *units)
+/* The units of the record at a place, whatever it is. Relaxed: the lock is held, or the state was
+ * loaded with acquire before. */
+static inline uint32_t topic_length(const shmx_topic *topic, uint32_t place)
 {
-    uint32_t size = atomic_load_explicit(&topic_at(topic, place)->size, memory_order_relaxed);
-    *units = state == TOPIC_STATE_SKIP ? size : topic_units(size);
-    return topic_fits(topic, place, *units) &&
-           (state != TOPIC_STATE_SKIP || *units == topic->capacity - place);
+    return topic_units(atomic_load_explicit(&topic_at(topic, place)->size, memory_order_relaxed));
 }
 
-/* Write the position behind the record, whose state is this. False as above. */
-static inline bool topic_end(shmx_topic *topic, uint64_t position, uint32_t state, uint64_t *end)
+/* Write the position behind the record. False: damaged, or overwritten. */
+static inline bool topic_end(shmx_topic *topic, uint64_t position, uint64_t *end)
 {
-    uint32_t units;
-    bool good = topic_length(topic, topic_place_of(topic, position), state, &units);
+    uint32_t place = topic_place_of(topic, position), units = topic_length(topic, place);
     *end = position + units;
-    return good;
-}
-
-/* Go on behind whatever record is at the position. False as above. */
-static inline bool topic_pass(shmx_topic *topic, uint64_t *position)
-{
-    uint32_t units, place = topic_place_of(topic, *position);
-    uint32_t state = atomic_load_explicit(&topic_at(topic, place)->state, memory_order_acquire);
-    bool good = topic_length(topic, place, state, &units);
-    *position += units;
-    return good;
+    return topic_fits(topic, place, units);
 }
 
 /* ---- copies (copy.h) ---- */
@@ -311,14 +297,11 @@ void shmx_topic_after(shmx_topic *topic, uint64_t *position, uint64_t *number);
 /* Place the reader before the oldest message, or behind the newest. */
 void shmx_topic_start(shmx_topic *topic, bool oldest);
 
-/* The whole of reading. */
+/* The whole of reading, which begins again from the arguments. */
 int shmx_topic_next_slowly(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
                            uint64_t *lost, int timeout_ms);
 int shmx_topic_latest_slowly(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
                              uint64_t *number, int timeout_ms);
-
-/* The arguments are wrong: SHMX_EINVAL. */
-int shmx_topic_read_refused(size_t *size, uint64_t *told);
 
 /* ---- lossless readers (lossless.c) ---- */
 
@@ -346,102 +329,6 @@ static inline void topic_step_over(shmx_topic *topic, size_t size, uint64_t numb
 /* The header of a topic that was not there when a read-only attachment opened it: SHMX_OK,
  * SHMX_NOTHING as long as it is not, SHMX_EPROTO or SHMX_ERANGE. */
 int shmx_topic_confirm(shmx_topic *topic);
-
-/* ---- under the lock (ring.c) ---- */
-
-/* The whole of taking the lock (waiting.c). */
-int shmx_topic_lock_slowly(shmx_topic *topic, struct shmx_limit *limit);
-
-/* Take it: SHMX_OK or a failure. The leavings of a dead owner are put in order by settling. */
-static inline int topic_lock(shmx_topic *topic, struct shmx_limit *limit)
-{
-    if (shmx_word_try(&topic->header->publishers.lock, shmx_token_known(topic->shm)))
-        return SHMX_OK;
-    return shmx_topic_lock_slowly(topic, limit);
-}
-
-/* The lock was given back with this value, and somebody may be to be woken. */
-void shmx_topic_wake(shmx_topic *topic, uint32_t value);
-
-/* Give the lock back when there is something for readers. */
-static inline void topic_unlock_tell(shmx_topic *topic)
-{
-    struct topic_header *header = topic->header;
-    TOPIC_STEP();
-    /* Release: the next owner sees what this one did. */
-    uint32_t value = atomic_exchange_explicit(&header->publishers.lock, 0, memory_order_release);
-    shmx_fence_behind();
-    TOPIC_STEP();
-    /* Relaxed: the fence does the ordering. One branch for both. */
-    uint32_t event = atomic_load_explicit(&header->publishers.event, memory_order_relaxed);
-    if (((value / LOCK_WAITERS) | (event & EVENT_ARMED)) != 0)
-        shmx_topic_wake(topic, value);
-}
-
-/* The same when there may be something for publishers too: a reservation is in nobody's way any
- * more. */
-static inline void topic_unlock_tell_all(shmx_topic *topic)
-{
-    topic_unlock_tell(topic);
-    topic_notify(topic, &topic->header->readers.event);
-}
-
-/* The same when there is nothing new. */
-static inline void topic_unlock(shmx_topic *topic)
-{
-    TOPIC_STEP();
-    shmx_word_release(topic->shm, &topic->header->publishers.lock);
-}
-
-/* Show the record at `shown`, which is the message's or no message's: its number is known. Done
- * again by another, after a death half-way, it writes the same once more. */
-static inline void topic_show(struct topic_header *header, uint64_t position, uint32_t state,
-                              uint64_t number, uint64_t end)
-{
-    bool message = state == TOPIC_STATE_COMMITTED;
-    TOPIC_STEP();
-    /* Release: who sees it finds the record, and all before it. */
-    if (message)
-        atomic_store_explicit(&header->front.newest, position + 1, memory_order_release);
-    TOPIC_STEP();
-    /* Relaxed: the lock is held. */
-    atomic_store_explicit(&header->publishers.number, number + message, memory_order_relaxed);
-    TOPIC_STEP();
-    atomic_store_explicit(&header->publishers.shown, end, memory_order_relaxed);
-    /* Release: who sees the turn finds the message. */
-    if (message)
-        atomic_store_explicit(&header->front.turn, (uint32_t)end, memory_order_release);
-}
-
-/* Add a record at the tail; its message, if it is one, has been written. `size` as in the record.
- */
-static inline void topic_append(shmx_topic *topic, uint32_t units, uint32_t size, uint32_t state)
-{
-    struct topic_header *header = topic->header;
-    /* Relaxed, all of these: the lock is held, or the record is shown by the store of the tail. */
-    uint64_t tail = atomic_load_explicit(&header->publishers.tail, memory_order_relaxed);
-    uint64_t number = atomic_load_explicit(&header->publishers.number, memory_order_relaxed);
-    struct topic_record *record = topic_record(topic, tail);
-    bool last = atomic_load_explicit(&header->publishers.shown, memory_order_relaxed) == tail;
-    atomic_store_explicit(&record->size, size, memory_order_relaxed);
-    atomic_store_explicit(&record->state, state, memory_order_relaxed);
-    atomic_store_explicit(&record->number, last ? number : TOPIC_UNKNOWN, memory_order_relaxed);
-    bool shows = last && (state & TOPIC_STATE_KIND) != TOPIC_STATE_RESERVED;
-    if (!shows)
-        atomic_store_explicit(&header->front.pending, 1, memory_order_relaxed);
-    TOPIC_STEP();
-    /* Release: as told. */
-    atomic_store_explicit(&header->publishers.tail, tail + units, memory_order_release);
-    if (shows)
-        topic_show(header, tail, state, number, tail + units);
-}
-
-/* Give each record from shown on its number, up to the first that is still reserved. `ask`: ask the
- * system whether its owner is dead. SHMX_OK, SHMX_NOTHING if one is reserved, or a failure. */
-int shmx_topic_settle(shmx_topic *topic, bool ask);
-
-/* Make room for `units` units at the tail. SHMX_OK, SHMX_NOTHING, or a failure. */
-int shmx_topic_room(shmx_topic *topic, uint32_t units, bool ask);
 
 /* ---- waiting (waiting.c) ---- */
 

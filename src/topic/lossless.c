@@ -8,7 +8,7 @@
  * while ago was on the safe side. That is why the lowest position, once found, is kept as `floor`,
  * and a topic without lossless readers costs its publishers one comparison.
  */
-#include "layout.h"
+#include "ring.h"
 
 static bool place_owned(const shmx_topic *topic)
 {
@@ -48,7 +48,7 @@ static int find_place(shmx_topic *topic, struct topic_place **found)
 
 int shmx_topic_place_take(shmx_topic *topic, bool oldest)
 {
-    struct shmx_limit limit = {.timeout_ms = SHMX_FOREVER};
+    struct shmx_limit limit = {.timeout_ms = TOPIC_PATIENCE};
     struct topic_place *place;
     int status = topic_lock(topic, &limit);
     if (status != SHMX_OK)

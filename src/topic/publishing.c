@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Publishing: to make room, to write a message there, and to show it. */
-#include "layout.h"
+#include "quick.h"
 
 /* Show what can be shown, and tell: somebody may have died before it did. */
 static int settle_told(shmx_topic *topic, bool ask)
@@ -17,17 +17,22 @@ static int settle_told(shmx_topic *topic, bool ask)
     return status == SHMX_NOTHING ? SHMX_OK : status;
 }
 
+/* Are all records shown? Relaxed: the lock is held. */
+static bool topic_settled(const shmx_topic *topic)
+{
+    const struct topic_header *header = topic->header;
+    return atomic_load_explicit(&header->publishers.shown, memory_order_relaxed) ==
+           atomic_load_explicit(&header->publishers.tail, memory_order_relaxed);
+}
+
 /* Take the lock and make room at the tail. */
 static inline int topic_room_lock(shmx_topic *topic, struct topic_job *job, bool ask)
 {
-    struct topic_header *header = topic->header;
     int status = topic_lock(topic, &job->limit);
     if (status != SHMX_OK)
         return status;
     TOPIC_STEP();
-    /* Relaxed: the lock is held. */
-    if (atomic_load_explicit(&header->publishers.shown, memory_order_relaxed) !=
-        atomic_load_explicit(&header->publishers.tail, memory_order_relaxed))
+    if (!topic_settled(topic))
         status = settle_told(topic, ask);
     if (status == SHMX_OK)
         status = shmx_topic_room(topic, topic_units((uint32_t)job->size), ask);
@@ -36,17 +41,13 @@ static inline int topic_room_lock(shmx_topic *topic, struct topic_job *job, bool
     return status;
 }
 
-/* The position at which a record is added. */
-static inline uint64_t tail_of(const shmx_topic *topic)
+/* The lock is held, and there is room. */
+static void publish_locked(shmx_topic *topic, const void *message, size_t size)
 {
-    return atomic_load_explicit(&topic->header->publishers.tail, memory_order_relaxed);
-}
-
-/* The lock is held and there is room. */
-static inline void publish_locked(shmx_topic *topic, const void *message, uint32_t size)
-{
-    topic_copy_in(topic_message(topic, tail_of(topic)), message, size);
-    topic_append(topic, topic_units(size), size, TOPIC_STATE_COMMITTED);
+    struct topic_entry entry = {.size = (uint32_t)size, .state = TOPIC_STATE_COMMITTED};
+    topic_at_tail(topic, topic->header, &entry);
+    topic_copy_in((unsigned char *)(entry.record + 1), message, size);
+    topic_append(topic->header, &entry);
     topic_unlock_tell(topic);
 }
 
@@ -54,7 +55,7 @@ static int attempt_publish(shmx_topic *topic, struct topic_job *job, bool ask)
 {
     int status = topic_room_lock(topic, job, ask);
     if (status == SHMX_OK)
-        publish_locked(topic, job->message, (uint32_t)job->size);
+        publish_locked(topic, job->message, job->size);
     return status;
 }
 
@@ -63,10 +64,11 @@ static int topic_attempt_reserve(shmx_topic *topic, struct topic_job *job, bool 
     int status = topic_room_lock(topic, job, ask);
     if (status != SHMX_OK)
         return status;
-    uint32_t size = (uint32_t)job->size;
-    uint32_t state = TOPIC_STATE_RESERVED | shmx_token_known(topic->shm);
-    job->own = (struct topic_own){state, size, tail_of(topic)};
-    topic_append(topic, topic_units(size), size, state);
+    struct topic_entry entry = {.size = (uint32_t)job->size,
+                                .state = TOPIC_STATE_RESERVED | shmx_token_known(topic->shm)};
+    topic_at_tail(topic, topic->header, &entry);
+    job->own = (struct topic_own){entry.state, entry.size, entry.tail};
+    topic_append(topic->header, &entry);
     topic_unlock(topic);
     return SHMX_OK;
 }
@@ -124,7 +126,7 @@ static void topic_shrink(shmx_topic *topic, const struct topic_own *own, uint32_
 /* Give the record its end state, and show what can be shown then. */
 static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, size_t size)
 {
-    struct shmx_limit limit = {.timeout_ms = SHMX_FOREVER};
+    struct shmx_limit limit = {.timeout_ms = TOPIC_PATIENCE};
     int status = topic_lock(topic, &limit);
     if (status != SHMX_OK)
         return shmx_result(status);
@@ -190,36 +192,9 @@ static int publish_long(shmx_topic *topic, const void *message, size_t size, int
     return own_end(topic, &own, TOPIC_STATE_COMMITTED, size);
 }
 
-static int publish_slowly(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
+int shmx_topic_publish_slowly(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
 {
     struct topic_job job;
-    topic_begin(&job, size, timeout_ms);
-    job.message = message;
-    int status = attempt_publish(topic, &job, false);
-    return status == SHMX_OK ? SHMX_OK : shmx_topic_persist(topic, &job, &publishing, status);
-}
-
-/* The usual case, without a job to write down: the lock is free, nobody has left anything to be put
- * in order, and there is room. */
-static inline bool publish_quickly(shmx_topic *topic, const void *message, size_t size)
-{
-    struct topic_header *header = topic->header;
-    if (!shmx_word_try(&header->publishers.lock, shmx_token_known(topic->shm)))
-        return false;
-    TOPIC_STEP();
-    /* Relaxed: the lock is held. */
-    bool settled = atomic_load_explicit(&header->publishers.shown, memory_order_relaxed) ==
-                   atomic_load_explicit(&header->publishers.tail, memory_order_relaxed);
-    if (!settled || shmx_topic_room(topic, topic_units((uint32_t)size), false) != SHMX_OK) {
-        topic_unlock(topic);
-        return false;
-    }
-    publish_locked(topic, message, (uint32_t)size);
-    return true;
-}
-
-int shmx_topic_publish(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
-{
     int status = publish_check(topic, size, timeout_ms);
     if (message == NULL && size != 0)
         status = SHMX_EINVAL;
@@ -230,7 +205,24 @@ int shmx_topic_publish(shmx_topic *topic, const void *message, size_t size, int 
         return shmx_report(status);
     if (size > TOPIC_COPY_LOCKED)
         return publish_long(topic, message, size, timeout_ms);
-    if (publish_quickly(topic, message, size))
+    topic_begin(&job, size, timeout_ms);
+    job.message = message;
+    status = attempt_publish(topic, &job, false);
+    return status == SHMX_OK ? SHMX_OK : shmx_topic_persist(topic, &job, &publishing, status);
+}
+
+int shmx_topic_publish_held(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
+{
+    if (topic_settled(topic) &&
+        shmx_topic_room(topic, topic_units((uint32_t)size), false) == SHMX_OK) {
+        publish_locked(topic, message, size);
         return SHMX_OK;
-    return publish_slowly(topic, message, size, timeout_ms);
+    }
+    topic_unlock(topic);
+    return shmx_topic_publish_slowly(topic, message, size, timeout_ms);
+}
+
+int shmx_topic_publish_whole(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
+{
+    return topic_publish_quickly(topic, message, size, timeout_ms);
 }

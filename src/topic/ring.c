@@ -4,7 +4,7 @@
  * checked, and used from the copy: a damaged topic is SHMX_EPROTO or an ordinary answer, never an
  * access outside the ring, and no walk goes round it more than once.
  */
-#include "layout.h"
+#include "ring.h"
 
 /* Relaxed loads: these words are changed under the lock only. */
 static inline uint64_t word_load(const _Atomic uint64_t *word)
@@ -64,8 +64,7 @@ int shmx_topic_settle(shmx_topic *topic, bool ask)
             status = topic_handle_reserved(topic, shown, &state, ask);
         else if (state < TOPIC_STATE_COMMITTED || state > TOPIC_STATE_SKIP)
             status = SHMX_EPROTO;
-        if (status == SHMX_OK &&
-            (!topic_end(topic, shown, state, &end) || end - shown > tail - shown))
+        if (status == SHMX_OK && (!topic_end(topic, shown, &end) || end - shown > tail - shown))
             status = SHMX_EPROTO;
         if (status != SHMX_OK)
             return status;
@@ -90,7 +89,7 @@ static int pass_oldest(shmx_topic *topic, uint64_t *head, uint64_t least)
     while (*head < least) {
         if (*head >= limit)
             return open ? SHMX_NOTHING : SHMX_EPROTO;
-        if (!topic_pass(topic, head))
+        if (!topic_end(topic, *head, head))
             return SHMX_EPROTO;
     }
     return SHMX_OK;
@@ -103,15 +102,17 @@ static int topic_make_room(shmx_topic *topic, uint64_t head, uint64_t least, boo
     int status = pass_oldest(topic, &head, least);
     if (status == SHMX_OK && head > word_load(&header->publishers.floor))
         status = shmx_topic_floor(topic, head, ask);
-    if (status != SHMX_OK)
-        return status;
-    TOPIC_STEP();
-    /* The fence pairs with that of a reader: one that copied any of what is written behind it finds
-     * the new head. */
-    atomic_store_explicit(&header->front.head, head, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
-    TOPIC_STEP();
-    return SHMX_OK;
+    if (status == SHMX_OK)
+        topic_head_move(header, head);
+    return status;
+}
+
+/* Leave the rest of the ring out. */
+static void topic_skip(shmx_topic *topic, uint32_t rest)
+{
+    struct topic_entry entry = {.size = (rest - 1) * TOPIC_UNIT, .state = TOPIC_STATE_SKIP};
+    topic_at_tail(topic, topic->header, &entry);
+    topic_append(topic->header, &entry);
 }
 
 int shmx_topic_room(shmx_topic *topic, uint32_t units, bool ask)
@@ -127,6 +128,6 @@ int shmx_topic_room(shmx_topic *topic, uint32_t units, bool ask)
     if (end - head > topic->capacity)
         status = topic_make_room(topic, head, end - topic->capacity, ask);
     if (status == SHMX_OK && units > rest)
-        topic_append(topic, rest, rest, TOPIC_STATE_SKIP);
+        topic_skip(topic, rest);
     return status;
 }

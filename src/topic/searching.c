@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading where that is not simple: what was overwritten, what is no message, what comes later. */
-#include "layout.h"
+#include "ring.h"
 
 /* Statuses of a look at one record, beside SHMX_NOTHING and SHMX_AGAIN: it is not there any more;
  * it is no message. */
@@ -17,8 +17,7 @@ static int read_otherwise(shmx_topic *topic, uint64_t position, struct topic_job
         return READ_OVERRUN;
     if (state == TOPIC_STATE_CANCELLED || state == TOPIC_STATE_SKIP)
         return READ_PASS;
-    if (state != TOPIC_STATE_COMMITTED || !topic_end(topic, position, state, &end) ||
-        size <= job->size)
+    if (state != TOPIC_STATE_COMMITTED || !topic_end(topic, position, &end) || size <= job->size)
         return SHMX_EPROTO;
     job->size = size;
     return SHMX_EMSGSIZE;
@@ -38,7 +37,7 @@ void shmx_topic_after(shmx_topic *topic, uint64_t *position, uint64_t *number)
     uint64_t newest = 0;
     for (int i = 0; i < TOPIC_OVERRUN_MOST; i++) {
         newest = topic_newest(topic);
-        if (newest != 0 && topic_end(topic, newest - 1, TOPIC_STATE_COMMITTED, position)) {
+        if (newest != 0 && topic_end(topic, newest - 1, position)) {
             *number = 1 + atomic_load_explicit(&topic_record(topic, newest - 1)->number,
                                                memory_order_relaxed);
             if (topic_whole(topic, newest - 1))
@@ -121,7 +120,7 @@ static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *f
             status = SHMX_OK;
         }
         number += state == TOPIC_STATE_COMMITTED;
-        if ((status == SHMX_OK && !last) || !topic_end(topic, at, state, &end))
+        if ((status == SHMX_OK && !last) || !topic_end(topic, at, &end))
             break;
         at = end;
     }
@@ -145,7 +144,8 @@ static int step_aside(shmx_topic *topic, int status)
         topic->position = topic_head(topic);
         return SHMX_OK;
     }
-    if (!topic_end(topic, topic->position, topic_state(topic, topic->position), &end))
+    topic_state(topic, topic->position); /* acquire */
+    if (!topic_end(topic, topic->position, &end))
         return topic_whole(topic, topic->position) ? SHMX_EPROTO : SHMX_OK;
     if (topic_whole(topic, topic->position))
         topic->position = end;
@@ -257,13 +257,20 @@ static int outcome(int status, const struct topic_job *job, uint64_t count, size
     return status;
 }
 
-int shmx_topic_read_refused(size_t *size, uint64_t *told)
+static bool arguments_good(const shmx_topic *topic, const struct topic_job *job)
 {
-    if (size != NULL)
-        *size = 0;
-    if (told != NULL)
-        *told = 0;
-    return shmx_refuse(SHMX_EINVAL);
+    return topic != NULL && (job->buffer != NULL || job->size == 0) &&
+           job->limit.timeout_ms >= SHMX_FOREVER;
+}
+
+/* The whole of either. */
+static int read_slowly(shmx_topic *topic, struct topic_job *job,
+                       const struct topic_direction *direction)
+{
+    if (!arguments_good(topic, job))
+        return shmx_refuse(SHMX_EINVAL);
+    int status = direction->attempt(topic, job, false);
+    return status == SHMX_OK ? SHMX_OK : shmx_topic_persist(topic, job, direction, status);
 }
 
 int shmx_topic_next_slowly(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
@@ -271,9 +278,7 @@ int shmx_topic_next_slowly(shmx_topic *topic, void *buffer, size_t capacity, siz
 {
     struct topic_job job = {.buffer = buffer};
     topic_begin(&job, capacity, timeout_ms);
-    int status = attempt_next(topic, &job, false);
-    if (status != SHMX_OK)
-        status = shmx_topic_persist(topic, &job, &reading_next, status);
+    int status = read_slowly(topic, &job, &reading_next);
     return outcome(status, &job, job.lost, size, lost);
 }
 
@@ -282,8 +287,6 @@ int shmx_topic_latest_slowly(shmx_topic *topic, void *buffer, size_t capacity, s
 {
     struct topic_job job = {.buffer = buffer};
     topic_begin(&job, capacity, timeout_ms);
-    int status = attempt_latest(topic, &job, false);
-    if (status != SHMX_OK)
-        status = shmx_topic_persist(topic, &job, &latest, status);
+    int status = read_slowly(topic, &job, &latest);
     return outcome(status, &job, job.number + 1, size, number);
 }

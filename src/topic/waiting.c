@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting: for the lock, which is held for a few instructions inside one call; for something to
  * read; and for lossless readers and reservations that are in the way. */
-#include "layout.h"
+#include "ring.h"
 
 int shmx_topic_lock_slowly(shmx_topic *topic, struct shmx_limit *limit)
 {
@@ -10,11 +10,12 @@ int shmx_topic_lock_slowly(shmx_topic *topic, struct shmx_limit *limit)
     return status == SHMX_EOWNERDEAD ? SHMX_OK : status;
 }
 
-void shmx_topic_wake(shmx_topic *topic, uint32_t value)
+int shmx_topic_wake(shmx_topic *topic, uint32_t value)
 {
     struct topic_header *header = topic->header;
     shmx_word_released(topic->shm, &header->publishers.lock, value);
     topic_notify(topic, &header->publishers.event);
+    return SHMX_OK;
 }
 
 /* One of a topic. */

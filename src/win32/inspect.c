@@ -41,12 +41,6 @@ int shmx_os_inspect(const char *name, struct shmx_os_view *view)
 
 /* ---- list ---- */
 
-/* The visitor of each name. */
-struct told {
-    shmx_listing_visit *visit;
-    void *context;
-};
-
 static bool is_text(const struct nt_string *string, const char *text)
 {
     size_t length = string->length / sizeof(WCHAR);
@@ -78,12 +72,11 @@ static bool base_name(char name[SHMX_NAME_MAX + 1], const struct nt_string *sect
     return used == length || (digits == length && digits > used + 1);
 }
 
-static int visit_one(const struct nt_directory_entry *entry, void *context)
+static int visit_one(const struct nt_directory_entry *entry, void *listing)
 {
-    const struct told *told = context;
     char name[SHMX_NAME_MAX + 1];
     bool ours = is_text(&entry->type, "Section") && base_name(name, &entry->name);
-    return ours ? told->visit(name, told->context) : SHMX_OK;
+    return ours ? shmx_listing_note(name, listing) : SHMX_OK;
 }
 
 /* Entry by entry, where the system can do no better (Wine): what comes and goes meanwhile lets it
@@ -155,24 +148,23 @@ int shmx_win32_each_object(const char *path, shmx_win32_entry_visit *visit, void
 }
 
 /* Where Local\ and Global\ lead. */
-static int visit_sections(struct told *told)
+static int visit_sections(void *listing)
 {
     DWORD session = 0;
     char path[64];
     if (!ProcessIdToSessionId(GetCurrentProcessId(), &session))
         return shmx_win32_error(GetLastError());
     snprintf(path, sizeof path, "\\Sessions\\%lu\\BaseNamedObjects", (unsigned long)session);
-    int status = session != 0 ? shmx_win32_each_object(path, visit_one, told) : SHMX_OK;
-    return status == SHMX_OK ? shmx_win32_each_object("\\BaseNamedObjects", visit_one, told)
+    int status = session != 0 ? shmx_win32_each_object(path, visit_one, listing) : SHMX_OK;
+    return status == SHMX_OK ? shmx_win32_each_object("\\BaseNamedObjects", visit_one, listing)
                              : status;
 }
 
 /* A name can be there several times: in both spaces, in several generations, and as a file. */
-static int read_names(shmx_listing_visit *visit, void *context)
+static int read_names(void *listing)
 {
-    struct told told = {visit, context};
-    int status = visit_sections(&told);
-    return status == SHMX_OK ? shmx_win32_persist_list(visit, context) : status;
+    int status = visit_sections(listing);
+    return status == SHMX_OK ? shmx_win32_persist_list(listing) : status;
 }
 
 int shmx_os_list(int (*visit)(const char *name, void *context), void *context)

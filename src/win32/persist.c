@@ -23,8 +23,9 @@
 #include <wchar.h>
 
 #include "base/control.h"
-#include "epoch.h"
+#include "base/listing.h"
 #include "base/name.h"
+#include "epoch.h"
 #include "nt.h"
 
 /* Longest name of a file, with the zero. */
@@ -333,23 +334,16 @@ static int walk(wchar_t first, shmx_win32_each *each, void *context)
     return shmx_win32_walk(path, first, each, context);
 }
 
-struct file_listing {
-    int (*visit)(const char *name, void *context);
-    void *context;
-};
-
-static int list_file(const wchar_t *path, const wchar_t *file, void *context)
+static int list_file(const wchar_t *path, const wchar_t *file, void *listing)
 {
     (void)path;
-    const struct file_listing *listing = context;
     char name[SHMX_NAME_MAX + 1];
-    return decode(name, file) ? listing->visit(name, listing->context) : SHMX_OK;
+    return decode(name, file) ? shmx_listing_note(name, listing) : SHMX_OK;
 }
 
-int shmx_win32_persist_list(int (*visit)(const char *name, void *context), void *context)
+int shmx_win32_persist_list(void *listing)
 {
-    struct file_listing listing = {visit, context};
-    return walk(L'=', list_file, &listing);
+    return walk(L'=', list_file, listing);
 }
 
 static int clear_one(const wchar_t *path, const wchar_t *file, void *context)

@@ -30,8 +30,8 @@ void shmx_win32_persist_unname(const char *name, uint64_t id);
 /* Remove the file of a segment that has been unlinked, if this was the last user of it. */
 void shmx_win32_persist_remove(uint64_t id);
 
-/* Like shmx_os_list. */
-int shmx_win32_persist_list(int (*visit)(const char *name, void *context), void *context);
+/* Note the names of all, for base/listing.h. */
+int shmx_win32_persist_list(void *listing);
 
 /* Remove what killed processes left: all, or a little. */
 int shmx_win32_persist_clear(void);

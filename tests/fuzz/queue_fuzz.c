@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Any bytes as a queue: for libFuzzer (-Dfuzz=true) and for replay.c.
- *
- * The first bytes say what to do, the others are the region. A fault shows as a crash, as a
- * write beside the region, or as an input that takes too long.
- */
-#include <stdint.h>
+/* Any bytes as a queue: region.h. */
+#include "region.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "segment.h"
-
 #define REGION ((size_t)1024)
-#define AROUND 64
-#define ACTS ((size_t)8)
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+const size_t region_size = REGION;
 
-static void act(shmx_queue *queue, uint8_t what)
+static shmx_queue *queue;
+
+int region_open(shmx *shm)
 {
+    return shmx_queue_open(&queue, shm, AROUND, REGION);
+}
+
+void region_act(shmx *shm, uint8_t what)
+{
+    (void)shm;
     static unsigned char buffer[2 * REGION];
     const void *seen;
     void *place;
@@ -45,40 +45,7 @@ static void act(shmx_queue *queue, uint8_t what)
     }
 }
 
-static shmx *make(void)
+void region_close(void)
 {
-    shmx *shm;
-    if (shmx_create(&shm, "", REGION + 2 * AROUND, 0) != SHMX_OK)
-        abort();
-    /* A lock that seems to be this process's own is waited for a little. With random numbers, and
-     * others before long, bytes hardly ever seem to be that. */
-    atomic_store(&shm->attachment.control->next_owner, (uint32_t)shm->attachment.label.id);
-    return shm;
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    static shmx *shm;
-    static unsigned uses;
-    shmx_queue *queue;
-    if (uses++ % 4096 == 0) {
-        shmx_close(&shm);
-        shm = make();
-    }
-    if (size < ACTS)
-        return 0;
-    unsigned char *bytes = shmx_data(shm), *region = bytes + AROUND;
-    memset(bytes, 0x5a, REGION + 2 * AROUND);
-    memset(region, 0, REGION);
-    if (shmx_queue_open(&queue, shm, AROUND, REGION) != SHMX_OK)
-        abort();
-    size_t damaged = size - ACTS < REGION ? size - ACTS : REGION;
-    memcpy(region, data + ACTS, damaged);
-    for (size_t i = 0; i < ACTS; i++)
-        act(queue, data[i]);
     shmx_queue_close(&queue);
-    for (size_t i = 0; i < AROUND; i++)
-        if (bytes[i] != 0x5a || region[REGION + i] != 0x5a)
-            abort();
-    return 0;
 }

@@ -21,13 +21,6 @@ static struct layout *layout_of(shmx *shm)
     return (struct layout *)shmx_data(shm);
 }
 
-static shmx *create(const char *name)
-{
-    shmx *shm;
-    assert_ok(shmx_create(&shm, name, SIZE, 0));
-    return shm;
-}
-
 static int lock(shmx *shm)
 {
     return shmx_mutex_lock(shm, &layout_of(shm)->mutex, SHMX_FOREVER);
@@ -108,7 +101,7 @@ static void time_limits_are_kept(void **state)
 {
     (void)state;
     static const int limits[] = {0, 1, 49, 51, 130};
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     assert_ok(lock(shm));
     assert_status(cond_wait(shm, -2), SHMX_EINVAL);
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
@@ -125,7 +118,7 @@ static void callers_that_are_wrong(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name), *reader;
+    shmx *shm = test_segment(name, SIZE), *reader;
     unsigned char *bytes = shmx_data(shm);
     shmx_mutex *mutex = &layout_of(shm)->mutex;
     unsigned char *wrong[] = {NULL, bytes + 2, bytes - 4, bytes + SIZE - 12, bytes + SIZE};
@@ -153,7 +146,7 @@ static void a_signal_wakes_a_waiter(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     assert_ok(shmx_cond_signal(shm, &layout_of(shm)->cond));
     assert_ok(shmx_cond_broadcast(shm, &layout_of(shm)->cond));
     struct test_child *taker = child_start("taker", name, "1");
@@ -171,7 +164,7 @@ static void a_broadcast_wakes_all(void **state)
     (void)state;
     enum { TAKERS = 4 };
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct test_child *takers[TAKERS];
     for (int i = 0; i < TAKERS; i++)
         takers[i] = child_start("taker", name, "1");
@@ -190,13 +183,12 @@ static void the_owners_death_comes_through(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct test_child *waiter = child_start("waiter", name);
     wait_for_waiters(shm, 1);
     struct test_child *signaller = child_start("signaller", name);
     child_expect(signaller, "signalled");
-    child_kill(signaller);
-    assert_int_equal(child_wait(signaller), CHILD_KILLED);
+    child_end_by_kill(signaller);
     child_expect(waiter, "SHMX_EOWNERDEAD");
     assert_int_equal(child_wait(waiter), 0);
     assert_ok(lock(shm));
@@ -210,7 +202,7 @@ static void killed_waiters_take_no_signal_along(void **state)
     (void)state;
     enum { KILLED = 3 };
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct test_child *killed[KILLED];
     for (int i = 0; i < KILLED; i++)
         killed[i] = child_start("taker", name, "1");
@@ -239,7 +231,7 @@ static void no_signal_is_lost(void **state)
     (void)state;
     enum { TAKERS = 3, EACH = 1000 };
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct layout *layout = layout_of(shm);
     struct test_child *takers[TAKERS];
     for (int i = 0; i < TAKERS; i++)
@@ -265,7 +257,7 @@ static void a_zeroed_condition_still_wakes(void **state)
     (void)state;
     enum { ROUNDS = 5, SOON = 40 };
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct layout *layout = layout_of(shm);
     int soon = 0;
     for (int i = 0; i < ROUNDS; i++) {
@@ -306,7 +298,7 @@ static void a_newcomer_takes_no_signal(void **state)
 {
     (void)state;
     enum { OLD = 3, ROUNDS = 20 };
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     for (int round = 0; round < ROUNDS; round++) {
         struct waiter old[OLD], young[OLD];
         struct test_thread *threads[2 * OLD];
@@ -341,7 +333,7 @@ static void a_newcomer_takes_no_signal(void **state)
 static void garbage_never_hangs(void **state)
 {
     (void)state;
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     struct layout *layout = layout_of(shm);
     for (int i = 0; i < 500; i++) {
         uint32_t words[4] = {test_random(), test_random(), test_random(), test_random()};

@@ -9,13 +9,6 @@
 
 #define SIZE 8192
 
-static shmx *create(const char *name)
-{
-    shmx *shm;
-    assert_ok(shmx_create(&shm, name, SIZE, 0));
-    return shm;
-}
-
 /* A part that has been waited for may hold its handles for a moment longer, where the system closes
  * them. */
 static void assert_gone(const char *name)
@@ -63,7 +56,7 @@ static void a_forked_child_ends_normally(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     *(unsigned char *)shmx_data(shm) = 7;
     struct test_child *child = child_fork(exits_with_it, shm);
     if (child != NULL)
@@ -81,8 +74,7 @@ static void kill_one_that_has(const char *name)
 {
     struct test_child *child = child_start("goes", name, "stay");
     child_expect(child, "here");
-    child_kill(child);
-    assert_int_equal(child_wait(child), CHILD_KILLED);
+    child_end_by_kill(child);
 }
 
 static int left_of(const char *const *names, int count)
@@ -100,7 +92,7 @@ static void creates_free(const char *const *names, int count)
 {
     int left = left_of(names, count);
     for (int i = 0; left > 0 && i < CREATES; i++) {
-        shmx *shm = create(test_name());
+        shmx *shm = test_segment(test_name(), SIZE);
         shmx_close(&shm);
         left = left_of(names, count);
     }
@@ -126,7 +118,7 @@ static void killed_ones_are_swept_from_among_the_living(void **state)
     for (int i = 0; i < LIVING; i++) {
         if (i % (LIVING / (KILLED - 1)) == 0)
             kill_one_that_has(names[killed++] = test_name());
-        living[i] = create(test_name());
+        living[i] = test_segment(test_name(), SIZE);
     }
     while (killed < KILLED)
         kill_one_that_has(names[killed++] = test_name());
@@ -257,7 +249,7 @@ static void a_token_that_nobody_adopts_is_a_user(void **state)
     (void)state;
     char token[SHMX_TOKEN_MAX];
     const char *name = test_name();
-    shmx *shm = create(name), *other;
+    shmx *shm = test_segment(name, SIZE), *other;
     assert_ok(shmx_share(shm, token, sizeof token));
     struct test_child *first = child_start("idle", token);
     child_expect(first, "ready");
@@ -271,7 +263,7 @@ static void a_token_that_nobody_adopts_is_a_user(void **state)
     shmx_close(&other);
     assert_int_equal(child_wait(second), 0);
     assert_status(shmx_open(&other, name, 0), SHMX_ENOENT);
-    shmx *successor = create(name);
+    shmx *successor = test_segment(name, SIZE);
     shmx_close(&successor);
     assert_gone(name);
 }
@@ -281,12 +273,12 @@ static void unlinking_takes_a_tokens_name_too(void **state)
     (void)state;
     char token[SHMX_TOKEN_MAX];
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     assert_ok(shmx_share(shm, token, sizeof token));
     struct test_child *child = child_start("idle", token);
     child_expect(child, "ready");
     assert_ok(shmx_unlink(name));
-    shmx *successor = create(name);
+    shmx *successor = test_segment(name, SIZE);
     shmx_close(&shm);
     assert_int_equal(child_wait(child), 0);
     assert_true(test_there(name)); /* a living successor */

@@ -79,8 +79,7 @@ static void users_are_counted(void **state)
         struct test_child *child = child_start("user", name);
         child_expect(child, "ready");
         test_until(users_of(name) == 3);
-        child_kill(child);
-        assert_int_equal(child_wait(child), CHILD_KILLED);
+        child_end_by_kill(child);
         test_until(users_of(name) == 2);
         shmx_close(&second);
         test_until(users_of(name) == 1);

@@ -101,18 +101,6 @@ static void order(struct test_child *child, const char *what)
     child_expect(child, "done");
 }
 
-static void end(struct test_child *child)
-{
-    child_close_input(child);
-    assert_int_equal(child_wait(child), 0);
-}
-
-static void end_by_kill(struct test_child *child)
-{
-    child_kill(child);
-    assert_int_equal(child_wait(child), CHILD_KILLED);
-}
-
 /* ---- what is true of a name now ---- */
 
 static void is_there(const char *name, int value)
@@ -161,9 +149,9 @@ static void stays_when_one_of_several_closes(void **state)
         is_there(name, 7);
         order(second, "8");
         is_there(name, 8);
-        end(first);
+        child_finish(first);
         is_there(name, 8);
-        end(second);
+        child_finish(second);
         is_as_promised(name, kinds[i], 8);
     }
 }
@@ -191,11 +179,11 @@ static void stays_when_one_of_several_is_killed(void **state)
         const char *name = test_name();
         struct test_child *first = creator_start(name, kinds[i]), *second = user_start(name);
         order(first, "7");
-        end_by_kill(first);
+        child_end_by_kill(first);
         is_there(name, 7);
         order(second, "8");
         is_there(name, 8);
-        end(second);
+        child_finish(second);
         is_as_promised(name, kinds[i], 8);
     }
 }
@@ -224,7 +212,7 @@ static void the_last_close_is_the_end(void **state)
         order(child, "5");
         order(child, "close");
         is_as_promised(name, kinds[i], 5);
-        end(child);
+        child_finish(child);
     }
 }
 
@@ -248,8 +236,8 @@ static void the_last_kill_is_the_end(void **state)
         const char *name = test_name();
         struct test_child *first = creator_start(name, kinds[i]), *second = user_start(name);
         order(second, "6");
-        end_by_kill(first);
-        end_by_kill(second);
+        child_end_by_kill(first);
+        child_end_by_kill(second);
         is_as_promised(name, kinds[i], 6);
     }
 }
@@ -260,7 +248,7 @@ static void create_takes_the_name_of_the_killed(void **state)
     const char *name = test_name();
     struct test_child *child = creator_start(name, 0);
     order(child, "6");
-    end_by_kill(child);
+    child_end_by_kill(child);
     shmx *shm;
     int created;
     assert_ok(shmx_open_or_create(&shm, name, 2 * SIZE, 0, &created));
@@ -277,8 +265,8 @@ static void prune_frees_what_the_killed_left_and_nothing_else(void **state)
     shmx *shm;
     int removed;
     assert_ok(shmx_create(&shm, used, SIZE, 0));
-    end_by_kill(creator_start(dead, 0));
-    end_by_kill(creator_start(kept, SHMX_PERSISTENT));
+    child_end_by_kill(creator_start(dead, 0));
+    child_end_by_kill(creator_start(kept, SHMX_PERSISTENT));
     assert_ok(shmx_prune(&removed));
     is_gone(dead);
     is_there(used, 0);
@@ -305,7 +293,7 @@ static void unlink_in_use_frees_the_name_and_users_keep_theirs(void **state)
         assert_int_equal(first_byte(old), 3);
         is_there(name, 2);
         shmx_close(&old);
-        end(child);
+        child_finish(child);
         is_there(name, 2); /* a successor is not removed by the old ones' end */
         shmx_close(&fresh);
         is_gone(name);
@@ -322,7 +310,7 @@ static void a_successor_outlives_the_kill_of_old_users(void **state)
         assert_ok(shmx_unlink(name));
         assert_ok(shmx_create(&fresh, name, SIZE, 0));
         first_byte_set(fresh, 2);
-        end_by_kill(child);
+        child_end_by_kill(child);
         is_there(name, 2);
         shmx_close(&fresh);
         is_gone(name);
@@ -337,7 +325,7 @@ static void the_second_unlink_is_enoent(void **state)
         struct test_child *child = creator_start(name, kinds[i]);
         assert_ok(shmx_unlink(name));
         assert_status(shmx_unlink(name), SHMX_ENOENT);
-        end(child);
+        child_finish(child);
         assert_status(shmx_unlink(name), SHMX_ENOENT);
     }
 }
@@ -353,7 +341,7 @@ static void a_failed_open_destroys_nothing(void **state)
     assert_status(shmx_create(&shm, name, SIZE, 0), SHMX_EEXIST);
     assert_status(shmx_open_or_create(&shm, name, 2 * SIZE, 0, NULL), SHMX_ERANGE);
     is_there(name, 4);
-    end(child);
+    child_finish(child);
     is_gone(name);
 }
 
@@ -390,7 +378,7 @@ static void a_forked_child_keeps_it_when_the_parent_leaves(void **state)
         shmx_close(&held);
         order(child, "7");
         is_there(name, 7);
-        end(child);
+        child_finish(child);
         is_as_promised(name, kinds[i], 7);
     }
 }
@@ -402,11 +390,11 @@ static void the_parent_keeps_it_when_a_forked_child_leaves(void **state)
         const char *name = test_name();
         struct test_child *child = forked_user(name, kinds[i]);
         order(child, "7");
-        end(child);
+        child_finish(child);
         is_there(name, 7);
         child = child_fork(use_inherited, NULL);
         child_expect(child, "ready");
-        end_by_kill(child);
+        child_end_by_kill(child);
         is_there(name, 7);
         shmx_close(&held);
         is_as_promised(name, kinds[i], 7);
@@ -430,7 +418,7 @@ static void who_execs_is_a_user_no_more(void **state)
         shmx_close(&shm);
         is_gone(name); /* though that process still runs */
     }
-    end(child);
+    child_finish(child);
     shmx_close(&shm);
     if (!changed)
         test_skip("this system has no exec");

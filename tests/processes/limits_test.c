@@ -43,8 +43,7 @@ static void a_thousand_users_of_one_segment(void **state)
     assert_true(info.users == USERS_EACH * USERS_PROCESSES || info.users == -1);
     for (int i = 0; i < USERS_PROCESSES; i++) {
         assert_ok(shmx_stat(name, &info));
-        child_close_input(children[i]);
-        assert_int_equal(child_wait(children[i]), 0);
+        child_finish(children[i]);
     }
     assert_status(shmx_stat(name, &info), SHMX_ENOENT);
 }
@@ -86,8 +85,7 @@ static void ten_thousand_segments(void **state)
     assert_int_equal(shmx_list(count_ours, &count), 0);
     assert_int_equal(count, processes * SEGMENTS_EACH);
     for (int i = 0; i < processes; i++) {
-        child_close_input(children[i]);
-        assert_int_equal(child_wait(children[i]), 0);
+        child_finish(children[i]);
     }
     free(children);
     count = 0;

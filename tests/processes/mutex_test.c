@@ -20,13 +20,6 @@ static struct layout *layout_of(shmx *shm)
     return (struct layout *)shmx_data(shm);
 }
 
-static shmx *create(const char *name)
-{
-    shmx *shm;
-    assert_ok(shmx_create(&shm, name, SIZE, 0));
-    return shm;
-}
-
 /* Lock, say how it went, and do what the test says: "unlock", or end holding it. */
 PART(owner)
 {
@@ -83,7 +76,7 @@ PART(adder)
 static void a_zeroed_one_is_ready(void **state)
 {
     (void)state;
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     shmx_mutex *mutex = &layout_of(shm)->mutex;
     for (int i = 0; i < 3; i++) {
         assert_ok(shmx_mutex_lock(shm, mutex, i - 1));
@@ -98,7 +91,7 @@ static void locking_twice_is_told(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name), *again;
+    shmx *shm = test_segment(name, SIZE), *again;
     assert_ok(shmx_open(&again, name, 0));
     shmx_mutex *mutex = &layout_of(shm)->mutex;
     assert_ok(shmx_mutex_lock(shm, mutex, 0));
@@ -136,7 +129,7 @@ static void only_the_owner_unlocks(void **state)
 {
     (void)state;
     const char *name = test_name();
-    struct thread_context thread = {.shm = create(name)};
+    struct thread_context thread = {.shm = test_segment(name, SIZE)};
     shmx_mutex *mutex = &layout_of(thread.shm)->mutex;
     assert_status(shmx_mutex_unlock(thread.shm, mutex), SHMX_EPERM);
     assert_ok(shmx_mutex_lock(thread.shm, mutex, 0));
@@ -161,7 +154,7 @@ static void locks_and_goes(void *context)
 static void a_thread_that_ends_is_a_dead_owner(void **state)
 {
     (void)state;
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     shmx_mutex *mutex = &layout_of(shm)->mutex;
     for (int i = 0; i < 3; i++) {
         thread_join(thread_start(locks_and_goes, shm));
@@ -210,7 +203,7 @@ static void a_thread_ends_after_its_attachment(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     thread_join(thread_start(locks_in_a_closed_one_and_goes, (void *)name));
     assert_status(shmx_mutex_lock(shm, &layout_of(shm)->mutex, 0), SHMX_EOWNERDEAD);
     shmx_close(&shm);
@@ -235,7 +228,7 @@ static void a_waiter_learns_of_a_thread_that_ends(void **state)
 {
     (void)state;
     const char *name = test_name();
-    struct thread_context thread = {.shm = create(name)};
+    struct thread_context thread = {.shm = test_segment(name, SIZE)};
     struct test_thread *owner = thread_start(locks_waits_and_goes, &thread);
     test_until(atomic_load(&thread.stage) == 1);
     struct test_child *waiter = child_start("owner", name, "-1");
@@ -266,7 +259,7 @@ static void a_time_out_takes_no_wake_with_it(void **state)
 {
     (void)state;
     enum { ROUNDS = 30, LIMIT = 20, LATE = 15 };
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     shmx_mutex *mutex = &layout_of(shm)->mutex;
     int late = 0;
     for (int round = 0; round < ROUNDS; round++) {
@@ -300,7 +293,7 @@ static void time_limits_are_kept(void **state)
     (void)state;
     static const int limits[] = {1, 49, 50, 51, 130};
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     shmx_mutex *mutex = &layout_of(shm)->mutex;
     assert_status(shmx_mutex_lock(shm, mutex, -2), SHMX_EINVAL);
     assert_status(shmx_mutex_lock(shm, mutex, INT32_MIN), SHMX_EINVAL);
@@ -325,7 +318,7 @@ static void places_that_are_wrong(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name), *reader;
+    shmx *shm = test_segment(name, SIZE), *reader;
     unsigned char *bytes = shmx_data(shm);
     shmx_mutex outside = {0};
     assert_ok(shmx_mutex_lock(shm, (shmx_mutex *)bytes, 0)); /* the quick way is open from now on */
@@ -353,15 +346,14 @@ static void kill_an_owner(const char *name)
 {
     struct test_child *child = child_start("owner", name, "-1");
     child_expect(child, "SHMX_OK");
-    child_kill(child);
-    assert_int_equal(child_wait(child), CHILD_KILLED);
+    child_end_by_kill(child);
 }
 
 static void a_newcomer_is_told_at_once(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     shmx_mutex *mutex = &layout_of(shm)->mutex;
     for (int i = 0; i < 2; i++) {
         kill_an_owner(name);
@@ -379,14 +371,13 @@ static void exactly_one_successor_is_told(void **state)
     (void)state;
     enum { WAITERS = 4 };
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct test_child *owner = child_start("owner", name, "0");
     child_expect(owner, "SHMX_OK");
     struct test_child *waiters[WAITERS];
     for (int i = 0; i < WAITERS; i++)
         waiters[i] = child_start("owner", name, "-1");
-    child_kill(owner);
-    assert_int_equal(child_wait(owner), CHILD_KILLED);
+    child_end_by_kill(owner);
     int told = 0;
     for (int i = 0; i < WAITERS; i++)
         child_send(waiters[i], "unlock");
@@ -431,8 +422,7 @@ static int64_t successor_delay(shmx *shm, const char *name)
     struct test_thread *thread = thread_start(waits_in_a_thread, &waiting);
     _Atomic uint32_t *word = (_Atomic uint32_t *)&layout_of(shm)->mutex.word;
     test_until((atomic_load(word) & 0x80000000u) != 0); /* it sleeps, or is about to */
-    child_kill(owner);
-    assert_int_equal(child_wait(owner), CHILD_KILLED);
+    child_end_by_kill(owner);
     int64_t killed_at = test_now_ms();
     thread_join(thread);
     assert_status(waiting.status, SHMX_EOWNERDEAD);
@@ -443,7 +433,7 @@ static void a_waiter_is_told_within_100_ms(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     int64_t delay = successor_delay(shm, name);
     for (int i = 1; i < TRIES && delay > 100; i++)
         delay = successor_delay(shm, name);
@@ -456,7 +446,7 @@ static void a_stopped_owner_is_alive(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     shmx_mutex *mutex = &layout_of(shm)->mutex;
     struct test_child *child = child_start("owner", name, "0");
     child_expect(child, "SHMX_OK");
@@ -479,7 +469,7 @@ static void an_owner_that_execs_is_dead(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct test_child *child = child_start("execs", name);
     const char *line = child_receive(child);
     assert_non_null(line);
@@ -516,7 +506,7 @@ static void finds_the_parents_lock(void *context)
 static void a_forked_child_owns_nothing(void **state)
 {
     (void)state;
-    struct forked forked = {.shm = create(test_name())};
+    struct forked forked = {.shm = test_segment(test_name(), SIZE)};
     struct layout *layout = layout_of(forked.shm);
     assert_ok(shmx_mutex_lock(forked.shm, &layout->mutex, 0));
     struct test_child *child = child_fork(finds_the_parents_lock, &forked);
@@ -543,7 +533,7 @@ static void a_childs_end_does_not_end_its_parent(void **state)
 {
     (void)state;
     const char *name = test_name();
-    struct forked forked = {.shm = create(name)};
+    struct forked forked = {.shm = test_segment(name, SIZE)};
     shmx_mutex *mutex = &layout_of(forked.shm)->mutex;
     assert_ok(shmx_mutex_lock(forked.shm, mutex, 0));
     struct test_child *child = child_fork(ends_at_once, &forked);
@@ -564,7 +554,7 @@ static void threads_of_two_processes_are_told_apart(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct layout *layout = layout_of(shm);
     assert_ok(shmx_mutex_lock(shm, &layout->mutex, 0));
     uint32_t own = layout->mutex.thread;
@@ -575,8 +565,7 @@ static void threads_of_two_processes_are_told_apart(void **state)
     assert_int_not_equal(layout->mutex.thread, 0);
     child_send(child, "unlock");
     child_expect(child, "SHMX_OK");
-    child_close_input(child);
-    assert_int_equal(child_wait(child), 0);
+    child_finish(child);
     shmx_close(&shm);
 }
 
@@ -584,7 +573,7 @@ static void closing_while_holding_is_a_death(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name), *again;
+    shmx *shm = test_segment(name, SIZE), *again;
     assert_ok(shmx_open(&again, name, 0));
     assert_ok(shmx_mutex_lock(again, &layout_of(again)->mutex, 0));
     shmx_close(&again);
@@ -597,7 +586,7 @@ static void closing_while_holding_is_a_death(void **state)
 static void garbage_never_hangs(void **state)
 {
     (void)state;
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     shmx_mutex *mutex = &layout_of(shm)->mutex;
     for (int i = 0; i < 3000; i++) {
         uint32_t words[4] = {test_random(), test_random(), test_random(), test_random()};
@@ -631,7 +620,7 @@ static void forges_in_a_thread(void *context)
 static void forged_words_make_no_owner(void **state)
 {
     (void)state;
-    struct thread_context thread = {.shm = create(test_name())};
+    struct thread_context thread = {.shm = test_segment(test_name(), SIZE)};
     struct layout *layout = layout_of(thread.shm);
     assert_ok(shmx_mutex_lock(thread.shm, &layout->mutex, 0));
     thread_join(thread_start(forges_in_a_thread, &thread));
@@ -661,7 +650,7 @@ static void nothing_is_lost_between_threads_and_processes(void **state)
     (void)state;
     enum { EACH = 2, TIMES = 20000 };
     const char *name = test_name();
-    struct adding adding = {create(name), TIMES};
+    struct adding adding = {test_segment(name, SIZE), TIMES};
     struct test_child *children[EACH];
     struct test_thread *threads[EACH];
     for (int i = 0; i < EACH; i++)

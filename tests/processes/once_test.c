@@ -19,13 +19,6 @@ static struct layout *layout_of(shmx *shm)
     return (struct layout *)shmx_data(shm);
 }
 
-static shmx *create(const char *name)
-{
-    shmx *shm;
-    assert_ok(shmx_create(&shm, name, SIZE, 0));
-    return shm;
-}
-
 static int succeed(void *context)
 {
     layout_of(context)->runs++;
@@ -83,7 +76,7 @@ static void runs_once(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct layout *layout = layout_of(shm);
     for (int i = 0; i < 3; i++)
         assert_ok(shmx_once_run(shm, &layout->once, succeed, shm));
@@ -99,7 +92,7 @@ static void many_at_once_run_it_once(void **state)
     (void)state;
     enum { CALLERS = 6 };
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct test_child *callers[CALLERS];
     for (int i = 0; i < CALLERS; i++)
         callers[i] = child_start("caller", name, "succeeds");
@@ -116,7 +109,7 @@ static void a_failure_hands_over(void **state)
     (void)state;
     enum { CALLERS = 3 };
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct layout *layout = layout_of(shm);
     assert_int_equal(shmx_once_run(shm, &layout->once, fail_with_minus_9, shm), -9);
     struct test_child *callers[CALLERS];
@@ -138,7 +131,7 @@ static void a_killed_runner_hands_over(void **state)
     (void)state;
     enum { CALLERS = 3 };
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct layout *layout = layout_of(shm);
     struct test_child *runner = child_start("runner", name);
     child_expect(runner, "runs");
@@ -147,8 +140,7 @@ static void a_killed_runner_hands_over(void **state)
         callers[i] = child_start("caller", name, "succeeds");
     test_until(atomic_load((_Atomic uint32_t *)&layout->callers) == CALLERS);
     assert_int_equal(layout->runs, 0);
-    child_kill(runner);
-    assert_int_equal(child_wait(runner), CHILD_KILLED);
+    child_end_by_kill(runner);
     for (int i = 0; i < CALLERS; i++) {
         child_expect(callers[i], "0");
         assert_int_equal(child_wait(callers[i]), 0);
@@ -160,7 +152,7 @@ static void a_killed_runner_hands_over(void **state)
 static void init_may_not_use_it(void **state)
 {
     (void)state;
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     struct layout *layout = layout_of(shm);
     assert_status(shmx_once_run(shm, &layout->once, recurse, shm), SHMX_EDEADLK);
     assert_int_equal(layout->runs, 0);
@@ -173,7 +165,7 @@ static void arguments_that_are_wrong(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name), *reader;
+    shmx *shm = test_segment(name, SIZE), *reader;
     unsigned char *bytes = shmx_data(shm);
     unsigned char *wrong[] = {NULL, bytes + 2, bytes - 4, bytes + SIZE - 12, bytes + SIZE};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)

@@ -11,13 +11,6 @@
 #define DEATH_MS 100
 #define BUSY_MS 400 /* what a busy machine may add */
 
-static shmx *create(const char *name)
-{
-    shmx *shm;
-    assert_ok(shmx_create(&shm, name, SIZE, 0));
-    return shm;
-}
-
 static int ask(shmx *shm, uint32_t key, int present)
 {
     return shmx_presence_wait(shm, key, present, 0);
@@ -55,7 +48,7 @@ static void one_enters_and_leaves(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name), *other;
+    shmx *shm = test_segment(name, SIZE), *other;
     assert_ok(ask(shm, KEY, 0));
     assert_status(ask(shm, KEY, 1), SHMX_ETIMEDOUT);
     assert_ok(shmx_presence_enter(shm, KEY));
@@ -80,7 +73,7 @@ static void one_enters_and_leaves(void **state)
 static void arguments_that_are_wrong(void **state)
 {
     (void)state;
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     assert_status(shmx_presence_enter(NULL, 1), SHMX_EINVAL);
     assert_status(shmx_presence_leave(NULL, 1), SHMX_EINVAL);
     assert_status(shmx_presence_wait(NULL, 1, 1, 0), SHMX_EINVAL);
@@ -120,7 +113,7 @@ static void those_that_are_there_are_listed(void **state)
     (void)state;
     static const uint32_t entered[] = {4711, 0, UINT32_MAX - 1, 7, 8};
     const char *name = test_name();
-    shmx *shm = create(name), *other, *looker;
+    shmx *shm = test_segment(name, SIZE), *other, *looker;
     struct keys keys = {.count = 0};
     assert_ok(shmx_open(&other, name, 0));
     assert_ok(shmx_open(&looker, name, SHMX_READ_ONLY));
@@ -142,8 +135,7 @@ static void those_that_are_there_are_listed(void **state)
     keys = (struct keys){.most = 2};
     assert_int_equal(shmx_presence_list(other, key_note, &keys), 17);
     assert_int_equal(keys.seen[1], 5);
-    child_kill(child);
-    assert_int_equal(child_wait(child), CHILD_KILLED);
+    child_end_by_kill(child);
     assert_ok(shmx_presence_wait(shm, KEY, 0, DEATH_MS + BUSY_MS));
     shmx_close(&looker);
     keys = (struct keys){.count = 0};
@@ -158,15 +150,14 @@ static void a_death_is_told(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     for (int i = 0; i < 6; i++) {
         struct test_child *child = visit(shm, name, i % 2 == 0 ? "0" : "1");
         if (child_stop(child)) {
             assert_status(ask(shm, KEY, 0), SHMX_ETIMEDOUT); /* stopped is there */
             child_continue(child);
         }
-        child_kill(child);
-        assert_int_equal(child_wait(child), CHILD_KILLED);
+        child_end_by_kill(child);
         int64_t start = test_now_ms();
         assert_ok(shmx_presence_wait(shm, KEY, 0, SHMX_FOREVER));
         assert_true(test_now_ms() - start < DEATH_MS + BUSY_MS);
@@ -178,7 +169,7 @@ static void leaving_ending_and_exec(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct test_child *child = visit(shm, name, "0");
     child_send(child, "leave");
     child_expect(child, "left");
@@ -214,7 +205,7 @@ static void a_look_does_not_hinder_who_enters(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     atomic_store(&looking, 1);
     struct test_thread *thread = thread_start(looks, (void *)(uintptr_t)name);
     for (int i = 0; i < 2000; i++) {
@@ -243,7 +234,7 @@ static void is_not_there(void *context)
 static void a_forked_child_is_not_there(void **state)
 {
     (void)state;
-    struct forked forked = {create(test_name())};
+    struct forked forked = {test_segment(test_name(), SIZE)};
     assert_ok(shmx_presence_enter(forked.shm, KEY));
     struct test_child *child = child_fork(is_not_there, &forked);
     if (child == NULL) {
@@ -292,7 +283,7 @@ static void the_last_sender_goes(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     shmx_queue *queue = queue_of(shm);
     assert_status(receive(queue, 0), SHMX_ETIMEDOUT); /* nobody has joined */
     for (int killed = 0; killed < 2; killed++) {
@@ -300,8 +291,7 @@ static void the_last_sender_goes(void **state)
         child_expect(one, "joined");
         struct test_child *two = child_start("side", name, "1", "0");
         child_expect(two, "joined");
-        child_kill(one);
-        assert_int_equal(child_wait(one), CHILD_KILLED);
+        child_end_by_kill(one);
         assert_ok(receive(queue, 0));
         assert_ok(receive(queue, 0));
         assert_status(receive(queue, 0), SHMX_ETIMEDOUT); /* one is left */
@@ -327,7 +317,7 @@ static void the_last_receiver_goes(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     shmx_queue *queue = queue_of(shm);
     void *place;
     for (int killed = 0; killed < 2; killed++) {
@@ -335,14 +325,12 @@ static void the_last_receiver_goes(void **state)
         child_expect(child, "joined");
         assert_ok(shmx_queue_send(queue, "m", 1, 0));
         if (killed) {
-            child_kill(child);
-            assert_int_equal(child_wait(child), CHILD_KILLED);
+            child_end_by_kill(child);
             int64_t until = test_now_ms() + DEATH_MS + BUSY_MS;
             while (shmx_queue_send(queue, "m", 1, 0) != SHMX_EHANGUP)
                 assert_true(test_now_ms() < until);
         } else {
-            child_close_input(child);
-            assert_int_equal(child_wait(child), 0);
+            child_finish(child);
             test_until(shmx_queue_send(queue, "m", 1, 0) == SHMX_EHANGUP);
         }
         assert_status(shmx_queue_send(queue, "m", 1, SHMX_FOREVER), SHMX_EHANGUP);
@@ -375,14 +363,13 @@ static void a_full_queue_hangs_up_too(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct blocked blocked = {queue_of(shm), 0};
     struct test_child *child = child_start("side", name, "2", "0");
     child_expect(child, "joined");
     struct test_thread *thread = thread_start(sends_for_ever, &blocked);
     test_until(test_sleepers(shm, (char *)shmx_data(shm) + 256 + 16) != 0);
-    child_kill(child);
-    assert_int_equal(child_wait(child), CHILD_KILLED);
+    child_end_by_kill(child);
     thread_join(thread);
     assert_status(blocked.status, SHMX_EHANGUP);
     shmx_queue_close(&blocked.queue);
@@ -393,7 +380,7 @@ static void shutdown_is_for_everybody(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     shmx_queue *queue = queue_of(shm), *other = queue_of(shm);
     void *place;
     struct blocked blocked = {other, 0};
@@ -437,7 +424,7 @@ static void entering_while_others_tidy_up(void **state)
     (void)state;
     enum { ENTERS = 500 };
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct test_child *child = child_start("tidies", name);
     child_expect(child, "ready");
     for (int i = 0; i < ENTERS; i++) {
@@ -452,7 +439,7 @@ static void entering_while_others_tidy_up(void **state)
 static void joins_that_are_wrong(void **state)
 {
     (void)state;
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     shmx_queue *queue = queue_of(shm), *other;
     assert_status(shmx_queue_join(NULL, SHMX_SENDER), SHMX_EINVAL);
     assert_status(shmx_queue_join(queue, 0), SHMX_EINVAL);

@@ -970,8 +970,7 @@ static void a_dead_producers_reservation_is_passed_over(void **state)
         child_expect(holder, "holding");
         send_text(fixture.queue, "after");
         expect_nothing(fixture.queue); /* the living is waited for */
-        child_kill(holder);
-        assert_int_equal(child_wait(holder), CHILD_KILLED);
+        child_end_by_kill(holder);
         expect_text(fixture.queue, "after"); /* at once */
         expect_nothing(fixture.queue);
     }
@@ -987,8 +986,7 @@ static void a_waiting_consumer_notices_the_death(void **state)
     struct test_child *receiver = child_start("receiver", fixture.name, "-1");
     child_expect(receiver, "ready");
     send_text(fixture.queue, "after");
-    child_kill(holder);
-    assert_int_equal(child_wait(holder), CHILD_KILLED);
+    child_end_by_kill(holder);
     child_expect(receiver, "SHMX_OK after");
     assert_int_equal(child_wait(receiver), 0);
     close_both(&fixture);
@@ -1005,8 +1003,7 @@ static void a_dead_consumers_message_is_delivered_again(void **state)
         child_expect(holder, "holding");
         expect_text(fixture.queue, "more");
         expect_nothing(fixture.queue);
-        child_kill(holder);
-        assert_int_equal(child_wait(holder), CHILD_KILLED);
+        child_end_by_kill(holder);
         expect_text(fixture.queue, "once"); /* at once */
         expect_nothing(fixture.queue);
     }
@@ -1023,8 +1020,7 @@ static void a_full_queue_gets_a_dead_consumers_message_back(void **state)
         message[0] = (unsigned char)++count;
     struct test_child *holder = child_start("holder", fixture.name, "p");
     child_expect(holder, "holding");
-    child_kill(holder);
-    assert_int_equal(child_wait(holder), CHILD_KILLED);
+    child_end_by_kill(holder);
     assert_status(shmx_queue_send(fixture.queue, message, sizeof message, 0), SHMX_ETIMEDOUT);
     for (int i = 0; i < count; i++) {
         assert_ok(shmx_queue_receive(fixture.queue, message, sizeof message, NULL, 0));

@@ -12,13 +12,6 @@ static shmx_sem *sem_of(shmx *shm)
     return (shmx_sem *)shmx_data(shm);
 }
 
-static shmx *create(const char *name)
-{
-    shmx *shm;
-    assert_ok(shmx_create(&shm, name, SIZE, 0));
-    return shm;
-}
-
 /* Take one token for each line, and say how it went. */
 PART(taker)
 {
@@ -48,7 +41,7 @@ PART(turner)
 static void counts(void **state)
 {
     (void)state;
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     shmx_sem *sem = sem_of(shm);
     assert_status(shmx_sem_wait(shm, sem, 0), SHMX_ETIMEDOUT);
     assert_ok(shmx_sem_post(shm, sem, 1));
@@ -62,7 +55,7 @@ static void counts(void **state)
 static void beyond_the_maximum_adds_nothing(void **state)
 {
     (void)state;
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     shmx_sem *sem = sem_of(shm);
     assert_status(shmx_sem_post(shm, sem, 0), SHMX_EINVAL);
     assert_status(shmx_sem_post(shm, sem, (unsigned)INT32_MAX + 1), SHMX_EOVERFLOW);
@@ -83,7 +76,7 @@ static void time_limits_are_kept(void **state)
 {
     (void)state;
     static const int limits[] = {1, 49, 50, 51, 130};
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     assert_status(shmx_sem_wait(shm, sem_of(shm), -2), SHMX_EINVAL);
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         int64_t start = test_now_ms();
@@ -99,7 +92,7 @@ static void places_that_are_wrong(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name), *reader;
+    shmx *shm = test_segment(name, SIZE), *reader;
     unsigned char *bytes = shmx_data(shm);
     unsigned char *wrong[] = {NULL, bytes + 2, bytes - 4, bytes + SIZE - 12, bytes + SIZE};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -120,7 +113,7 @@ static void a_post_wakes_as_many(void **state)
     (void)state;
     enum { TAKERS = 3 };
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct test_child *takers[TAKERS];
     for (int i = 0; i < TAKERS; i++) {
         takers[i] = child_start("taker", name, "-1");
@@ -141,7 +134,7 @@ static void killed_waiters_take_nothing_along(void **state)
     (void)state;
     enum { KILLED = 4 };
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct test_child *alive = child_start("taker", name, "-1");
     struct test_child *killed[KILLED];
     child_expect(alive, "ready");
@@ -170,7 +163,7 @@ static void tokens_are_conserved(void **state)
     (void)state;
     enum { TURNERS = 4, TOKENS = 2 };
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct test_child *turners[TURNERS];
     for (int i = 0; i < TURNERS; i++)
         turners[i] = child_start("turner", name, "5000");
@@ -186,7 +179,7 @@ static void tokens_are_conserved(void **state)
 static void garbage_never_hangs(void **state)
 {
     (void)state;
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     shmx_sem *sem = sem_of(shm);
     for (int i = 0; i < 3000; i++) {
         uint32_t words[4] = {test_random(), test_random(), test_random(), test_random()};

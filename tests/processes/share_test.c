@@ -42,12 +42,6 @@ static struct test_child *adopter_start(void)
     return child;
 }
 
-static void finish(struct test_child *child)
-{
-    child_close_input(child);
-    assert_int_equal(child_wait(child), 0);
-}
-
 static shmx *nameless(char token[SHMX_TOKEN_MAX])
 {
     shmx *shm;
@@ -72,7 +66,7 @@ static void a_child_attaches_by_the_token(void **state)
     assert_int_equal(((unsigned char *)shmx_data(shm))[1], 5);
     child_send(child, "close");
     child_expect(child, "closed");
-    finish(child);
+    child_finish(child);
     shmx_close(&shm);
 }
 
@@ -88,7 +82,7 @@ static void several_children_do(void **state)
         child_expect(children[i], "100 nameless 7 SHMX_OK");
     }
     for (int i = 0; i < 3; i++)
-        finish(children[i]);
+        child_finish(children[i]);
     shmx_close(&shm);
 }
 
@@ -101,7 +95,7 @@ static void it_lives_on_in_the_child(void **state)
     shmx_close(&shm); /* the child has inherited it already */
     child_send(child, token);
     child_expect(child, "100 nameless 7 SHMX_OK");
-    finish(child);
+    child_finish(child);
 }
 
 static void tokens_are_short_text_and_stay_the_same(void **state)
@@ -129,7 +123,7 @@ static void an_adopted_one_can_be_read_only(void **state)
     child_expect(child, "ready");
     child_send(child, token);
     child_expect(child, "100 nameless 7 SHMX_EACCES");
-    finish(child);
+    child_finish(child);
     shmx_close(&shm);
 }
 
@@ -148,7 +142,7 @@ static void a_named_one_can_be_shared_too(void **state)
     shmx_close(&shm);
     assert_ok(shmx_open(&other, name, 0)); /* the child is a user */
     shmx_close(&other);
-    finish(child);
+    child_finish(child);
     assert_status(shmx_open(&other, name, 0), SHMX_ENOENT);
 }
 
@@ -167,7 +161,7 @@ static void an_unlinked_one_can_be_shared_too(void **state)
     child_send(child, token);
     child_expect(child, "100 named 7 SHMX_OK"); /* as it was made, like the parent's */
     assert_string_equal(shmx_name(shm), name);
-    finish(child);
+    child_finish(child);
     shmx_close(&shm);
     assert_ok(shmx_open(&shm, name, 0)); /* the successor */
     shmx_close(&shm);
@@ -182,7 +176,7 @@ static void who_has_not_inherited_it_cannot(void **state)
     shmx *shm = nameless(token);
     child_send(child, token);
     child_expect(child, "SHMX_ENOENT");
-    finish(child);
+    child_finish(child);
     shmx_close(&shm);
 }
 
@@ -198,7 +192,7 @@ static void a_token_is_good_once_in_a_process(void **state)
     child_expect(child, "closed");
     child_send(child, token);
     child_expect(child, "SHMX_ENOENT");
-    finish(child);
+    child_finish(child);
     shmx_close(&shm);
 }
 
@@ -238,7 +232,7 @@ static void a_changed_token_leads_nowhere_else(void **state)
         if (strcmp(said, "100 nameless 7 SHMX_OK") != 0 && strcmp(said, "SHMX_EINVAL") != 0 &&
             strcmp(said, "SHMX_ENOENT") != 0)
             fail_msg("%s instead of %s: %s", changed, token, said);
-        finish(child);
+        child_finish(child);
     }
     shmx_close(&shm);
 }
@@ -273,7 +267,7 @@ static void both_can_wait_on_it(void **state)
     int status = shmx_wait(shm, word, 0, 50); /* woken, early, or too late: all of them are right */
     assert_true(status == SHMX_OK || status == SHMX_ETIMEDOUT);
     child_expect(child, "closed");
-    finish(child);
+    child_finish(child);
     shmx_close(&shm);
 }
 

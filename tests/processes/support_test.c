@@ -61,8 +61,7 @@ static void tells_a_kill_from_a_fault(void **state)
     (void)state;
     struct test_child *child = child_start("echo", "one");
     child_expect(child, "one 2");
-    child_kill(child);
-    assert_int_equal(child_wait(child), CHILD_KILLED);
+    child_end_by_kill(child);
     child = child_start("fault");
     child_expect(child, "ready");
     assert_null(child_receive(child));

@@ -170,6 +170,27 @@ static void turns_pages(void **state)
     shmx_close(&shm);
 }
 
+static void follows_the_windows_size(void **state)
+{
+    (void)state;
+    shmx *shm;
+    assert_ok(shmx_create(&shm, test_name(), 1024, 0));
+    terminal_open(&terminal);
+    terminal_run(&terminal, "", "watch", shmx_name(shm));
+    test_until(terminal_says(&terminal, "00000070  00"));
+    struct winsize size = {.ws_row = 5, .ws_col = 60};
+    must(ioctl(terminal.its, TIOCSWINSZ, &size) == 0);
+    test_until(terminal_says(&terminal, "00000008  00"));
+    size = (struct winsize){.ws_row = 12, .ws_col = 100};
+    must(ioctl(terminal.its, TIOCSWINSZ, &size) == 0);
+    test_until(terminal_says(&terminal, "00000090  00"));
+    assert_null(strstr(terminal.seen, "000000a0  00"));
+    type(&terminal, "q");
+    assert_int_equal(terminal_wait(&terminal), 0);
+    terminal_close(&terminal);
+    shmx_close(&shm);
+}
+
 static void colours_only_where_wanted(void **state)
 {
     (void)state;
@@ -257,45 +278,47 @@ static void create_and_die(void *context)
     raise(SIGKILL);
 }
 
-/* In a long pause too. */
-/* The name may go by a create elsewhere, before the command has begun. True where the system does
- * not say. */
-static bool catches(pid_t pid, int signal)
+/* Start the command; what it prints can be read from `says`. */
+static pid_t prune_start(int *says)
 {
-    char line[256];
-    unsigned long long caught = ~0ULL;
-    snprintf(line, sizeof line, "/proc/%d/status", (int)pid);
-    FILE *status = fopen(line, "r");
-    while (status != NULL && fgets(line, sizeof line, status) != NULL)
-        if (sscanf(line, "SigCgt: %llx", &caught) == 1)
-            break;
-    if (status != NULL)
-        fclose(status);
-    return (caught >> (signal - 1) & 1) != 0;
+    const char *tool = getenv("SHMX_TOOL");
+    int ends[2];
+    must(tool != NULL && pipe(ends) == 0);
+    fflush(NULL);
+    pid_t pid = fork();
+    must(pid >= 0);
+    if (pid == 0) {
+        dup2(ends[1], 1);
+        close(ends[0]);
+        close(ends[1]);
+        execl(tool, "shmx", "prune", "--every", "100000", (char *)NULL);
+        _exit(99);
+    }
+    close(ends[1]);
+    *says = ends[0];
+    return pid;
 }
 
+/* In a long pause too. The name may go by a create elsewhere, before the command has begun: it is
+ * at work when it has said so. */
 static void pruning_ends_at_a_signal(void **state)
 {
     (void)state;
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    const char *tool = getenv("SHMX_TOOL");
-    assert_non_null(tool);
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         const char *name = test_name();
+        int says, status;
+        char line[64];
         assert_int_equal(child_wait(child_fork(create_and_die, (void *)name)), CHILD_KILLED);
-        fflush(NULL);
-        pid_t pid = fork();
-        if (pid == 0) {
-            execl(tool, "shmx", "prune", "--every", "100000", (char *)NULL);
-            _exit(99);
-        }
-        test_until(!test_there(name) && catches(pid, signals[i])); /* it is at work */
+        pid_t pid = prune_start(&says);
+        assert_true(read(says, line, sizeof line) > 0);
+        test_until(!test_there(name));
         int64_t start = test_now_ms();
-        int status;
         assert_int_equal(kill(pid, signals[i]), 0);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
         assert_true(test_now_ms() - start < TEST_PATIENCE_MS / 2);
+        close(says);
     }
 }
 
@@ -303,6 +326,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(watches_until_q),
     cmocka_unit_test(gives_the_terminal_back),
     cmocka_unit_test(turns_pages),
+    cmocka_unit_test(follows_the_windows_size),
     cmocka_unit_test(a_name_that_cannot_be_said_stays_free),
     cmocka_unit_test(memory_that_is_cut_short_is_said),
     cmocka_unit_test(colours_only_where_wanted),

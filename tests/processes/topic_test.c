@@ -485,6 +485,27 @@ static void a_reservation_can_be_shorter_or_taken_back(void **state)
     close_both(&fixture);
 }
 
+/* Its owner lives and does not go on: it is stopped, or somebody wrote there who may write. */
+static void a_lock_that_is_held_for_ever_ends_calls_without_a_limit(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *topic = fixture.topic, *late;
+    void *place;
+    assert_ok(shmx_topic_reserve(topic, 4, &place, 0));
+    memcpy(place, "kept", 4);
+    atomic_store(&topic->header->publishers.lock, topic->reserved.state & SHMX_OWNER_MASK);
+    assert_status(shmx_topic_open(&late, fixture.shm, 0, 4096, SHMX_TOPIC_LOSSLESS),
+                  SHMX_ETIMEDOUT);
+    assert_null(late);
+    assert_status(shmx_topic_commit(topic, 4), SHMX_ETIMEDOUT);
+    assert_status(shmx_topic_cancel(topic), SHMX_ETIMEDOUT);
+    atomic_store(&topic->header->publishers.lock, 0);
+    assert_ok(shmx_topic_commit(topic, 4));
+    expect_text(topic, "kept", 0);
+    close_both(&fixture);
+}
+
 static void the_order_is_that_of_reserve(void **state)
 {
     (void)state;
@@ -981,8 +1002,7 @@ static void a_dead_publishers_reservation_is_no_message(void **state)
     publish_text(fixture.topic, "two");
     expect_nothing(reader);
     expect_nothing(fixture.topic);
-    child_kill(child);
-    assert_int_equal(child_wait(child), CHILD_KILLED);
+    child_end_by_kill(child);
     /* Nobody has settled it yet, and a read-only reader cannot. */
     expect_text(reader, "one", 0);
     expect_text(reader, "two", 0);
@@ -992,8 +1012,7 @@ static void a_dead_publishers_reservation_is_no_message(void **state)
     uint64_t number = 0;
     test_until(shmx_topic_latest(reader, text, 8, NULL, &number, 0) == SHMX_OK && number == 2);
     child = hold(&fixture, "r");
-    child_kill(child);
-    assert_int_equal(child_wait(child), CHILD_KILLED);
+    child_end_by_kill(child);
     for (int i = 0; i < 200; i++)
         assert_ok(shmx_topic_publish(fixture.topic, "more", 4, 0));
     expect_latest(reader, "more", 202);
@@ -1017,8 +1036,7 @@ static void a_dead_lossless_reader_holds_nobody_back(void **state)
             assert_status(shmx_topic_publish(fixture.topic, "m", 1, 300), SHMX_ETIMEDOUT);
             child_continue(child);
         }
-        child_kill(child);
-        assert_int_equal(child_wait(child), CHILD_KILLED);
+        child_end_by_kill(child);
         int64_t start = test_now_ms();
         assert_ok(shmx_topic_publish(fixture.topic, "m", 1, SHMX_FOREVER));
         assert_true(test_now_ms() - start <= 100 + 100); /* and a busy machine's pause */
@@ -1040,8 +1058,7 @@ static void a_dead_sender_has_gone(void **state)
     struct waiting reader = {another(&fixture, 0), 1, false};
     struct test_thread *thread = thread_start(wait_in_thread, &reader);
     test_until(test_sleepers(fixture.shm, &fixture.topic->header->publishers.event) != 0);
-    child_kill(child);
-    assert_int_equal(child_wait(child), CHILD_KILLED);
+    child_end_by_kill(child);
     int64_t start = test_now_ms();
     thread_join(thread);
     assert_true(test_now_ms() - start <= 100 + 100); /* and a busy machine's pause */
@@ -1108,6 +1125,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(empty_messages_are_messages),
     cmocka_unit_test(time_limits_are_kept),
     cmocka_unit_test(a_reservation_can_be_shorter_or_taken_back),
+    cmocka_unit_test(a_lock_that_is_held_for_ever_ends_calls_without_a_limit),
     cmocka_unit_test(the_order_is_that_of_reserve),
     cmocka_unit_test(publishers_wait_when_the_ring_comes_round),
     cmocka_unit_test(cancelled_room_is_room),

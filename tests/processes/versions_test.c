@@ -80,8 +80,7 @@ static void another_layout_is_refused_and_left_alone(void **state)
         child_send(holder, "look");
         child_expect(holder, "SHMX_OK");
     }
-    child_close_input(holder);
-    assert_int_equal(child_wait(holder), 0);
+    child_finish(holder);
     shmx *shm;
     assert_status(shmx_open(&shm, name, 0), SHMX_ENOENT);
     assert_ok(shmx_create(&shm, name, SIZE, 0));
@@ -94,8 +93,7 @@ static void a_persistent_one_is_refused_as_well(void **state)
     const char *name = test_name();
     struct test_child *holder = holder_start(name, "2");
     assert_refused(name);
-    child_close_input(holder);
-    assert_int_equal(child_wait(holder), 0);
+    child_finish(holder);
     assert_refused(name);
     const char *const words[] = {"remover", name, NULL};
     assert_int_equal(child_wait(other_start(words)), 0);
@@ -121,8 +119,7 @@ static void its_bytes_can_be_read_as_raw(void **state)
     shmx_close(&shm);
     child_send(holder, "look");
     child_expect(holder, "SHMX_OK");
-    child_close_input(holder);
-    assert_int_equal(child_wait(holder), 0);
+    child_finish(holder);
 }
 
 /* On Windows an unlink must write into the segment, so it is refused. */
@@ -136,8 +133,7 @@ static void its_name_can_be_had(void **state)
     assert_status(shmx_unlink(name), possible ? SHMX_OK : SHMX_EPROTO);
     assert_status(shmx_create(&shm, name, SIZE, 0), possible ? SHMX_OK : SHMX_EEXIST);
     shmx_close(&shm);
-    child_close_input(holder);
-    assert_int_equal(child_wait(holder), 0);
+    child_finish(holder);
 }
 
 static void one_whose_users_died_does_not_hold_the_name_for_ever(void **state)

@@ -28,13 +28,6 @@ static _Atomic uint32_t *shared(uint32_t *word)
     return (_Atomic uint32_t *)word;
 }
 
-static shmx *create(const char *name)
-{
-    shmx *shm;
-    assert_ok(shmx_create(&shm, name, SIZE, 0));
-    return shm;
-}
-
 static void wait_while_zero(shmx *shm, uint32_t *word)
 {
     atomic_fetch_add(shared(&layout_of(shm)->asleep), 1);
@@ -102,7 +95,7 @@ PART(reader)
 static void another_value_returns_at_once(void **state)
 {
     (void)state;
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     assert_ok(shmx_wait(shm, &layout_of(shm)->word, 1, SHMX_FOREVER));
     assert_ok(shmx_wait(shm, &layout_of(shm)->word, 1, 0));
     shmx_close(&shm);
@@ -112,7 +105,7 @@ static void time_limits_are_kept(void **state)
 {
     (void)state;
     static const int limits[] = {1, 20, 130};
-    shmx *shm = create(test_name());
+    shmx *shm = test_segment(test_name(), SIZE);
     uint32_t *word = &layout_of(shm)->word;
     assert_status(shmx_wait(shm, word, 0, 0), SHMX_ETIMEDOUT);
     assert_int_equal(shmx_os_error(), 0);
@@ -141,7 +134,7 @@ static void raw_and_not_are_one_segment(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name), *raw;
+    shmx *shm = test_segment(name, SIZE), *raw;
     assert_ok(shmx_open(&raw, name, SHMX_RAW));
     assert_true(shmx_size(raw) > shmx_size(shm));
     shmx *pair[] = {shm, raw};
@@ -169,7 +162,7 @@ static void a_reader_waits_too(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct test_child *reader = child_start("reader", name);
     child_expect(reader, "waits");
     for (int i = 0; i < 5; i++) {
@@ -187,7 +180,7 @@ static void places_that_are_wrong(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name), *reader;
+    shmx *shm = test_segment(name, SIZE), *reader;
     unsigned char *bytes = shmx_data(shm);
     uint32_t outside = 0;
     unsigned char *wrong[] = {NULL,
@@ -219,7 +212,7 @@ static void a_process_wakes_another(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct layout *layout = layout_of(shm);
     struct test_child *child = child_start("sleepers", name, "1");
     child_expect(child, "started");
@@ -237,7 +230,7 @@ static void no_wake_is_lost(void **state)
     (void)state;
     enum { ROUNDS = 10000 };
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     uint32_t *word = &layout_of(shm)->word;
     struct test_child *child = child_start("answers", name, "10000");
     child_expect(child, "ready");
@@ -255,7 +248,7 @@ static void wakes_more_sleepers_than_slots(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct layout *layout = layout_of(shm);
     struct test_child *one = child_start("sleepers", name, "80");
     struct test_child *other = child_start("sleepers", name, "3");
@@ -276,13 +269,12 @@ static void killed_sleepers_harm_nobody(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct layout *layout = layout_of(shm);
     for (int i = 0; i < 2; i++) {
         struct test_child *killed = child_start("sleepers", name, "80");
         test_until(atomic_load(shared(&layout->asleep)) == MANY);
-        child_kill(killed);
-        assert_int_equal(child_wait(killed), CHILD_KILLED);
+        child_end_by_kill(killed);
         atomic_store(shared(&layout->asleep), 0);
     }
     struct test_child *child = child_start("sleepers", name, "5");
@@ -300,7 +292,7 @@ static void other_words_do_not_disturb(void **state)
 {
     (void)state;
     const char *name = test_name();
-    shmx *shm = create(name);
+    shmx *shm = test_segment(name, SIZE);
     struct layout *layout = layout_of(shm);
     struct test_child *child = child_start("sleepers", name, "2");
     test_until(atomic_load(shared(&layout->asleep)) == 2);

@@ -52,6 +52,17 @@ const char *test_prefix(void)
     return prefix;
 }
 
+/* ---- segments ---- */
+
+shmx *test_segment(const char *name, size_t size)
+{
+    shmx *shm;
+    assert_ok(shmx_create(&shm, name, size, 0));
+    return shm;
+}
+
+/* ---- what is left ---- */
+
 struct leftovers {
     FILE *told; /* NULL: they are only counted */
     int count;

@@ -145,6 +145,16 @@ void child_continue(struct test_child *child);
 int64_t child_pid(const struct test_child *child);
 int child_wait(struct test_child *child); /* 0 to 255 or CHILD_...; frees child */
 
+/* Let it go, and see that it ends with 0; kill it, and see that it had not ended before. */
+#define child_finish(child) child_end(child, child_close_input, 0)
+#define child_end_by_kill(child) child_end(child, child_kill, CHILD_KILLED)
+#define child_end(child, how, result)                                                              \
+    do {                                                                                           \
+        struct test_child *ending_ = (child);                                                      \
+        how(ending_);                                                                              \
+        assert_int_equal(child_wait(ending_), result);                                             \
+    } while (0)
+
 /* In the part. */
 void say(const char *format, ...);
 const char *hear(void);                        /* NULL: the test has gone, or closed the input */
@@ -158,7 +168,10 @@ struct test_thread;
 struct test_thread *thread_start(void (*run)(void *context), void *context);
 void thread_join(struct test_thread *thread);
 
-/* ---- inside a segment ---- */
+/* ---- segments ---- */
+
+/* Make one. */
+shmx *test_segment(const char *name, size_t size);
 
 /* Count the sleepers on a word of the segment, or on others that share its place in the count. */
 uint32_t test_sleepers(const shmx *shm, const volatile void *word);

@@ -46,6 +46,7 @@ static const struct rule rules[] = {
     {SYS_lstat, -1, {ENOMEM, EACCES, EIO}},
     {SYS_fstat, -1, {ENOMEM, EIO}},
     {SYS_newfstatat, -1, {ENOMEM, EIO}},
+    {SYS_statx, -1, {ENOMEM, EIO, ENOSYS, EPERM}},
     {SYS_statfs, -1, {EINTR, ENOMEM, ENOSYS, EIO}},
     {SYS_fstatfs, -1, {EINTR, ENOMEM, ENOSYS, EIO}},
     {SYS_fcntl, F_OFD_SETLK, {EINTR, ENOLCK, EAGAIN, EIO}},
@@ -67,6 +68,7 @@ static const struct rule rules[] = {
     {SYS_madvise, -1, {EAGAIN, ENOMEM, EINVAL, EFAULT, EIO}},
     {SYS_getrandom, -1, {EINTR, ENOSYS}},
     {SYS_prlimit64, -1, {EPERM}},
+    {SYS_getrlimit, -1, {EPERM}},
     {SYS_nanosleep, -1, {EINTR}},
     {SYS_clock_nanosleep, -1, {EINTR}},
 };

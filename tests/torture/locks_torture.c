@@ -331,8 +331,7 @@ static void dismiss(struct court *court, uint32_t worker)
     struct board *board = court->board;
     atomic_store(&board->doomed[worker], atomic_load(&board->generation[worker]));
     atomic_fetch_add(&board->killed, 1);
-    child_kill(court->workers[worker]);
-    assert_int_equal(child_wait(court->workers[worker]), CHILD_KILLED);
+    child_end_by_kill(court->workers[worker]);
     atomic_fetch_add(&board->generation[worker], 1);
     collect_tokens(court, worker);
     court->kills++;

@@ -239,6 +239,8 @@ static const struct scene scenes[] = {
     {"create without a name", act_create_nameless, NULL, NULL, false},
     {"create over a dead one", act_create, leave_dead, NULL, false},
     {"open, close", act_attach, hold, stays, false},
+    {"open, close, for others", act_attach, hold_for_others, stays, false},
+    {"unlink, for others", act_unlink, hold_for_others, stays_or_is_unlinked, false},
     {"open, close, persistent", act_attach, hold_persistent, persistent_there_or_unlinked, false},
     {"open a dead one", act_open_dead, leave_dead, NULL, false},
     {"unlink", act_unlink, hold, stays_or_is_unlinked, false},

@@ -279,8 +279,7 @@ static void hire(struct court *court, int index)
 
 static void dismiss(struct court *court, int index)
 {
-    child_kill(court->workers[index]);
-    assert_int_equal(child_wait(court->workers[index]), CHILD_KILLED);
+    child_end_by_kill(court->workers[index]);
     court->kills++;
 }
 

@@ -79,7 +79,13 @@ static void size_zero_is_refused(void **state)
     assert_status(shmx_open(&shm, name, 0), SHMX_ENOENT);
 }
 
-/* More than any machine has: ENOSPC or ENOMEM, at create, and nothing stays. */
+/* More than any machine has: no room, at create, and nothing stays. With 32 bits it is the address
+ * space that lacks, as the machine may have more memory. */
+static void is_beyond_the_machine(int status)
+{
+    assert_true(status == SHMX_ENOSPC || (SIZE_MAX == UINT32_MAX && status == SHMX_ENOMEM));
+}
+
 static void sizes_beyond_the_machine_are_refused(void **state)
 {
     (void)state;
@@ -88,8 +94,7 @@ static void sizes_beyond_the_machine_are_refused(void **state)
         shmx *shm;
         const char *name = test_name();
         size_t size = SIZE_MAX >> shifts[i];
-        int status = shmx_create(&shm, name, size, 0);
-        assert_true(status == SHMX_ENOSPC || status == SHMX_ENOMEM);
+        is_beyond_the_machine(shmx_create(&shm, name, size, 0));
         assert_null(shm);
         assert_status(shmx_open(&shm, name, 0), SHMX_ENOENT);
         if (sizeof size == 4)
@@ -102,10 +107,8 @@ static void sizes_at_the_end_of_size_t_are_refused(void **state)
     (void)state;
     for (size_t less = 0; less < 9000; less += less < 4100 ? 1 : 97) {
         shmx *shm;
-        int status = shmx_create(&shm, "never-made", SIZE_MAX - less, 0);
-        assert_true(status == SHMX_ENOSPC || status == SHMX_ENOMEM);
-        status = shmx_create(&shm, "never-made", SIZE_MAX - less, SHMX_RAW);
-        assert_true(status == SHMX_ENOSPC || status == SHMX_ENOMEM);
+        is_beyond_the_machine(shmx_create(&shm, "never-made", SIZE_MAX - less, 0));
+        is_beyond_the_machine(shmx_create(&shm, "never-made", SIZE_MAX - less, SHMX_RAW));
     }
 }
 

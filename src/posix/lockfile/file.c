@@ -24,6 +24,14 @@ void shmx_lockfile_path_users(char path[LOCKFILE_PATH_MAX], uint64_t id)
     snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "u-%016" PRIx64, directory, id);
 }
 
+void shmx_lockfile_path_seat(char path[LOCKFILE_PATH_MAX], uint64_t id, uint32_t number)
+{
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
+    shmx_system.lock_directory(directory);
+    snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "s-%016" PRIx64 "-%08" PRIx32,
+             directory, id, number);
+}
+
 void shmx_lockfile_path_owner(char path[LOCKFILE_PATH_MAX], uint64_t id, uint32_t token)
 {
     char directory[SHMX_SYSTEM_DIRECTORY_MAX];
@@ -58,32 +66,69 @@ int shmx_lockfile_set(int fd, int operation)
     return 0;
 }
 
-static int write_text(int fd, const char *text)
+void shmx_lockfile_close(int *fd)
 {
-    size_t length = strlen(text);
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+int shmx_lockfile_write(int fd, const void *bytes, size_t length)
+{
     ssize_t written;
+    /* Beyond the limit there is a signal besides, which would end the process. */
+    if (length > shmx_posix_length_limit())
+        return shmx_posix_error(EFBIG);
     do
-        written = pwrite(fd, text, length, 0);
+        written = pwrite(fd, bytes, length, 0);
     while (written < 0 && errno == EINTR);
     if (written == (ssize_t)length)
         return SHMX_OK;
     return shmx_posix_error(written < 0 ? errno : ENOSPC);
 }
 
-int shmx_lockfile_make(const char *path, unsigned flags, const char *text, int *fd)
+int shmx_lockfile_make(const char *path, const char *text, int *fd)
 {
-    bool others = (flags & (SHMX_OTHERS_READ | SHMX_OTHERS_WRITE)) != 0;
-    mode_t mode = others ? 0644 : 0600;
-    *fd = shmx_posix_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+    *fd = shmx_posix_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (*fd < 0)
         return shmx_posix_error(errno);
-    int status = shmx_posix_mode_set(*fd, mode);
+    int status = shmx_posix_mode_set(*fd, 0600);
     if (status == SHMX_OK && text[0] != '\0')
-        status = write_text(*fd, text);
+        status = shmx_lockfile_write(*fd, text, strlen(text));
     if (status != SHMX_OK) {
         unlink(path);
-        close(*fd);
+        shmx_lockfile_close(fd);
     }
+    return status;
+}
+
+/* As shmx_lockfile_make_locked, with the file made. */
+static int lock_and_show(int fd, const char *path, int operation, unsigned flags)
+{
+    bool others = (flags & (SHMX_OTHERS_READ | SHMX_OTHERS_WRITE)) != 0;
+    int error = shmx_lockfile_set(fd, operation);
+    if (error == 0 && !shmx_lockfile_in_place(fd, path))
+        return SHMX_EAGAIN;
+    int status = error == 0             ? SHMX_OK
+                 : error == EWOULDBLOCK ? SHMX_EAGAIN
+                                        : shmx_posix_error(error);
+    if (status == SHMX_OK && others)
+        status = shmx_posix_mode_set(fd, 0644);
+    /* Also a file that another has found: it would be in the way the next time. */
+    if (status != SHMX_OK)
+        unlink(path);
+    return status;
+}
+
+int shmx_lockfile_make_locked(const char *path, int operation, unsigned flags, const char *text,
+                              int *fd)
+{
+    int status = shmx_lockfile_make(path, text, fd);
+    if (status != SHMX_OK)
+        return status;
+    status = lock_and_show(*fd, path, operation, flags);
+    if (status != SHMX_OK)
+        shmx_lockfile_close(fd);
     return status;
 }
 
@@ -97,7 +142,7 @@ int shmx_lockfile_open(const char *path, int *fd, struct stat *facts)
     if (status == SHMX_OK && !S_ISREG(facts->st_mode))
         status = shmx_posix_error(ENXIO);
     if (status != SHMX_OK)
-        close(*fd);
+        shmx_lockfile_close(fd);
     return status;
 }
 
@@ -108,16 +153,22 @@ bool shmx_lockfile_in_place(int fd, const char *path)
            own.st_ino == found.st_ino;
 }
 
-void shmx_lockfile_sweep(const char *path)
+int shmx_lockfile_sweep(const char *path, bool *held)
 {
     struct stat facts;
     int fd;
-    if (shmx_lockfile_open(path, &fd, &facts) != SHMX_OK)
-        return;
+    int status = shmx_lockfile_open(path, &fd, &facts);
+    *held = false;
+    if (status != SHMX_OK)
+        return status == SHMX_ENOENT || status == SHMX_EACCES || status == SHMX_EPROTO ? SHMX_OK
+                                                                                       : status;
     /* Shared, so that whoever asks at the same moment does not take this look for an owner. */
-    if (shmx_lockfile_set(fd, LOCK_SH) == 0 && shmx_lockfile_in_place(fd, path))
+    int error = shmx_lockfile_set(fd, LOCK_SH);
+    *held = error == EWOULDBLOCK;
+    if (error == 0 && shmx_lockfile_in_place(fd, path))
         unlink(path);
     close(fd);
+    return error == 0 || error == EWOULDBLOCK ? SHMX_OK : shmx_posix_error(error);
 }
 
 /* Rounds in which whoever holds a lock is likely to be done with it. */

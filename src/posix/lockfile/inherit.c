@@ -17,7 +17,8 @@ void shmx_posix_heir_make(struct shmx_attachment *attachment)
 {
     struct shmx_os_private *os = &attachment->os;
     os->user_heir = -1;
-    if (!shmx_posix_tagged(os->user_fd, attachment))
+    /* The two share a seat, which is free when both have closed it. */
+    if (os->seat != 0 || !shmx_posix_tagged(os->user_fd, attachment))
         return;
     int status = shmx_lockfile_users_again(attachment->label.id, os->user_fd, &os->user_heir);
     if (status == SHMX_OK && os->user_heir >= 0) {
@@ -68,15 +69,27 @@ static int identity(int fd, uint64_t *id, uint64_t *shape)
     return SHMX_OK;
 }
 
+/* Children share the seat, or have a lock of their own. */
+static int pass_user(struct shmx_attachment *attachment)
+{
+    struct shmx_os_private *os = &attachment->os;
+    if (os->user_fd < 0)
+        return SHMX_OK;
+    if (os->seat == 0)
+        return shmx_lockfile_users_again(attachment->label.id, os->user_fd, &os->passed_user);
+    if (!shmx_posix_tagged(os->user_fd, attachment))
+        return shmx_posix_error(EBADF);
+    os->passed_user = fcntl(os->user_fd, F_DUPFD_CLOEXEC, 3);
+    return os->passed_user >= 0 ? SHMX_OK : shmx_posix_error(errno);
+}
+
 /* The object, and a user until the last process that inherits it has ended or closed it. */
 int shmx_posix_pass(struct shmx_attachment *attachment)
 {
     struct shmx_os_private *os = &attachment->os;
-    int status = SHMX_OK;
     if (!shmx_lockfile_intact(attachment, os->fd))
         return shmx_posix_error(EBADF);
-    if (os->user_fd >= 0)
-        status = shmx_lockfile_users_again(attachment->label.id, os->user_fd, &os->passed_user);
+    int status = pass_user(attachment);
     if (status != SHMX_OK)
         return status;
     int fd = fcntl(os->fd, F_DUPFD, 3); /* children inherit it */
@@ -109,9 +122,11 @@ int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_
 {
     uint64_t id, shape;
     const struct shmx_os_private *os = &attachment->os;
+    shmx_posix_gate_enter();
     int status = shmx_posix_pass_once(attachment);
     if (status == SHMX_OK)
         status = identity(os->passed, &id, &shape);
+    shmx_posix_gate_leave();
     if (status == SHMX_OK)
         snprintf(token, token_size, "shmx-%d-%" PRIx64 "-%" PRIx64 "-%x", os->passed, id, shape,
                  (unsigned)(os->passed_user + 1));
@@ -146,22 +161,45 @@ static void token_close(const struct given *given, uint64_t id)
         return;
     close(given->fd);
     shmx_lockfile_path_users(path, id);
-    if (given->user_fd >= 0 && shmx_lockfile_in_place(given->user_fd, path))
+    if (given->user_fd < 0)
+        return;
+    if (shmx_lockfile_in_place(given->user_fd, path))
         close(given->user_fd);
+    else
+        shmx_lockfile_seat_close(id, given->user_fd);
+}
+
+/* One of another user's. */
+static int join_neighbours(const struct shmx_label *label, int *user_fd, uint32_t *seat)
+{
+    struct shmx_lockfile_found found;
+    int status = shmx_lockfile_find_unlisted(&found, label->name, SHMX_READ_ONLY);
+    if (status != SHMX_OK)
+        return SHMX_ENOENT;
+    close(found.fd);
+    bool leads = shmx_lockfile_called(&found, label->name) && found.label.id == label->id;
+    return leads && shmx_lockfile_has_seats(label) ? shmx_lockfile_visit(&found, user_fd, seat)
+                                                   : SHMX_ENOENT;
 }
 
 /* Become a user of the segment by its name, if it still has it. SHMX_ENOENT: it has not. */
-static int join_by_name(const struct shmx_label *label, int *user_fd)
+static int join_by_name(const struct shmx_label *label, int *user_fd, uint32_t *seat)
 {
     struct shmx_lockfile_name file;
     *user_fd = -1;
+    *seat = 0;
     if (label->name_length == 0 || (label->flags & SHMX_PERSISTENT) != 0)
         return label->name_length == 0 ? SHMX_ENOENT : SHMX_OK;
     int status = shmx_lockfile_name_lock(&file, label->name);
+    if (status == SHMX_EACCES)
+        return join_neighbours(label, user_fd, seat);
     if (status != SHMX_OK)
         return status == SHMX_EAGAIN || status == SHMX_EMFILE ? status : SHMX_ENOENT;
     bool leads = file.known && file.record.state == LOCKFILE_LIVE && file.record.id == label->id;
-    status = leads ? shmx_lockfile_users_join(label->id, file.owner, user_fd) : SHMX_ENOENT;
+    if (leads && shmx_lockfile_has_seats(label)) /* the token has one */
+        status = shmx_lockfile_seat_take(label->id, label->name, user_fd, seat);
+    else
+        status = leads ? shmx_lockfile_users_join(label->id, file.owner, user_fd) : SHMX_ENOENT;
     if (status != SHMX_OK && *user_fd >= 0) {
         close(*user_fd);
         *user_fd = -1;
@@ -176,13 +214,14 @@ static int adopt_given(struct shmx_attachment *attachment, int given, unsigned f
     struct stat facts;
     struct shmx_label label;
     int user_fd = -1;
+    uint32_t seat = 0;
     if (fstat(given, &facts) != 0)
         return shmx_posix_error(errno);
     enum shmx_control_kind kind = shmx_lockfile_label(given, (uint64_t)facts.st_size, &label);
     if (kind == SHMX_CONTROL_DAMAGED)
         return SHMX_EPROTO;
     bool ours = kind == SHMX_CONTROL_GOOD;
-    int status = ours ? join_by_name(&label, &user_fd) : SHMX_OK;
+    int status = ours ? join_by_name(&label, &user_fd, &seat) : SHMX_OK;
     if (status != SHMX_OK && status != SHMX_ENOENT) /* it has no name, or has lost it */
         return status;
     int fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
@@ -190,7 +229,9 @@ static int adopt_given(struct shmx_attachment *attachment, int given, unsigned f
                                             ours ? &label : NULL, flags)
                      : shmx_posix_error(errno);
     if (status == SHMX_OK)
-        shmx_lockfile_user_set(attachment, user_fd);
+        shmx_lockfile_user_set(attachment, user_fd, seat);
+    else if (seat != 0)
+        shmx_lockfile_seat_leave(label.id, user_fd, seat);
     else if (user_fd >= 0)
         close(user_fd);
     return status;

@@ -32,10 +32,21 @@ static int inspect_listed(struct shmx_lockfile_name *file, const char *name,
     return SHMX_OK;
 }
 
-/* No name file leads to it. `sure`: nobody is making a segment of that name. `orphan`: id of a
- * segment that was seen last; such a one came or went at that moment, or its file is lost. */
-static int inspect_unlisted(const char *name, bool sure, uint64_t *orphan,
-                            struct shmx_os_view *view)
+/* Can a segment of that name be in the making? `file`: of the name, locked; NULL: it cannot be. */
+static bool is_half_made(const struct shmx_lockfile_found *found, const char *name,
+                         const struct shmx_lockfile_name *file, bool neighbours)
+{
+    if (found->length == 0)
+        return true;
+    if (neighbours)
+        return found->kind == SHMX_CONTROL_NONE && !shmx_lockfile_surely_foreign(found, name);
+    return file == NULL && shmx_lockfile_name_there(name);
+}
+
+/* No name file leads to it: there is none, or `file`, or a neighbour's. `orphan`: id of a segment
+ * that was seen last; such a one came or went at that moment, or its file is lost. */
+static int inspect_unlisted(const char *name, const struct shmx_lockfile_name *file,
+                            bool neighbours, uint64_t *orphan, struct shmx_os_view *view)
 {
     struct shmx_lockfile_judged judged = {0};
     struct shmx_lockfile_found *found = &judged.found;
@@ -45,11 +56,12 @@ static int inspect_unlisted(const char *name, bool sure, uint64_t *orphan,
     judged.user_fd = -1;
     judged.kind = found->kind == SHMX_CONTROL_NONE ? SHMX_OS_FOREIGN : SHMX_OS_DAMAGED;
     if (shmx_lockfile_called(found, name)) {
-        status = *orphan == found->label.id ? shmx_lockfile_judge_users(&judged) : SHMX_EAGAIN;
-        if (*orphan == found->label.id && status != SHMX_OK)
+        bool again = neighbours || *orphan == found->label.id;
+        status = again ? shmx_lockfile_judge_users(NULL, &judged) : SHMX_EAGAIN;
+        if (again && status != SHMX_OK)
             return status;
         *orphan = found->label.id;
-    } else if (found->length == 0 || (!sure && shmx_lockfile_name_there(name))) {
+    } else if (is_half_made(found, name, file, neighbours)) {
         status = SHMX_EAGAIN;
     }
     if (status == SHMX_OK)
@@ -65,12 +77,12 @@ static int inspect_once(const char *name, uint64_t *orphan, struct shmx_os_view 
     int status = shmx_lockfile_name_lock(&file, name);
     bool neighbours = status == SHMX_EACCES || status == SHMX_EPROTO;
     if (status == SHMX_ENOENT || neighbours)
-        return inspect_unlisted(name, neighbours, orphan, view);
+        return inspect_unlisted(name, NULL, neighbours, orphan, view);
     if (status != SHMX_OK)
         return status;
     status = shmx_lockfile_judge(&file, name, SHMX_READ_ONLY, &judged);
     if (status == SHMX_OK)
-        status = judged.kind == SHMX_OS_FOREIGN ? inspect_unlisted(name, true, orphan, view)
+        status = judged.kind == SHMX_OS_FOREIGN ? inspect_unlisted(name, &file, false, orphan, view)
                                                 : inspect_listed(&file, name, &judged, view);
     shmx_lockfile_name_unlock(&file);
     return status;
@@ -93,11 +105,6 @@ int shmx_os_inspect(const char *name, struct shmx_os_view *view)
 
 /* ---- all of them ---- */
 
-struct reading {
-    shmx_listing_visit *visit;
-    void *context;
-};
-
 static bool unfold(char name[SHMX_NAME_MAX + 1], const char *folded)
 {
     char plain[SHMX_NAME_FOLDED_MAX + 1];
@@ -109,29 +116,18 @@ static bool unfold(char name[SHMX_NAME_MAX + 1], const char *folded)
     return shmx_name_unfold(name, plain);
 }
 
-static int list_folded(const char *folded, void *context)
+static int list_folded(const char *folded, void *listing)
 {
-    const struct reading *reading = context;
     char name[SHMX_NAME_MAX + 1];
-    return unfold(name, folded) ? reading->visit(name, reading->context) : SHMX_OK;
+    return unfold(name, folded) ? shmx_listing_note(name, listing) : SHMX_OK;
 }
 
-/* One that the system lists: if it has a name file it was visited before. */
-static int list_other(const char *name, void *context)
+static int read_names(void *listing)
 {
-    const struct reading *reading = context;
-    if (shmx_name_check(name) != SHMX_OK || shmx_lockfile_name_there(name))
-        return SHMX_OK;
-    return reading->visit(name, reading->context);
-}
-
-static int read_names(shmx_listing_visit *visit, void *context)
-{
-    struct reading reading = {visit, context};
     shmx_posix_gate_enter();
-    int status = shmx_lockfile_list(LOCKFILE_PREFIX "n-", list_folded, &reading);
+    int status = shmx_lockfile_list(LOCKFILE_PREFIX "n-", list_folded, listing);
     if (status == SHMX_OK && shmx_system.list != NULL)
-        status = shmx_system.list(list_other, &reading);
+        status = shmx_system.list(shmx_listing_note, listing);
     shmx_posix_gate_leave();
     return status;
 }
@@ -193,27 +189,15 @@ int shmx_os_remove_dead(const char *name, bool *removed)
 
 /* ---- leftovers of killed processes ---- */
 
-static int leftover_owner(const char *rest, void *context)
+/* Of a seat, an owner or a mark; context: how their names start. */
+static int leftover_file(const char *rest, void *context)
 {
-    (void)context;
-    char path[LOCKFILE_PATH_MAX];
-    uint64_t id;
-    uint32_t token;
-    if (sscanf(rest, "%16" SCNx64 "-%8" SCNx32, &id, &token) == 2) {
-        shmx_lockfile_path_owner(path, id, token);
-        shmx_lockfile_sweep(path);
-    }
-    return SHMX_OK;
-}
-
-static int leftover_mark(const char *rest, void *context)
-{
-    (void)context;
     char directory[SHMX_SYSTEM_DIRECTORY_MAX], path[LOCKFILE_PATH_MAX];
+    bool held;
     shmx_system.lock_directory(directory);
-    int length = snprintf(path, sizeof path, "%s/" LOCKFILE_PREFIX "m-%s", directory, rest);
+    int length = snprintf(path, sizeof path, "%s/%s%s", directory, (const char *)context, rest);
     if (length < (int)sizeof path)
-        shmx_lockfile_sweep(path);
+        shmx_lockfile_sweep(path, &held);
     return SHMX_OK;
 }
 
@@ -301,6 +285,7 @@ struct sweep {
 
 static int sweep_one(const char *rest, void *context)
 {
+    static char prefix[] = LOCKFILE_PREFIX;
     struct sweep *sweep = context;
     if (sweep->pass > 0) {
         sweep->pass--;
@@ -310,10 +295,9 @@ static int sweep_one(const char *rest, void *context)
         leftover_name(rest + 2);
     else if (strncmp(rest, "u-", 2) == 0)
         leftover_users(rest + 2, NULL);
-    else if (strncmp(rest, "o-", 2) == 0)
-        leftover_owner(rest + 2, NULL);
-    else if (strncmp(rest, "m-", 2) == 0)
-        leftover_mark(rest + 2, NULL);
+    else if (strncmp(rest, "s-", 2) == 0 || strncmp(rest, "o-", 2) == 0 ||
+             strncmp(rest, "m-", 2) == 0)
+        leftover_file(rest, prefix);
     return --sweep->left == 0 ? 1 : SHMX_OK;
 }
 
@@ -348,10 +332,12 @@ void shmx_os_sweep(void)
 
 int shmx_os_remove_leftovers(void)
 {
+    static char prefixes[][sizeof LOCKFILE_PREFIX + 2] = {
+        LOCKFILE_PREFIX "s-", LOCKFILE_PREFIX "o-", LOCKFILE_PREFIX "m-"};
+    int status = SHMX_OK;
     shmx_posix_gate_enter();
-    int status = shmx_lockfile_list(LOCKFILE_PREFIX "o-", leftover_owner, NULL);
-    if (status == SHMX_OK)
-        status = shmx_lockfile_list(LOCKFILE_PREFIX "m-", leftover_mark, NULL);
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes && status == SHMX_OK; i++)
+        status = shmx_lockfile_list(prefixes[i], leftover_file, prefixes[i]);
     if (status == SHMX_OK)
         status = shmx_lockfile_list(LOCKFILE_PREFIX "u-", leftover_users, NULL);
     shmx_posix_gate_leave();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How an attachment ends, and a name: object.c has the rules. */
+#include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -20,31 +21,54 @@ static bool still_named(const struct shmx_attachment *attachment,
            found.owner == file->owner;
 }
 
+/* The same without a name file. SHMX_ENOENT: it has no name any more. */
+static int find_named(const struct shmx_attachment *attachment, struct shmx_lockfile_found *found)
+{
+    const char *name = attachment->label.name;
+    int probes = shmx_lockfile_probes_of(name);
+    for (int probe = 0; probe < probes; probe++) {
+        if (shmx_lockfile_find(found, name, probe, SHMX_READ_ONLY) != SHMX_OK)
+            continue;
+        close(found->fd);
+        if (shmx_lockfile_called(found, name) && found->label.id == attachment->label.id)
+            return SHMX_OK;
+    }
+    return SHMX_ENOENT;
+}
+
 /* Somebody has taken the name file away, though the segment was not unlinked: make it again, to
  * remove the segment by it. */
 static int replace_name_file(const struct shmx_attachment *attachment,
                              struct shmx_lockfile_name *file)
 {
-    char path[LOCKFILE_PATH_MAX];
     const struct shmx_label *label = &attachment->label;
-    shmx_lockfile_path_users(path, label->id);
-    if (!shmx_lockfile_in_place(attachment->os.user_fd, path))
-        return SHMX_ENOENT; /* it was unlinked */
-    int status =
-        shmx_lockfile_name_make(file, label->name, label->flags, LOCKFILE_LOOKING, label->id);
+    struct shmx_lockfile_found found;
+    int status = find_named(attachment, &found);
+    if (status != SHMX_OK)
+        return status; /* it was unlinked */
+    status = shmx_lockfile_name_make(file, label->name, LOCKFILE_LOOKING, label->id);
     if (status != SHMX_OK)
         return status == SHMX_EEXIST ? SHMX_EAGAIN : status;
-    int probe = 0;
-    while (probe < shmx_lockfile_probes_of(label->name)) {
-        file->record.probe = (uint32_t)probe;
-        if (still_named(attachment, file))
-            break;
-        probe++;
-    }
     /* The rest of the way is this process's alone, so the file need not say LIVE for others. */
-    file->record.state =
-        probe < shmx_lockfile_probes_of(label->name) ? LOCKFILE_LIVE : LOCKFILE_LOOKING;
+    file->record.probe = (uint32_t)found.probe;
+    file->record.state = still_named(attachment, file) ? LOCKFILE_LIVE : LOCKFILE_LOOKING;
     return SHMX_OK;
+}
+
+/* Remove it, or what is left of it. Another may sit down while we wait for the name file. */
+static void remove_named(const struct shmx_attachment *attachment, struct shmx_lockfile_name *file,
+                         bool replaced)
+{
+    const char *name = attachment->label.name;
+    bool named = file->record.state == LOCKFILE_LIVE && still_named(attachment, file);
+    bool taken = false;
+    if (named && attachment->os.seat != 0 &&
+        shmx_lockfile_seats_judge(file, file->record.id, &taken) != SHMX_OK)
+        taken = true;
+    if (named && !taken)
+        shmx_lockfile_remove_segment(file, name);
+    else if (!taken || replaced)
+        shmx_lockfile_clean(file, name); /* another program took the name away */
 }
 
 /* The last user's way out, with the exclusive lock on the users file held. SHMX_EAGAIN: the name
@@ -54,26 +78,35 @@ static int remove_as_last(struct shmx_attachment *attachment)
     struct shmx_lockfile_name file;
     const char *name = attachment->label.name;
     int status = shmx_lockfile_name_lock(&file, name);
-    if (status == SHMX_ENOENT)
+    bool lost = status == SHMX_ENOENT;
+    if (lost)
         status = replace_name_file(attachment, &file);
     if (status != SHMX_OK)
         return status;
-    if (file.known && file.record.id == attachment->label.id) {
-        if (file.record.state == LOCKFILE_LIVE && still_named(attachment, &file))
-            shmx_lockfile_remove_segment(&file, name);
-        else
-            shmx_lockfile_clean(&file, name); /* another program took the name away */
-    }
+    if (file.known && file.record.id == attachment->label.id)
+        remove_named(attachment, &file, lost);
     shmx_lockfile_name_unlock(&file);
     return SHMX_OK;
 }
 
-static void leave(struct shmx_attachment *attachment)
+/* Be a user no more; true if nobody else seems to be one. */
+static bool leave_others(struct shmx_attachment *attachment)
 {
     struct shmx_os_private *os = &attachment->os;
+    uint64_t id = attachment->label.id;
+    bool taken;
     if (!shmx_posix_tagged(os->user_fd, attachment))
         os->user_fd = -1;
-    if (!shmx_lockfile_users_leave(attachment->label.id, os->shared, &os->user_fd))
+    if (os->seat == 0)
+        return shmx_lockfile_users_leave(id, os->shared, &os->user_fd);
+    shmx_lockfile_seat_leave(id, os->user_fd, os->seat);
+    os->user_fd = -1;
+    return shmx_lockfile_seats_taken(id, &taken) == SHMX_OK && !taken;
+}
+
+static void leave(struct shmx_attachment *attachment)
+{
+    if (!leave_others(attachment))
         return;
     int round = 0;
     while (remove_as_last(attachment) == SHMX_EAGAIN) {
@@ -155,6 +188,26 @@ static int unlink_unlisted(const char *name)
     return status == SHMX_OK || only ? shmx_lockfile_unlink_object(name, found.probe) : status;
 }
 
+/* There is one of a neighbour. A segment is its owner's to unlink, though some systems would let
+ * all those do it who may write to the object. */
+static int unlink_neighbours(const char *name)
+{
+    struct shmx_lockfile_judged judged = {0};
+    int status = shmx_lockfile_find_unlisted(&judged.found, name, SHMX_READ_ONLY);
+    bool theirs = status == SHMX_OK && shmx_lockfile_called(&judged.found, name) &&
+                  judged.found.owner != geteuid() && geteuid() != 0;
+    if (!theirs) {
+        if (status == SHMX_OK)
+            close(judged.found.fd);
+        return unlink_unlisted(name);
+    }
+    status = shmx_lockfile_judge_users(NULL, &judged);
+    if (status != SHMX_OK)
+        return status;
+    shmx_lockfile_dismiss(&judged);
+    return judged.kind == SHMX_OS_DEAD ? SHMX_ENOENT : shmx_posix_error(EACCES);
+}
+
 static int unlink_listed(struct shmx_lockfile_name *file, const char *name)
 {
     struct shmx_lockfile_judged judged = {0};
@@ -187,9 +240,9 @@ static int unlink_once(const char *name)
     int status = shmx_lockfile_name_lock(&file, name);
     /* So that nobody makes what we look at. */
     if (status == SHMX_ENOENT)
-        status = shmx_lockfile_name_make(&file, name, 0, LOCKFILE_LOOKING, 0);
+        status = shmx_lockfile_name_make(&file, name, LOCKFILE_LOOKING, 0);
     if (status == SHMX_EPROTO || status == SHMX_EACCES)
-        return unlink_unlisted(name); /* a neighbour's file */
+        return unlink_neighbours(name);
     if (status != SHMX_OK)
         return status == SHMX_EEXIST ? SHMX_EAGAIN : status;
     status = unlink_listed(&file, name);

@@ -5,9 +5,12 @@
  *
  * - Name file: one for each segment with a name. The process that holds its lock, and has seen that
  *   the file still has its place, may create, join, judge and remove the segment. The file is made
- *   anew for each segment, and only its maker writes it.
- * - Users file: one for each segment that goes with its last user. A user holds a shared lock. A
- *   process that gets the exclusive one knows that nobody lives.
+ *   anew for each segment, and only its maker writes it. Only the segment's owner can open it.
+ * - Users file: one for each segment of its owner alone that goes with its last user. A user holds
+ * a shared lock. A process that gets the exclusive one knows that nobody lives.
+ * - Seat: the same of a segment that is open to others, one for each user, who makes it and holds
+ *   its lock. A neighbour who may open files may lock them, and here that does no more than to be a
+ *   user.
  * - Owner file: one for each owner token. The owner holds its lock.
  */
 #ifndef SHMX_LOCKFILE_H
@@ -30,6 +33,7 @@
 /* The name is folded, as the file system may fold case. */
 void shmx_lockfile_path_name(char path[LOCKFILE_PATH_MAX], const char *name);
 void shmx_lockfile_path_users(char path[LOCKFILE_PATH_MAX], uint64_t id);
+void shmx_lockfile_path_seat(char path[LOCKFILE_PATH_MAX], uint64_t id, uint32_t number);
 void shmx_lockfile_path_owner(char path[LOCKFILE_PATH_MAX], uint64_t id, uint32_t token);
 void shmx_lockfile_path_mark(char path[LOCKFILE_PATH_MAX], uint64_t id,
                              const struct shmx_posix_mark *mark);
@@ -41,9 +45,20 @@ int shmx_lockfile_list(const char *start, int (*visit)(const char *rest, void *c
 /* Lock without waiting; 0, or errno. */
 int shmx_lockfile_set(int fd, int operation);
 
-/* Make a file that nobody has made, with `text` in it; readable to others if flags open the segment
- * to them. It is not locked. */
-int shmx_lockfile_make(const char *path, unsigned flags, const char *text, int *fd);
+/* Close, if it is open, and set to -1: nobody closes it twice, which would be another thread's. */
+void shmx_lockfile_close(int *fd);
+
+/* Write from the start of a file: all of it, or it failed. */
+int shmx_lockfile_write(int fd, const void *bytes, size_t length);
+
+/* Make a file that nobody has made, with `text` in it, for its maker alone. It is not locked. */
+int shmx_lockfile_make(const char *path, const char *text, int *fd);
+
+/* The same, locked; and readable to others if flags open the segment to them, but only then, so
+ * that they cannot have the lock first. SHMX_EAGAIN: another has found it before, and takes it for
+ * left over. */
+int shmx_lockfile_make_locked(const char *path, int operation, unsigned flags, const char *text,
+                              int *fd);
 
 /* Open an existing one, whatever a neighbour may have put in its place. SHMX_EPROTO: no plain
  * file. */
@@ -52,8 +67,9 @@ int shmx_lockfile_open(const char *path, int *fd, struct stat *facts);
 /* True if the path still leads to fd's file. */
 bool shmx_lockfile_in_place(int fd, const char *path);
 
-/* Take the file of an owner or a mark away if nobody holds its lock. */
-void shmx_lockfile_sweep(const char *path);
+/* Take the file of a seat, an owner or a mark away if nobody holds its lock. *held: somebody does;
+ * a file that we may not open, or that is none, does not count. */
+int shmx_lockfile_sweep(const char *path, bool *held);
 
 /* Sleep a little; false when the patience with whoever holds a lock has ended. */
 bool shmx_lockfile_patience(int *round);
@@ -88,7 +104,7 @@ struct shmx_lockfile_name {
 };
 
 /* Make the file, and hold its lock. SHMX_EEXIST: there is one. SHMX_EAGAIN: another was quicker. */
-int shmx_lockfile_name_make(struct shmx_lockfile_name *file, const char *name, unsigned flags,
+int shmx_lockfile_name_make(struct shmx_lockfile_name *file, const char *name,
                             enum shmx_lockfile_state state, uint64_t id);
 
 /* Hold the lock of the file that is there. SHMX_ENOENT: there is none; SHMX_EAGAIN: another holds
@@ -100,6 +116,14 @@ bool shmx_lockfile_name_there(const char *name);
 
 /* True if it leads to a segment, whole or not. */
 bool shmx_lockfile_name_tells(const struct shmx_lockfile_name *file);
+
+/* Let others come that cannot lock the file, or not: they see its mode. The maker of a segment does
+ * when it is whole, and who wants to remove it does not, before it looks for users. */
+int shmx_lockfile_name_admit(const struct shmx_lockfile_name *file, bool admit);
+
+/* Such another's look at the name file of an object that has this owner. False: the object is being
+ * made or removed. True if there is no such file. */
+bool shmx_lockfile_name_admits(const char *name, uid_t owner);
 
 /* Write down how far the maker has come. */
 int shmx_lockfile_name_mark(struct shmx_lockfile_name *file, enum shmx_lockfile_state state,
@@ -116,7 +140,7 @@ void shmx_lockfile_name_unlock(struct shmx_lockfile_name *file);
 /* ---- the users file (users.c); the lock of the name file is held ---- */
 
 /* Make it and be its first user. */
-int shmx_lockfile_users_make(uint64_t id, const char *name, unsigned flags, int *fd);
+int shmx_lockfile_users_make(uint64_t id, const char *name, int *fd);
 
 /* Become one more user. SHMX_OK: *fd holds a shared lock, or is -1 because nobody can say whether
  * the segment has users. SHMX_ENOENT: it has none; *fd holds the exclusive lock. SHMX_EAGAIN: the
@@ -134,6 +158,28 @@ int shmx_lockfile_users_again(uint64_t id, int own, int *fd);
  * before, holds the exclusive lock. `shared`: another process holds the same description. -1: the
  * descriptor is lost. */
 bool shmx_lockfile_users_leave(uint64_t id, bool shared, int *fd);
+
+/* ---- seats (seats.c) ---- */
+
+/* Has the segment got seats, one for each user? */
+bool shmx_lockfile_has_seats(const struct shmx_label *label);
+
+/* Take a seat: under the lock of the name file, or before it is seen by shmx_lockfile_name_admits
+ * that nobody removes the segment. */
+int shmx_lockfile_seat_take(uint64_t id, const char *name, int *fd, uint32_t *number);
+
+/* Give it up. Another process may hold the same description; the last one takes the file away. fd
+ * -1: it is lost. */
+void shmx_lockfile_seat_leave(uint64_t id, int fd, uint32_t number);
+
+/* Is any taken? */
+int shmx_lockfile_seats_taken(uint64_t id, bool *taken);
+
+/* The same under the lock of the name file, and if none is, nobody is admitted any more. */
+int shmx_lockfile_seats_judge(const struct shmx_lockfile_name *file, uint64_t id, bool *taken);
+
+/* Close fd if it is a seat of the segment: one that was inherited. */
+void shmx_lockfile_seat_close(uint64_t id, int fd);
 
 /* ---- owner files (owner.c) ---- */
 
@@ -199,8 +245,18 @@ struct shmx_lockfile_judged {
 int shmx_lockfile_judge(const struct shmx_lockfile_name *file, const char *name, unsigned flags,
                         struct shmx_lockfile_judged *judged);
 
-/* The end of that: is `found`, one of ours, LIVE or DEAD? On failure it is closed. */
-int shmx_lockfile_judge_users(struct shmx_lockfile_judged *judged);
+/* The end of that: is `found`, one of ours, LIVE or DEAD? `file` NULL: the name file is not ours to
+ * lock, or there is none. On failure it is closed. */
+int shmx_lockfile_judge_users(const struct shmx_lockfile_name *file,
+                              struct shmx_lockfile_judged *judged);
+
+/* True if what seems to be another program's is no segment in the making: for those who cannot lock
+ * its name file. */
+bool shmx_lockfile_surely_foreign(const struct shmx_lockfile_found *found, const char *name);
+
+/* Become a user of what was found by one that cannot lock its name file. SHMX_EAGAIN: it is being
+ * removed, or is gone. */
+int shmx_lockfile_visit(const struct shmx_lockfile_found *found, int *fd, uint32_t *seat);
 
 /* Close what it has open. */
 void shmx_lockfile_dismiss(struct shmx_lockfile_judged *judged);
@@ -224,8 +280,9 @@ bool shmx_lockfile_leave_judged(struct shmx_lockfile_name *file, const char *nam
 
 /* ---- attaching (object.c) ---- */
 
-/* The attachment is a user by this descriptor; -1: it is none. */
-void shmx_lockfile_user_set(struct shmx_attachment *attachment, int fd);
+/* The attachment is a user by this descriptor; -1: it is none. `seat`: number of its seat, 0: it
+ * has none. */
+void shmx_lockfile_user_set(struct shmx_attachment *attachment, int fd, uint32_t seat);
 
 /* Is the descriptor still one of its object? */
 bool shmx_lockfile_intact(const struct shmx_attachment *attachment, int fd);

@@ -12,14 +12,7 @@
 
 static int record_write(const struct shmx_lockfile_name *file)
 {
-    const struct shmx_lockfile_record record = file->record;
-    ssize_t written;
-    do
-        written = pwrite(file->fd, &record, sizeof record, 0);
-    while (written < 0 && errno == EINTR);
-    if (written == (ssize_t)sizeof record)
-        return SHMX_OK;
-    return shmx_posix_error(written < 0 ? errno : ENOSPC);
+    return shmx_lockfile_write(file->fd, &file->record, sizeof file->record);
 }
 
 /* A maker that died before it wrote leaves an empty file: no record. */
@@ -76,22 +69,22 @@ static int object_owner(const char *name, uid_t *owner)
     return SHMX_OK;
 }
 
-static int make_file(struct shmx_lockfile_name *file, const char *name, unsigned flags)
+static int make_file(struct shmx_lockfile_name *file, const char *name)
 {
     uid_t owner;
     shmx_lockfile_path_name(file->path, name);
-    int status = shmx_lockfile_make(file->path, flags, "", &file->fd);
+    int status = shmx_lockfile_make(file->path, "", &file->fd);
     if (status != SHMX_EEXIST || !is_anothers(file->path, &owner) ||
         object_owner(name, &owner) != SHMX_ENOENT)
         return status;
     path_of_user(file->path, name, geteuid());
-    return shmx_lockfile_make(file->path, flags, "", &file->fd);
+    return shmx_lockfile_make(file->path, "", &file->fd);
 }
 
-int shmx_lockfile_name_make(struct shmx_lockfile_name *file, const char *name, unsigned flags,
+int shmx_lockfile_name_make(struct shmx_lockfile_name *file, const char *name,
                             enum shmx_lockfile_state state, uint64_t id)
 {
-    int status = make_file(file, name, flags);
+    int status = make_file(file, name);
     if (status != SHMX_OK)
         return status;
     /* Between the two calls another may have locked it. To him it is a leftover, and he takes it
@@ -166,6 +159,32 @@ bool shmx_lockfile_name_there(const char *name)
     shmx_lockfile_path_name(path, name);
     return lstat(path, &facts) == 0;
 }
+
+/* ---- those who cannot lock it ---- */
+
+/* Whoever may write to the file, which is its owner alone, is at work. */
+#define MODE_AT_WORK 0600
+#define MODE_ADMITS 0400
+
+int shmx_lockfile_name_admit(const struct shmx_lockfile_name *file, bool admit)
+{
+    return shmx_posix_mode_set(file->fd, admit ? MODE_ADMITS : MODE_AT_WORK);
+}
+
+bool shmx_lockfile_name_admits(const char *name, uid_t owner)
+{
+    struct stat facts;
+    char path[LOCKFILE_PATH_MAX];
+    shmx_lockfile_path_name(path, name);
+    bool there = lstat(path, &facts) == 0 && facts.st_uid == owner;
+    if (!there) {
+        path_of_user(path, name, owner);
+        there = lstat(path, &facts) == 0 && facts.st_uid == owner;
+    }
+    return !there || (facts.st_mode & 0777) == MODE_ADMITS;
+}
+
+/* ---- what it says ---- */
 
 bool shmx_lockfile_name_tells(const struct shmx_lockfile_name *file)
 {

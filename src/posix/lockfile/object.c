@@ -6,7 +6,8 @@
  *     object and taken away after it. A name file whose lock can be had while it does not say
  *     LOCKFILE_LIVE was left by a maker that died.
  *   - An object has a user as long as somebody holds a shared lock on its users file. A user comes
- *     under the lock of the name file, and only if it finds another.
+ *     under the lock of the name file, and only if it finds another. One that is open to others has
+ *     seats in that file's place, as those others can lock neither: seats.c.
  *   - Before a name is removed its object is looked at: remove.c.
  */
 #include <errno.h>
@@ -34,9 +35,10 @@ bool shmx_lockfile_intact(const struct shmx_attachment *attachment, int fd)
            (uint64_t)facts.st_ino == attachment->os.inode;
 }
 
-void shmx_lockfile_user_set(struct shmx_attachment *attachment, int fd)
+void shmx_lockfile_user_set(struct shmx_attachment *attachment, int fd, uint32_t seat)
 {
     attachment->os.user_fd = fd;
+    attachment->os.seat = seat;
     if (fd >= 0)
         shmx_posix_tag(fd, attachment);
 }
@@ -59,17 +61,18 @@ static bool counts_users(const struct plan *plan)
     return plan->named && plan->label != NULL && (plan->flags & SHMX_PERSISTENT) == 0;
 }
 
-/* True if an object that had no name file before ours is one of ours without a user. */
+/* True if an object that had no name file before ours is one of ours without a user. It is closed.
+ */
 static bool remove_orphan(const struct plan *plan, const struct shmx_lockfile_found *found)
 {
-    int user_fd = -1;
-    bool dead = (found->label.flags & SHMX_PERSISTENT) == 0 &&
-                shmx_lockfile_users_join(found->label.id, found->owner, &user_fd) == SHMX_ENOENT &&
+    struct shmx_lockfile_judged judged = {.found = *found};
+    if (shmx_lockfile_judge_users(&plan->file, &judged) != SHMX_OK)
+        return false;
+    bool dead = judged.kind == SHMX_OS_DEAD &&
                 shmx_lockfile_unlink_object(plan->name, plan->probe) == SHMX_OK;
     if (dead)
         shmx_lockfile_users_remove(found->label.id, found->owner);
-    if (user_fd >= 0)
-        close(user_fd);
+    shmx_lockfile_dismiss(&judged);
     return dead;
 }
 
@@ -86,9 +89,9 @@ static int occupied(struct plan *plan)
     if (status != SHMX_OK)
         return SHMX_EEXIST;
     bool same = shmx_lockfile_called(&found, plan->name);
-    bool gone = same && remove_orphan(plan, &found);
-    close(found.fd);
-    if (gone)
+    if (!same)
+        close(found.fd);
+    else if (remove_orphan(plan, &found))
         return SHMX_OK;
     return same || shmx_lockfile_probes_of(plan->name) == 1 ? SHMX_EEXIST : SHMX_EAGAIN;
 }
@@ -117,9 +120,10 @@ static int place(struct plan *plan, int *fd)
 /* Say that it is whole. A raw object needs no name file any more. */
 static int announce(struct plan *plan)
 {
-    if (plan->named && plan->label != NULL)
-        return shmx_lockfile_name_mark(&plan->file, LOCKFILE_LIVE, plan->probe);
-    return shmx_lockfile_name_remove(&plan->file);
+    if (!plan->named || plan->label == NULL)
+        return shmx_lockfile_name_remove(&plan->file);
+    int status = shmx_lockfile_name_mark(&plan->file, LOCKFILE_LIVE, plan->probe);
+    return status == SHMX_OK ? shmx_lockfile_name_admit(&plan->file, true) : status;
 }
 
 /* The lock of the name file is held. */
@@ -155,22 +159,36 @@ close_fd:
     return status;
 }
 
+/* Be the first user. *fd -1: none is counted. */
+static int be_first(const struct plan *plan, int *fd, uint32_t *seat)
+{
+    uint64_t id = plan->file.record.id;
+    *fd = -1;
+    *seat = 0;
+    if (!counts_users(plan))
+        return SHMX_OK;
+    if (shmx_lockfile_has_seats(plan->label))
+        return shmx_lockfile_seat_take(id, plan->name, fd, seat);
+    return shmx_lockfile_users_make(id, plan->name, fd);
+}
+
 /* A name file of ours is there, and locked. */
 static int build_with_users(struct shmx_attachment *attachment, struct plan *plan)
 {
-    int user_fd = -1;
-    int status = SHMX_OK;
+    int user_fd;
+    uint32_t seat;
     uint64_t id = plan->file.record.id;
-    if (counts_users(plan))
-        status = shmx_lockfile_users_make(id, plan->name, plan->flags, &user_fd);
+    int status = be_first(plan, &user_fd, &seat);
     if (status == SHMX_OK)
         status = build(attachment, plan);
     if (status == SHMX_OK) {
-        shmx_lockfile_user_set(attachment, user_fd);
+        shmx_lockfile_user_set(attachment, user_fd, seat);
         shmx_posix_attach(attachment);
         return SHMX_OK;
     }
-    if (user_fd >= 0) {
+    if (seat != 0) {
+        shmx_lockfile_seat_leave(id, user_fd, seat);
+    } else if (user_fd >= 0) {
         shmx_lockfile_users_remove(id, geteuid());
         close(user_fd);
     }
@@ -220,8 +238,7 @@ static int create_once(struct shmx_attachment *attachment, struct plan *plan)
 {
     uint64_t id = plan->label != NULL ? plan->label->id : 0;
     for (int round = 0; round < ROUNDS_MAX; round++) {
-        int status =
-            shmx_lockfile_name_make(&plan->file, plan->name, plan->flags, LOCKFILE_TRYING, id);
+        int status = shmx_lockfile_name_make(&plan->file, plan->name, LOCKFILE_TRYING, id);
         if (status == SHMX_OK) {
             status = build_with_users(attachment, plan);
             shmx_lockfile_name_unlock(&plan->file);
@@ -309,7 +326,7 @@ static int open_if_foreign(struct shmx_attachment *attachment, const struct sear
     struct shmx_lockfile_name file;
     struct shmx_lockfile_found found;
     file.fd = -1;
-    int status = shmx_lockfile_name_make(&file, search->name, 0, LOCKFILE_LOOKING, 0);
+    int status = shmx_lockfile_name_make(&file, search->name, LOCKFILE_LOOKING, 0);
     if (status == SHMX_EEXIST || status == SHMX_EAGAIN)
         return SHMX_EAGAIN;
     /* Without the right to make a file one can do no better than see that there is none. */
@@ -330,56 +347,77 @@ static int open_if_foreign(struct shmx_attachment *attachment, const struct sear
     return status;
 }
 
-/* Attach to a LIVE segment. */
+/* Attach to a LIVE segment. `listed`: under the lock of its name file. */
 static int open_live(struct shmx_attachment *attachment, struct shmx_lockfile_judged *judged,
-                     unsigned flags)
+                     unsigned flags, bool listed)
 {
-    const struct shmx_lockfile_found *found = &judged->found;
-    int status = shmx_lockfile_attach(attachment, found->fd, found->length, &found->label, flags);
-    judged->found.fd = -1;
+    struct shmx_lockfile_found *found = &judged->found;
+    uint64_t id = found->label.id;
+    uint32_t seat = 0;
+    int status = SHMX_OK;
+    if (shmx_lockfile_has_seats(&found->label) && (flags & SHMX_RAW) == 0)
+        status = listed ? shmx_lockfile_seat_take(id, found->label.name, &judged->user_fd, &seat)
+                        : shmx_lockfile_visit(found, &judged->user_fd, &seat);
+    if (status != SHMX_OK)
+        return status;
+    status = shmx_lockfile_attach(attachment, found->fd, found->length, &found->label, flags);
+    found->fd = -1;
     if (status == SHMX_OK && !attachment->guest) {
-        shmx_lockfile_user_set(attachment, judged->user_fd);
+        shmx_lockfile_user_set(attachment, judged->user_fd, seat);
+        judged->user_fd = -1;
+    } else if (seat != 0) {
+        shmx_lockfile_seat_leave(id, judged->user_fd, seat);
         judged->user_fd = -1;
     }
     return status;
 }
 
+/* What may be known of the name file of an object that is looked for by its own name. */
+enum unlisted {
+    NOT_THERE,  /* and so nobody made the object when that was seen */
+    NEIGHBOURS, /* only its owner can lock it */
+    WATCHED     /* nobody makes an object of that name now */
+};
+
 /* One of ours, but there is no name file. Either it came this moment, or is gone: then the next
- * look tells. Or somebody has taken the file away, and the users file alone says that there are
- * users. */
+ * look tells. Or somebody has taken the file away, and the users alone say that they live. Or it is
+ * another user's. */
 static int open_orphan(struct shmx_attachment *attachment, struct shmx_lockfile_judged *judged,
-                       struct search *search)
+                       struct search *search, enum unlisted how)
 {
-    if (search->orphan != judged->found.label.id) {
+    if (how != NEIGHBOURS && search->orphan != judged->found.label.id) {
         search->orphan = judged->found.label.id;
         close(judged->found.fd);
         return SHMX_EAGAIN;
     }
-    int status = shmx_lockfile_judge_users(judged);
+    int status = shmx_lockfile_judge_users(NULL, judged);
     if (status != SHMX_OK)
         return status;
-    status =
-        judged->kind == SHMX_OS_LIVE ? open_live(attachment, judged, search->flags) : SHMX_ENOENT;
+    status = judged->kind == SHMX_OS_LIVE ? open_live(attachment, judged, search->flags, false)
+                                          : SHMX_ENOENT;
     shmx_lockfile_dismiss(judged);
     return status;
 }
 
-/* There is no name file that could be believed. `sure`: nobody is making a segment of that name. */
-static int open_unlisted(struct shmx_attachment *attachment, struct search *search, bool sure)
+/* There is no name file that could be believed. */
+static int open_unlisted(struct shmx_attachment *attachment, struct search *search,
+                         enum unlisted how)
 {
     struct shmx_lockfile_judged judged = {0};
     struct shmx_lockfile_found *found = &judged.found;
     int status = shmx_lockfile_find_unlisted(found, search->name, search->flags);
     if (status != SHMX_OK)
         return status;
+    bool none = found->kind == SHMX_CONTROL_NONE;
     if (shmx_lockfile_called(found, search->name))
-        return open_orphan(attachment, &judged, search);
-    bool raw = (search->flags & SHMX_RAW) != 0;
-    if (raw || (found->kind == SHMX_CONTROL_NONE && sure))
+        return open_orphan(attachment, &judged, search, how);
+    if ((search->flags & SHMX_RAW) != 0 || (none && how == WATCHED) ||
+        (none && how == NEIGHBOURS && shmx_lockfile_surely_foreign(found, search->name)))
         return open_foreign(attachment, found, search->flags);
     close(found->fd);
-    return found->kind == SHMX_CONTROL_NONE ? open_if_foreign(attachment, search, found->probe)
-                                            : SHMX_EPROTO;
+    if (none && how == NOT_THERE)
+        return open_if_foreign(attachment, search, found->probe);
+    return none ? SHMX_EAGAIN : SHMX_EPROTO;
 }
 
 /* `file` is locked. SHMX_EAGAIN: look again. */
@@ -394,7 +432,7 @@ static int open_listed(struct shmx_attachment *attachment, struct search *search
         return status;
     switch (judged.kind) {
     case SHMX_OS_LIVE:
-        status = open_live(attachment, &judged, search->flags);
+        status = open_live(attachment, &judged, search->flags, true);
         shmx_lockfile_leave_judged(file, search->name, &judged.user_fd);
         break;
     case SHMX_OS_DEAD:
@@ -404,7 +442,7 @@ static int open_listed(struct shmx_attachment *attachment, struct search *search
         break;
     case SHMX_OS_FOREIGN:
         if (shmx_lockfile_name_tells(file) || shmx_lockfile_clean(file, search->name) != SHMX_OK)
-            return open_unlisted(attachment, search, true);
+            return open_unlisted(attachment, search, WATCHED);
         return SHMX_EAGAIN;
     default:
         status = SHMX_EPROTO;
@@ -424,12 +462,9 @@ static int open_once(struct shmx_attachment *attachment, struct search *search)
         shmx_lockfile_name_unlock(&file);
         return status;
     }
-    /* A neighbour's file: if there is something that we may attach to, it is not the neighbour's.
-     */
-    bool neighbours = status == SHMX_EACCES || status == SHMX_EPROTO;
-    if (status == SHMX_ENOENT || neighbours)
-        status = open_unlisted(attachment, search, neighbours);
-    return status;
+    if (status == SHMX_EACCES || status == SHMX_EPROTO)
+        return open_unlisted(attachment, search, NEIGHBOURS);
+    return status == SHMX_ENOENT ? open_unlisted(attachment, search, NOT_THERE) : status;
 }
 
 int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags)

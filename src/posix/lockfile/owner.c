@@ -12,15 +12,19 @@
 
 /* ---- those who may write ---- */
 
-/* May the maker of this file write to the segment? Anybody can make files of these names. Of a
- * foreign object's neighbours nothing is known. */
-static bool may_write(const struct shmx_attachment *attachment, const struct stat *file)
+/* May the maker of this file do to the segment what one of these flags allows others? Anybody can
+ * make files of these names. Of a foreign object's neighbours nothing is known. */
+static bool may(const struct shmx_attachment *attachment, const struct stat *file, unsigned flags)
 {
     struct stat object;
-    if (attachment->control == NULL || (attachment->label.flags & SHMX_OTHERS_WRITE) != 0 ||
-        file->st_uid == 0)
+    if (attachment->control == NULL || (attachment->label.flags & flags) != 0 || file->st_uid == 0)
         return true;
     return fstat(attachment->os.fd, &object) != 0 || object.st_uid == file->st_uid;
+}
+
+static bool may_write(const struct shmx_attachment *attachment, const struct stat *file)
+{
+    return may(attachment, file, SHMX_OTHERS_WRITE);
 }
 
 /* In a directory that is not the attachment's own there is no owner to be found, which is no death.
@@ -37,19 +41,21 @@ static bool is_strangers(const struct shmx_attachment *attachment, const char *p
     return lstat(path, &facts) == 0 && !may_write(attachment, &facts);
 }
 
-/* Readers need not open it, and so cannot lock it. root makes it for the segment's owner. */
-static int make_owner_file(const struct shmx_attachment *attachment, const char *path, int *fd)
+/* Those whom the segment is open to by one of these flags may open it. root makes it for the
+ * segment's owner. */
+static int make_owned_file(const struct shmx_attachment *attachment, const char *path,
+                           unsigned flags, const char *text, int *fd)
 {
     struct stat object;
     bool ours = attachment->control != NULL;
-    unsigned others = ours ? attachment->label.flags & SHMX_OTHERS_WRITE : SHMX_OTHERS_READ;
-    int status = shmx_lockfile_make(path, others, attachment->label.name, fd);
+    unsigned others = ours ? attachment->label.flags & flags : SHMX_OTHERS_READ;
+    int status = shmx_lockfile_make_locked(path, LOCK_EX, others, text, fd);
     if (status != SHMX_OK || geteuid() != 0 || fstat(attachment->os.fd, &object) != 0 ||
         object.st_uid == 0 || fchown(*fd, object.st_uid, (gid_t)-1) == 0)
         return status;
     status = shmx_posix_error(errno);
     unlink(path);
-    close(*fd);
+    shmx_lockfile_close(fd);
     return status;
 }
 
@@ -60,14 +66,10 @@ static int try_claim(struct shmx_attachment *attachment, uint32_t token)
     char path[LOCKFILE_PATH_MAX];
     int fd;
     shmx_lockfile_path_owner(path, attachment->label.id, token);
-    int status = make_owner_file(attachment, path, &fd);
+    /* Readers need not open it, and so cannot lock it. */
+    int status = make_owned_file(attachment, path, SHMX_OTHERS_WRITE, attachment->label.name, &fd);
     if (status != SHMX_OK)
-        return status;
-    /* shmx_prune may have found it before it was locked. */
-    if (shmx_lockfile_set(fd, LOCK_EX) != 0 || !shmx_lockfile_in_place(fd, path)) {
-        close(fd);
-        return SHMX_EEXIST;
-    }
+        return status == SHMX_EAGAIN ? SHMX_EEXIST : status;
     shmx_posix_tag(fd, attachment);
     attachment->os.owner_fd = fd;
     return SHMX_OK;
@@ -158,9 +160,10 @@ static int sweep_token(const char *rest, void *context)
 {
     char path[LOCKFILE_PATH_MAX];
     uint32_t token;
+    bool held;
     if (sscanf(rest, "%8" SCNx32, &token) == 1) {
         shmx_lockfile_path_owner(path, *(const uint64_t *)context, token);
-        shmx_lockfile_sweep(path);
+        shmx_lockfile_sweep(path, &held);
     }
     return SHMX_OK;
 }
@@ -168,6 +171,7 @@ static int sweep_token(const char *rest, void *context)
 void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given)
 {
     char path[LOCKFILE_PATH_MAX];
+    bool held;
     if (given > TOKENS_FEW) {
         snprintf(path, sizeof path, LOCKFILE_PREFIX "o-%016" PRIx64 "-", id);
         shmx_lockfile_list(path, sweep_token, &id);
@@ -175,33 +179,25 @@ void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given)
     }
     for (uint32_t token = 1; token <= given; token++) {
         shmx_lockfile_path_owner(path, id, token);
-        shmx_lockfile_sweep(path);
+        shmx_lockfile_sweep(path, &held);
     }
 }
 
 /* ---- marks ---- */
 
-/* Readers ask for them. A foreign object's neighbours cannot be told from its label: everybody may
- * look. */
-static unsigned openness(const struct shmx_attachment *attachment)
-{
-    return attachment->control != NULL ? attachment->label.flags : SHMX_OTHERS_READ;
-}
-
 /* SHMX_EAGAIN: another has found it before it was locked, and takes it for left over. */
 static int try_mark(struct shmx_attachment *attachment, struct shmx_posix_mark *mark,
                     const char *path)
 {
-    int status = shmx_lockfile_make(path, openness(attachment) & ~SHMX_PERSISTENT, "", &mark->fd);
-    if (status != SHMX_OK)
-        return status == SHMX_EEXIST ? SHMX_EAGAIN : status;
-    shmx_posix_tag(mark->fd, attachment);
-    int error = shmx_lockfile_set(mark->fd, LOCK_EX);
-    if (error == 0 && shmx_lockfile_in_place(mark->fd, path))
+    /* Readers ask for them. */
+    int status =
+        make_owned_file(attachment, path, SHMX_OTHERS_READ | SHMX_OTHERS_WRITE, "", &mark->fd);
+    if (status == SHMX_OK) {
+        shmx_posix_tag(mark->fd, attachment);
         return SHMX_OK;
-    close(mark->fd);
+    }
     mark->fd = -1;
-    return error == 0 || error == EWOULDBLOCK ? SHMX_EAGAIN : shmx_posix_error(error);
+    return status == SHMX_EEXIST ? SHMX_EAGAIN : status;
 }
 
 int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_mark *mark)
@@ -235,6 +231,21 @@ struct look {
     bool held;
 };
 
+/* Does a mark count whose lock is held? The number of a side's mark is the token of its owner. A
+ * neighbour that may only read can hold the lock of a dead owner's mark, but not that of its owner
+ * file, so that file decides. A process that may not open it lets the mark count. */
+static int counts(const struct shmx_attachment *attachment, const struct shmx_posix_mark *mark,
+                  const struct stat *facts, bool *alive)
+{
+    if (mark->space == SHMX_OS_PRESENT) {
+        *alive = may(attachment, facts, SHMX_OTHERS_READ | SHMX_OTHERS_WRITE);
+        return SHMX_OK;
+    }
+    *alive = may_write(attachment, facts);
+    int status = *alive ? ask_owner(attachment, mark->number, alive) : SHMX_OK;
+    return status == SHMX_EACCES ? SHMX_OK : status;
+}
+
 static int look_at(const char *rest, void *context)
 {
     struct look *look = context;
@@ -250,7 +261,9 @@ static int look_at(const char *rest, void *context)
         return SHMX_OK;
     int status = ask(fd, path, &alive);
     close(fd);
-    look->held |= alive && (mark.space == SHMX_OS_PRESENT || may_write(look->attachment, &facts));
+    if (status == SHMX_OK && alive)
+        status = counts(look->attachment, &mark, &facts, &alive);
+    look->held |= status == SHMX_OK && alive;
     return status;
 }
 

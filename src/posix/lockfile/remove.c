@@ -60,8 +60,6 @@ bool shmx_lockfile_leave_judged(struct shmx_lockfile_name *file, const char *nam
 {
     bool last = *user_fd >= 0 && shmx_lockfile_users_leave(file->record.id, false, user_fd) &&
                 shmx_lockfile_remove_dead(file, name) == SHMX_OK;
-    if (*user_fd >= 0)
-        close(*user_fd);
-    *user_fd = -1;
+    shmx_lockfile_close(user_fd);
     return last;
 }

@@ -6,19 +6,11 @@
 
 #include "lockfile.h"
 
-int shmx_lockfile_users_make(uint64_t id, const char *name, unsigned flags, int *fd)
+int shmx_lockfile_users_make(uint64_t id, const char *name, int *fd)
 {
     char path[LOCKFILE_PATH_MAX];
     shmx_lockfile_path_users(path, id);
-    int status = shmx_lockfile_make(path, flags, name, fd);
-    if (status != SHMX_OK)
-        return status;
-    int error = shmx_lockfile_set(*fd, LOCK_SH);
-    /* shmx_prune may have found it before it was locked. */
-    if (error == 0 && shmx_lockfile_in_place(*fd, path))
-        return SHMX_OK;
-    close(*fd);
-    return error == 0 || error == EWOULDBLOCK ? SHMX_EAGAIN : shmx_posix_error(error);
+    return shmx_lockfile_make_locked(path, LOCK_SH, 0, name, fd);
 }
 
 /* As shmx_lockfile_users_join, with the file open. */
@@ -51,10 +43,8 @@ int shmx_lockfile_users_join(uint64_t id, uid_t owner, int *fd)
         return status == SHMX_ENOENT || status == SHMX_EPROTO ? SHMX_OK : status;
     }
     status = join(*fd);
-    if (status != SHMX_OK && status != SHMX_ENOENT) {
-        close(*fd);
-        *fd = -1;
-    }
+    if (status != SHMX_OK && status != SHMX_ENOENT)
+        shmx_lockfile_close(fd);
     return status;
 }
 
@@ -86,7 +76,7 @@ int shmx_lockfile_users_again(uint64_t id, int own, int *fd)
     int error = shmx_lockfile_set(*fd, LOCK_SH);
     if (error == 0)
         return SHMX_OK;
-    close(*fd);
+    shmx_lockfile_close(fd);
     return shmx_posix_error(error);
 }
 

@@ -103,9 +103,11 @@ void shmx_ofd_passed_close(struct shmx_attachment *attachment)
 int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)
 {
     uint64_t device = 0, inode = 0;
+    shmx_posix_gate_enter();
     int status = shmx_posix_pass_once(attachment);
     if (status == SHMX_OK)
         status = identity(attachment->os.passed, &device, &inode);
+    shmx_posix_gate_leave();
     if (status == SHMX_OK)
         snprintf(token, token_size, "shmx-%d-%" PRIx64 "-%" PRIx64, attachment->os.passed, device,
                  inode);

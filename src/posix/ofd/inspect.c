@@ -193,22 +193,10 @@ int shmx_os_inspect(const char *name, struct shmx_os_view *view)
 
 /* ---- all of them ---- */
 
-struct reading {
-    shmx_listing_visit *visit;
-    void *context;
-};
-
-static int visit_named(const char *name, void *context)
+static int read_names(void *listing)
 {
-    const struct reading *reading = context;
-    return shmx_name_check(name) == SHMX_OK ? reading->visit(name, reading->context) : SHMX_OK;
-}
-
-static int read_names(shmx_listing_visit *visit, void *context)
-{
-    struct reading reading = {visit, context};
     shmx_posix_gate_enter();
-    int status = shmx_system.list(visit_named, &reading);
+    int status = shmx_system.list(shmx_listing_note, listing);
     shmx_posix_gate_leave();
     return status;
 }

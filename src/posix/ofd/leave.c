@@ -28,9 +28,11 @@ static void leave(struct shmx_attachment *attachment)
         return;
     }
     struct shmx_ofd_removal removal = {.annex = -1};
-    /* The maker is likely to be the last, anybody else is not: one call is saved either way. */
-    if (!attachment->os.creator || shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 2) != 0) {
-        /* All locks at once: for less than that the kernel makes ready to split one. */
+    /* The maker is likely to be the last, anybody else is not: one call is saved either way. It
+     * takes all bytes of users, for less than that the kernel splits the lock that is there. */
+    if (!attachment->os.creator ||
+        shmx_ofd_set(fd, F_WRLCK, LOCK_USERS, LOCK_NAME - LOCK_USERS + 1) != 0) {
+        /* All locks at once, for the same reason. */
         shmx_ofd_set(fd, F_UNLCK, 0, 0);
         if (shmx_ofd_held(fd, LOCK_USER) != F_UNLCK ||
             shmx_ofd_removal_begin(&removal, fd, true) != 0)

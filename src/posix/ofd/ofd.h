@@ -11,6 +11,7 @@
 /* Bytes that carry locks: far behind the end of any object. */
 #define LOCK_USER ((off_t)1 << 62)
 #define LOCK_NAME (LOCK_USER + 1)
+#define LOCK_USERS (LOCK_USER - ((off_t)1 << 60)) /* before this no user's lock begins */
 #define LOCK_OWNERS ((off_t)1 << 61)
 #define LOCK_PRESENT (LOCK_USER + ((off_t)1 << 33)) /* + key; read locks */
 #define LOCK_JOINED (LOCK_USER + ((off_t)1 << 40))  /* + key << 30 + token; write locks */

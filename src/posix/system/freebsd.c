@@ -58,17 +58,6 @@ static int list(int (*visit)(const char *name, void *context), void *context)
     return status;
 }
 
-const struct shmx_system shmx_system = {
-    .lock_directory = shmx_posix_lock_directory,
-    .make = shmx_posix_make_exact,
-    .reserve = shmx_posix_reserve_by_writing,
-    .prefault = shmx_posix_prefault,
-    .label = shmx_posix_label_read,
-    .list = list,
-    .footprint = footprint,
-    .available = shmx_posix_available,
-};
-
 /* ---- waiting: _umtx_op(2), which works between processes in its forms that are not private ----
  */
 
@@ -82,17 +71,25 @@ static int wait_once(_Atomic uint32_t *word, uint32_t expected, int64_t length)
     return result == 0 ? 0 : errno;
 }
 
-int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
-                 int64_t deadline)
-{
-    (void)attachment;
-    return shmx_posix_wait(word, expected, deadline, wait_once);
-}
-
 /* The system does not say how many it woke. */
 int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int count)
 {
     (void)attachment;
     int result = _umtx_op((void *)word, UMTX_OP_WAKE, (unsigned long)count, NULL, NULL);
-    return result == 0 ? count : shmx_posix_wait_failed(errno);
+    return result == 0 ? count : shmx_posix_unexpected(errno);
 }
+
+/* ---- the table ---- */
+
+const struct shmx_system shmx_system = {
+    .lock_directory = shmx_posix_lock_directory,
+    .make = shmx_posix_make_exact,
+    .length_limit = shmx_posix_length_limit,
+    .reserve = shmx_posix_reserve_by_writing,
+    .prefault = shmx_posix_prefault,
+    .label = shmx_posix_label_read,
+    .list = list,
+    .footprint = footprint,
+    .available = shmx_posix_available,
+    .sleep = wait_once,
+};

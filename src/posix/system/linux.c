@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "system/linux_pages.h"
@@ -27,6 +30,22 @@ static bool lacks_nameless(int number)
     return number == ENOENT || number == EISDIR || number == EINVAL || number == EOPNOTSUPP;
 }
 
+/* Who asks for a file's times, as fstat(2) does, gets finer ones at its next change (Linux 6.13),
+ * which cost more than the asking. */
+static int stat_timeless(int at, const char *path, int how, struct stat *facts)
+{
+#ifdef STATX_INO
+    struct statx seen;
+    if (statx(at, path, how, STATX_TYPE | STATX_MODE | STATX_INO, &seen) == 0) {
+        facts->st_dev = makedev(seen.stx_dev_major, seen.stx_dev_minor);
+        facts->st_ino = seen.stx_ino;
+        facts->st_mode = seen.stx_mode;
+        return 0;
+    }
+#endif
+    return fstatat(at, path, facts, how); /* an old kernel, or a filter that does not know it */
+}
+
 static int make_nameless(bool named, unsigned flags, int *fd, struct stat *facts)
 {
     mode_t mode = shmx_posix_mode(flags);
@@ -34,7 +53,7 @@ static int make_nameless(bool named, unsigned flags, int *fd, struct stat *facts
     *fd = shmx_posix_open(DIRECTORY, O_TMPFILE | O_RDWR | (named ? 0 : O_EXCL), mode);
     if (*fd < 0)
         return shmx_posix_error(lacks_nameless(errno) ? ENOSYS : errno);
-    bool good = fstat(*fd, facts) == 0;
+    bool good = stat_timeless(*fd, "", AT_EMPTY_PATH, facts) == 0;
     if (good && named && (facts->st_mode & 0777) != mode) /* the umask has taken some */
         good = fchmod(*fd, mode) == 0;
     if (good)
@@ -48,7 +67,8 @@ static int stat_name(const char *name, struct stat *facts)
 {
     char path[sizeof DIRECTORY + SHMX_NAME_MAX + 1] = DIRECTORY "/";
     memcpy(path + sizeof DIRECTORY, name, strlen(name) + 1);
-    return lstat(path, facts) == 0 ? SHMX_OK : shmx_posix_error(errno);
+    bool good = stat_timeless(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, facts) == 0;
+    return good ? SHMX_OK : shmx_posix_error(errno);
 }
 
 /* AT_EMPTY_PATH needs no /proc, and is open to everybody since Linux 6.10; before, to
@@ -68,6 +88,17 @@ static int publish(int fd, const char *name)
     if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
         return SHMX_OK;
     return errno == ENOENT ? shmx_posix_error(ENOSYS) : shmx_posix_error(errno);
+}
+
+/* prlimit(2), by which a C library asks, looks for the process first and takes twice the time. */
+static uint64_t length_limit(void)
+{
+#if defined(SYS_getrlimit) && LONG_MAX > INT32_MAX
+    struct rlimit limit;
+    if (syscall(SYS_getrlimit, RLIMIT_FSIZE, &limit) == 0)
+        return limit.rlim_cur; /* none is the largest number */
+#endif
+    return shmx_posix_length_limit();
 }
 
 /* A signal makes fallocate undo its work. In pieces of this size it comes to an end under any
@@ -128,6 +159,7 @@ const struct shmx_system shmx_system = {
     .make_nameless = make_nameless,
     .publish = publish,
     .stat_name = stat_name,
+    .length_limit = length_limit,
     .reserve = reserve_pieces,
     .reserve_present = reserve_present,
     .prefault = shmx_linux_prefault,
@@ -167,7 +199,7 @@ int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uin
         if (errno == ETIMEDOUT)
             return SHMX_ETIMEDOUT;
         if (errno != EINTR)
-            return shmx_posix_wait_failed(errno);
+            return shmx_posix_unexpected(errno);
     }
 }
 
@@ -175,5 +207,5 @@ int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int
 {
     (void)attachment;
     long result = syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
-    return result >= 0 ? (int)result : shmx_posix_wait_failed(errno);
+    return result >= 0 ? (int)result : shmx_posix_unexpected(errno);
 }

@@ -20,20 +20,6 @@ static uint64_t footprint(const struct stat *facts)
     return (uint64_t)facts->st_size;
 }
 
-const struct shmx_system shmx_system = {
-    .name_limit = 30,
-    .loaded = shmx_posix_stay,
-    .lock_directory = shmx_posix_lock_directory,
-    .make = make,
-    /* Memory cannot be reserved. Shared memory is memory like any other, backed by swap files that
-     * grow; no file system for it could be full, and what the machine cannot hold was refused. */
-    .reserve = shmx_posix_resize,
-    .prefault = shmx_posix_prefault,
-    .label = shmx_posix_label_map, /* nobody can cut the object short: its length is set once */
-    .footprint = footprint,
-    .available = shmx_posix_available,
-};
-
 /*
  * ---- waiting: os_sync_wait_on_address with the shared flag, of macOS 14.4 and later ----
  *
@@ -68,18 +54,12 @@ static void find_all(void)
 
 static int wait_once(_Atomic uint32_t *word, uint32_t expected, int64_t length)
 {
+    pthread_once(&found, find_all);
+    if (wait_on_address == NULL)
+        return shmx_posix_nap(word, expected, length);
     int result = wait_on_address((void *)word, expected, sizeof *word, FLAG_SHARED,
                                  CLOCK_MACH_ABSOLUTE, (uint64_t)length);
     return result >= 0 ? 0 : errno;
-}
-
-int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
-                 int64_t deadline)
-{
-    (void)attachment;
-    pthread_once(&found, find_all);
-    return shmx_posix_wait(word, expected, deadline,
-                           wait_on_address != NULL ? wait_once : shmx_posix_nap);
 }
 
 #define FAULTS_MOST 100
@@ -111,6 +91,24 @@ int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int
         while (woken < count && (number = wake(os_wake_any, word)) == 0)
             woken++;
     if (number != 0 && number != ENOENT)
-        return shmx_posix_wait_failed(number);
+        return shmx_posix_unexpected(number);
     return count == SHMX_WAKE_ALL && number == 0 ? count : woken;
 }
+
+/* ---- the table ---- */
+
+const struct shmx_system shmx_system = {
+    .name_limit = 30,
+    .loaded = shmx_posix_stay,
+    .lock_directory = shmx_posix_lock_directory,
+    .make = make,
+    .length_limit = shmx_posix_length_limit,
+    /* Memory cannot be reserved. Shared memory is memory like any other, backed by swap files that
+     * grow; no file system for it could be full, and what the machine cannot hold was refused. */
+    .reserve = shmx_posix_resize,
+    .prefault = shmx_posix_prefault,
+    .label = shmx_posix_label_map, /* nobody can cut the object short: its length is set once */
+    .footprint = footprint,
+    .available = shmx_posix_available,
+    .sleep = wait_once,
+};

@@ -24,19 +24,6 @@ static int list(int (*visit)(const char *name, void *context), void *context)
     return shmx_posix_list(DIRECTORY, ".shmobj_", visit, context);
 }
 
-const struct shmx_system shmx_system = {
-    .open_flags = O_NONBLOCK, /* a pipe that is planted there is not waited for */
-    .loaded = shmx_posix_stay,
-    .lock_directory = lock_directory,
-    .make = shmx_posix_make_exact,
-    .reserve = shmx_posix_reserve_by_writing,
-    .prefault = shmx_posix_prefault,
-    .label = shmx_posix_label_read,
-    .list = list,
-    .footprint = shmx_posix_footprint,
-    .available = shmx_posix_available,
-};
-
 /* ---- waiting: the system's futex call (NetBSD 10), which has no function in the library ---- */
 
 static int wait_once(_Atomic uint32_t *word, uint32_t expected, int64_t length)
@@ -46,16 +33,26 @@ static int wait_once(_Atomic uint32_t *word, uint32_t expected, int64_t length)
     return result == 0 ? 0 : errno;
 }
 
-int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
-                 int64_t deadline)
-{
-    (void)attachment;
-    return shmx_posix_wait(word, expected, deadline, wait_once);
-}
-
 int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int count)
 {
     (void)attachment;
     int result = syscall(SYS___futex, word, FUTEX_WAKE, count, NULL, NULL, 0, 0);
-    return result >= 0 ? result : shmx_posix_wait_failed(errno);
+    return result >= 0 ? result : shmx_posix_unexpected(errno);
 }
+
+/* ---- the table ---- */
+
+const struct shmx_system shmx_system = {
+    .open_flags = O_NONBLOCK, /* a pipe that is planted there is not waited for */
+    .loaded = shmx_posix_stay,
+    .lock_directory = lock_directory,
+    .make = shmx_posix_make_exact,
+    .length_limit = shmx_posix_length_limit,
+    .reserve = shmx_posix_reserve_by_writing,
+    .prefault = shmx_posix_prefault,
+    .label = shmx_posix_label_read,
+    .list = list,
+    .footprint = shmx_posix_footprint,
+    .available = shmx_posix_available,
+    .sleep = wait_once,
+};

@@ -35,20 +35,6 @@ static void lock_directory(char path[SHMX_SYSTEM_DIRECTORY_MAX])
         snprintf(path, SHMX_SYSTEM_DIRECTORY_MAX, "/dev/null");
 }
 
-const struct shmx_system shmx_system = {
-    .open_flags = O_RDWR, /* a pipe that is planted would be waited for by who reads only */
-    .loaded = shmx_posix_stay,
-    .lock_directory = lock_directory,
-    .own_directory = true,
-    .make = make,
-    /* Nothing is mapped yet, so no page differs from what is written. */
-    .reserve = shmx_posix_reserve_by_writing,
-    .prefault = shmx_posix_prefault,
-    .label = shmx_posix_label_map, /* nobody but the owner could cut the object short */
-    .footprint = shmx_posix_footprint,
-    .available = shmx_posix_available,
-};
-
 /* ---- waiting: futex(2), which finds the word by object and offset if its mapping is shared ----
  */
 
@@ -64,16 +50,27 @@ static int wait_once(_Atomic uint32_t *word, uint32_t expected, int64_t length)
     return number_of(futex((volatile uint32_t *)word, FUTEX_WAIT, (int)expected, &limit, NULL));
 }
 
-int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
-                 int64_t deadline)
-{
-    (void)attachment;
-    return shmx_posix_wait(word, expected, deadline, wait_once);
-}
-
 int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int count)
 {
     (void)attachment;
     int result = futex((volatile uint32_t *)word, FUTEX_WAKE, count, NULL, NULL);
-    return result >= 0 ? result : shmx_posix_wait_failed(errno);
+    return result >= 0 ? result : shmx_posix_unexpected(errno);
 }
+
+/* ---- the table ---- */
+
+const struct shmx_system shmx_system = {
+    .open_flags = O_RDWR, /* a pipe that is planted would be waited for by who reads only */
+    .loaded = shmx_posix_stay,
+    .lock_directory = lock_directory,
+    .own_directory = true,
+    .make = make,
+    .length_limit = shmx_posix_length_limit,
+    /* Nothing is mapped yet, so no page differs from what is written. */
+    .reserve = shmx_posix_reserve_by_writing,
+    .prefault = shmx_posix_prefault,
+    .label = shmx_posix_label_map, /* nobody but the owner could cut the object short */
+    .footprint = shmx_posix_footprint,
+    .available = shmx_posix_available,
+    .sleep = wait_once,
+};

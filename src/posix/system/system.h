@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Between the POSIX backend and one system: what system/NAME.c provides, and no other file knows.
- * Meson compiles one of them. It provides shmx_os_wait and shmx_os_wake of os.h as well.
+ * Meson compiles one of them. It provides shmx_os_wake of os.h as well, and shmx_os_wait or
+ * `sleep`.
  *
  *   - The rules of os.h hold: 0 or a negative status, nothing left open after a failure.
  *   - Dealings that several systems share are helpers in the table, below or in posix.h.
@@ -14,6 +15,9 @@
 #include "posix.h"
 
 #define SHMX_SYSTEM_DIRECTORY_MAX 48
+
+/* Sleep for a length of time while *word == expected; 0 or an error number. */
+typedef int shmx_posix_sleep(_Atomic uint32_t *word, uint32_t expected, int64_t length);
 
 struct shmx_system {
     size_t name_limit; /* an object's longest name in bytes; 0: any of ours fits */
@@ -31,7 +35,7 @@ struct shmx_system {
     int (*publish)(int fd, const char *name);
 
     /* ofd/: the same without a name, to be published or (not `named`) never, and what fstat(2) says
-     * of it. */
+     * of it: device, inode and mode. */
     int (*make_nameless)(bool named, unsigned flags, int *fd, struct stat *facts);
 
     /* The library was loaded; NULL: nothing is to be done. */
@@ -40,8 +44,11 @@ struct shmx_system {
     /* A page that the child of a fork finds zeroed, whatever kind of fork; NULL: there is none. */
     unsigned char *(*wiped_on_fork)(void);
 
-    /* ofd/: what has the name, as lstat(2) says. */
+    /* ofd/: device, inode and mode of what has the name, as lstat(2) says. */
     int (*stat_name)(const char *name, struct stat *facts);
+
+    /* The longest file that the process may make. */
+    uint64_t (*length_limit)(void);
 
     /* Give a new object its length, and all its memory. */
     int (*reserve)(int fd, size_t length);
@@ -64,6 +71,9 @@ struct shmx_system {
     /* Bytes that the system could still give to all; false if it cannot say. */
     bool (*available)(uint64_t *bytes);
 
+    /* shmx_os_wait, where wait.c makes it of this. */
+    shmx_posix_sleep *sleep;
+
     /* Hold address space for a mapping, as aligned as is good for its length; NULL: anywhere. */
     void *(*place)(size_t length);
 };
@@ -81,6 +91,9 @@ void shmx_posix_lock_directory(char path[SHMX_SYSTEM_DIRECTORY_MAX]);
 
 /* make: shm_open, and then set what the umask has taken of the access. */
 int shmx_posix_make_exact(const char *path, unsigned flags, int *fd);
+
+/* length_limit: getrlimit(2). */
+uint64_t shmx_posix_length_limit(void);
 
 /* reserve: the length, and no memory yet. */
 int shmx_posix_resize(int fd, size_t length);
@@ -103,15 +116,7 @@ uint64_t shmx_posix_footprint(const struct stat *facts);
 /* available where the system does not say how much is free: all there is. */
 bool shmx_posix_available(uint64_t *bytes);
 
-/* shmx_os_wait by a call `once` that sleeps for a length of time while *word == expected, and
- * returns 0 or an error number. */
-int shmx_posix_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline,
-                    int (*once)(_Atomic uint32_t *word, uint32_t expected, int64_t length));
-
-/* once: short naps, longer as they add up. */
-int shmx_posix_nap(_Atomic uint32_t *word, uint32_t expected, int64_t length);
-
-/* The status for an error number that sleeping or waking should not give. */
-int shmx_posix_wait_failed(int number);
+/* sleep: short naps, longer as they add up (wait.c). */
+shmx_posix_sleep shmx_posix_nap;
 
 #endif

@@ -144,6 +144,7 @@ static void lock_files(struct lock_files *search)
     snprintf(start, sizeof start, NAME_FILES "%s", search->prefix);
     files(search->directory, start, name_file, search);
     files(search->directory, ".shmx-u-", users_file, search);
+    files(search->directory, ".shmx-s-", users_file, search);
     files(search->directory, ".shmx-o-", owner_file, search);
 }
 

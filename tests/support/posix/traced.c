@@ -68,6 +68,15 @@ void hold_persistent(const char *name)
     memset(shmx_data(held), 7, SEVENS);
 }
 
+void hold_for_others(const char *name)
+{
+    int status = shmx_create(&held, name, HELD_SIZE, SHMX_OTHERS_WRITE);
+    if (status == SHMX_ENOTSUP) /* nobody can be let in: then as any other */
+        status = shmx_create(&held, name, HELD_SIZE, 0);
+    assert_ok(status);
+    memset(shmx_data(held), 7, SEVENS);
+}
+
 void hold_zeros(const char *name)
 {
     assert_ok(shmx_create(&held, name, HELD_SIZE, 0));

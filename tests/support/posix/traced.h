@@ -31,6 +31,7 @@ extern shmx *held; /* the test's */
 /* Make `held`, with sevens in its first 100 bytes. */
 void hold(const char *name);
 void hold_persistent(const char *name);
+void hold_for_others(const char *name);
 void hold_zeros(const char *name);
 void let_go(const char *name);
 

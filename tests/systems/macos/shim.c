@@ -223,7 +223,7 @@ static unsigned interrupted;
 #define CLOCK_ABSOLUTE 32u
 
 /* True if the word's page is in the process's own tables. */
-static bool present(const void *word)
+static bool read_tables(const void *word)
 {
     uint64_t entry = 0;
     int fd = (open)("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -232,6 +232,16 @@ static bool present(const void *word)
     off_t at = (off_t)((uintptr_t)word / 4096 * sizeof entry);
     bool is = (pread)(fd, &entry, sizeof entry, at) != (ssize_t)sizeof entry || entry >> 63 != 0;
     close(fd);
+    return is;
+}
+
+/* The system itself looks, which is no cancellation point. */
+static bool present(const void *word)
+{
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    bool is = read_tables(word);
+    pthread_setcancelstate(before, &before);
     return is;
 }
 

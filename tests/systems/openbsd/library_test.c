@@ -13,8 +13,7 @@ static void everybody_sees_label_and_data(void **state)
     assert_int_equal(shmx_size(shm), 5000);
     assert_int_equal(((char *)shmx_data(shm))[4999], 'c');
     assert_int_equal(machine_listed(name), 1);
-    child_close_input(child);
-    assert_int_equal(child_wait(child), 0);
+    child_finish(child);
     shmx_close(&shm);
 }
 
@@ -63,8 +62,7 @@ static void daily_kills_nobody(void **state)
         shmx_close(&second);
     }
     ((char *)shmx_data(shm))[0] = 'x';
-    child_close_input(child);
-    assert_int_equal(child_wait(child), 0);
+    child_finish(child);
     assert_int_equal(((char *)shmx_data(shm))[0], 'x');
     shmx_close(&shm);
     assert_ok(shmx_create(&shm, name, 100, 0));

@@ -243,7 +243,10 @@ void *sim_mmap(void *place, size_t length, int protection, int how, int fd, off_
     if (whole < 0)
         return (mmap)(place, length, protection, how, fd, at);
     off_t end = at + (off_t)length < whole ? at + (off_t)length : whole;
+    int before; /* mmap(2) is no cancellation point */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
     page_in(fd, at, end);
+    pthread_setcancelstate(before, &before);
     return (mmap)(place, length, protection, how, fd, MAPPED + at);
 }
 

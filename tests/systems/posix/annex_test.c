@@ -80,18 +80,6 @@ static struct test_child *start(const char *part, const char *name, const char *
     return child;
 }
 
-static void end(struct test_child *child)
-{
-    child_close_input(child);
-    assert_int_equal(child_wait(child), 0);
-}
-
-static void kill_owner(struct test_child *owner)
-{
-    child_kill(owner);
-    assert_int_equal(child_wait(owner), CHILD_KILLED);
-}
-
 static void it_goes_with_its_last_user(void **state)
 {
     (void)state;
@@ -111,7 +99,7 @@ static void it_goes_with_its_last_user(void **state)
     assert_true(there(path));
     shmx_close(&other);
     assert_false(there(path));
-    end(reader);
+    child_finish(reader);
 }
 
 static void one_left_by_the_killed_is_swept(void **state)
@@ -129,10 +117,10 @@ static void one_left_by_the_killed_is_swept(void **state)
     assert_status(shmx_mutex_lock(shm, mutex_of(shm) + 1, 0), SHMX_OK);
     assert_status(shmx_mutex_lock(shm, mutex_of(shm), 60), SHMX_ETIMEDOUT);
     shmx_close(&shm);
-    kill_owner(owner);
+    child_end_by_kill(owner);
     assert_ok(shmx_prune(NULL)); /* if another process has not swept it yet */
     assert_false(there(path));
-    end(reader);
+    child_finish(reader);
 }
 
 static void a_number_that_a_neighbour_took_is_no_annex(void **state)
@@ -158,7 +146,7 @@ static void a_number_that_a_neighbour_took_is_no_annex(void **state)
     assert_int_equal(unlink(path), 0); /* the path is that of the first annex still */
     close(fd);
     shmx_close(&shm);
-    end(reader);
+    child_finish(reader);
 }
 
 static void a_fork_does_not_take_it_along(void **state)
@@ -179,7 +167,7 @@ static void a_fork_does_not_take_it_along(void **state)
     assert_ok(shmx_mutex_unlock(shm, mutex_of(shm)));
     assert_int_equal(child_wait(owner), CHILD_KILLED);
     shmx_close(&shm);
-    end(reader);
+    child_finish(reader);
 }
 
 PART(closer) /* closes all its descriptors while it holds a lock */
@@ -207,12 +195,12 @@ static void who_closes_all_descriptors_lives(void **state)
     struct test_child *closer = start("closer", name, NULL);
     assert_status(shmx_mutex_lock(shm, mutex_of(shm), 60), SHMX_ETIMEDOUT);
     const char *path = annex_path(name);
-    end(closer);
+    child_finish(closer);
     assert_ok(shmx_mutex_lock(shm, mutex_of(shm), 0));
     shmx_close(&shm);
     assert_ok(shmx_prune(NULL));
     assert_false(there(path));
-    end(reader);
+    child_finish(reader);
 }
 
 PART(maker) /* another user makes the segment; root and it both lock in it */
@@ -242,10 +230,10 @@ static void root_makes_it_for_the_owner(void **state)
     struct test_child *owner = start("owner", name, NULL);
     child_send(maker, "go");
     child_expect(maker, "waited");
-    kill_owner(owner);
+    child_end_by_kill(owner);
     child_send(maker, "go");
     assert_int_equal(child_wait(maker), 0);
-    end(reader);
+    child_finish(reader);
 }
 
 #define LOCKS 5000
@@ -280,7 +268,7 @@ static void many_locks_only_take_time(void **state)
     assert_status(shmx_mutex_lock(shm, mutex_of(shm), 1000), SHMX_EOWNERDEAD);
     shmx_close(&shm);
     assert_status(shmx_open(&shm, name, 0), SHMX_ENOENT);
-    end(crowd);
+    child_finish(crowd);
 }
 
 static const struct test_part parts[] = {{"reader", part_reader}, {"owner", part_owner},

@@ -10,9 +10,12 @@
  * `users`: those too by which a segment has users. */
 void attack_locks(const char *name, bool users);
 
-/* Can those who may only read keep others from creating, opening and unlinking? docs/security.md
- * says where. */
-bool attack_keeps_names(void);
+/* Can everybody see by the system that a segment has that name? */
+bool attack_sees(const char *name);
+
+/* The places in which a neighbour can put something where the library looks for that name: the
+ * i-th, or NULL. */
+const char *attack_place(const char *name, int i);
 
 /* Cut the segment's object short; false: the system does not let anybody. */
 bool attack_cut(const char *name);

@@ -43,16 +43,15 @@ static int take(const char *rest, void *context)
     (void)context;
     char path[LOCKFILE_PATH_MAX];
     path_of(path, rest);
-    if ((rest[0] == 'u' && !attack.users) || count == FILES_MOST)
+    bool users = rest[0] == 'u' || rest[0] == 's';
+    if ((users && !attack.users) || count == FILES_MOST)
         return SHMX_OK;
     int fd = open(path, O_RDONLY);
     must(fd >= 0 || errno == EACCES || errno == ENOENT);
     if (fd < 0)
         return SHMX_OK;
     files[count++] = fd;
-    if (rest[0] == 'u')
-        flock(fd, LOCK_SH | LOCK_NB);
-    else if (flock(fd, LOCK_EX | LOCK_NB) != 0 && rest[0] != 'n')
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
         (void)thread_start(wait_for, &files[count - 1]);
     return SHMX_OK;
 }
@@ -89,7 +88,7 @@ static int find_id(const char *rest, void *context)
 static void make_tokens(void)
 {
     char path[LOCKFILE_PATH_MAX];
-    must(shmx_lockfile_list(LOCKFILE_PREFIX "u-", find_id, NULL) == SHMX_OK);
+    must(shmx_lockfile_list(LOCKFILE_PREFIX "s-", find_id, NULL) == SHMX_OK);
     atexit(unmake);
     for (int i = 0; i < id_count * TOKENS; i++) {
         path_of_token(path, i);
@@ -109,9 +108,23 @@ void attack_locks(const char *name, bool users)
     must(shmx_lockfile_list(LOCKFILE_PREFIX, take, NULL) == SHMX_OK);
 }
 
-bool attack_keeps_names(void)
+bool attack_sees(const char *name)
 {
-    return true;
+    return shmx_lockfile_name_there(name);
+}
+
+/* The name file's, if users share a directory, and the object's where objects are files there. */
+const char *attack_place(const char *name, int i)
+{
+    static char path[LOCKFILE_PATH_MAX];
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
+    shmx_system.lock_directory(directory);
+    if (i == 0)
+        shmx_lockfile_path_name(path, name);
+    else
+        snprintf(path, sizeof path, "%s/.shmobj_%s", directory, name);
+    bool is_file = i == 0 || strcmp(directory, "/var/shm") == 0; /* NetBSD */
+    return i < 2 && is_file && !shmx_system.own_directory ? path : NULL;
 }
 
 bool attack_cut(const char *name)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ofd/ofd.h"
@@ -40,12 +41,22 @@ void attack_locks(const char *name, bool users)
     if (users)
         must(shmx_ofd_set(fd, F_RDLCK, LOCK_USER, 1) == 0);
     cover(fd, LOCK_USER + 1, INT64_MAX);
-    must(flock(fd, LOCK_EX | LOCK_NB) == 0);
+    (void)flock(fd, LOCK_EX | LOCK_NB); /* of several readers one has it */
 }
 
-bool attack_keeps_names(void)
+bool attack_sees(const char *name)
 {
-    return false;
+    struct stat facts;
+    char path[256];
+    path_of(path, name);
+    return stat(path, &facts) == 0 && facts.st_size > 0;
+}
+
+const char *attack_place(const char *name, int i)
+{
+    static char path[256];
+    path_of(path, name);
+    return i == 0 ? path : NULL;
 }
 
 bool attack_cut(const char *name)

@@ -32,13 +32,6 @@ static int forked(void (*run)(void *context), void *context)
     return child_wait(child);
 }
 
-static shmx *create(const char *name)
-{
-    shmx *shm;
-    assert_ok(shmx_create(&shm, name, SIZE, 0));
-    return shm;
-}
-
 /* ---- nothing is left over ---- */
 
 static void create_and_die(void *context)
@@ -92,6 +85,30 @@ static void a_crash_loop_runs_for_ever(void **state)
     assert_int_equal(forked(dies_in_a_full_one, NULL), 0);
 }
 
+/* Each child inherits what its parent knows of its own creates, and makes only one. */
+static void children_die_in_a_large_one(void *context)
+{
+    shmx *shm;
+    int tries = 0;
+    (void)context;
+    must(scarce_mount("size=64m"));
+    must(shmx_create(&shm, NULL, SIZE, 0) == SHMX_OK);
+    shmx_close(&shm);
+    must(forked(create_again_and_die, "first") == CHILD_KILLED);
+    while (exists("first") && ++tries < 1000)
+        must(forked(create_again_and_die, NULL) == CHILD_KILLED);
+    must(tries < 1000);
+    must(shmx_prune(NULL) == SHMX_OK);
+}
+
+static void forked_children_free_the_dead(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        test_skip("only root can mount a /dev/shm of its own");
+    assert_int_equal(forked(children_die_in_a_large_one, NULL), 0);
+}
+
 /* ---- limits ---- */
 
 static void in_the_group(void *context)
@@ -121,11 +138,11 @@ static void a_renamed_ones_old_name_is_anothers(void **state)
     (void)state;
     const char *name = test_name(), *moved = test_name();
     char from[256], to[256];
-    shmx *old = create(name);
+    shmx *old = test_segment(name, SIZE);
     snprintf(from, sizeof from, SHM "%s", name);
     snprintf(to, sizeof to, SHM "%s", moved);
     assert_int_equal(rename(from, to), 0);
-    shmx *successor = create(name);
+    shmx *successor = test_segment(name, SIZE);
     shmx_close(&old);
     assert_true(exists(name)); /* a living successor */
     shmx_close(&successor);
@@ -200,14 +217,14 @@ static void a_reader_hides_no_death_and_hangs_nobody(void **state)
     assert_true(status == SHMX_OK && test_now_ms() - start < 1000);
     /* The reader's lock does not hide that the owner is gone. */
     shmx_close(&shm);
-    child_close_input(reader);
-    assert_int_equal(child_wait(reader), 0);
+    child_finish(reader);
     assert_status(shmx_mutex_lock(fresh, mutex_of(fresh), 0), SHMX_EOWNERDEAD);
     shmx_close(&fresh);
 }
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_crash_loop_runs_for_ever),
+    cmocka_unit_test(forked_children_free_the_dead),
     cmocka_unit_test(a_control_groups_limit_is_enospc),
     cmocka_unit_test(a_renamed_ones_old_name_is_anothers),
     cmocka_unit_test(another_file_system_since),

@@ -3,6 +3,7 @@
  * whatever fork, closefrom(3) and limits do to descriptors. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,15 +48,58 @@ static void limited_later(void *context)
     (void)context;
     must(shmx_create(&shm, NULL, 4096, 0) == SHMX_OK);
     shmx_close(&shm);
-    const struct rlimit small = {4096, 4096};
+    /* Of the second not even a file beside the segment may be written. */
+    const struct rlimit small = {4096, 4096}, none = {0, 0};
     must(setrlimit(RLIMIT_FSIZE, &small) == 0);
     must(shmx_create(&shm, NULL, 65536, 0) == SHMX_ENOSPC);
+    must(setrlimit(RLIMIT_FSIZE, &none) == 0);
+    must(shmx_create(&shm, NULL, 64, 0) == SHMX_ENOSPC);
+    must(shmx_create(&shm, "", 64, 0) == SHMX_ENOSPC);
 }
 
 static void a_limit_of_files_set_later_is_enospc(void **state)
 {
     (void)state;
     assert_int_equal(forked(limited_later, NULL), 0);
+}
+
+/* ---- descriptors of other threads ---- */
+
+#define FAILURES 2000
+
+static atomic_bool failing;
+
+static void opens_meanwhile(void *context)
+{
+    (void)context;
+    while (failing) {
+        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        must(fd >= 0);
+        must(close(fd) == 0);
+    }
+}
+
+/* Room for what leads to a segment, but not for the files of its users, which hold its name. */
+static void creates_in_vain(void *context)
+{
+    char name[SHMX_NAME_MAX + 1] = "";
+    shmx *shm;
+    const struct rlimit small = {64, 64};
+    strncat(name, context, SHMX_NAME_MAX);
+    memset(name + strlen(name), 'x', SHMX_NAME_MAX - strlen(name));
+    must(setrlimit(RLIMIT_FSIZE, &small) == 0);
+    failing = true;
+    struct test_thread *thread = thread_start(opens_meanwhile, NULL);
+    for (int i = 0; i < FAILURES; i++)
+        must(shmx_create(&shm, name, SIZE, 0) == SHMX_ENOSPC);
+    failing = false;
+    thread_join(thread);
+}
+
+static void a_failed_create_closes_nothing_of_others(void **state)
+{
+    (void)state;
+    assert_int_equal(forked(creates_in_vain, (void *)test_name()), 0);
 }
 
 /* ---- descriptors that changed hands ---- */
@@ -315,8 +359,7 @@ static void fork_after_giving_up_root_harms_nobody(void **state)
     child_expect(looks, "SHMX_ETIMEDOUT");
     child_expect(looks, second);
     assert_int_equal(child_wait(looks), 0);
-    child_kill(server);
-    assert_int_equal(child_wait(server), CHILD_KILLED);
+    child_end_by_kill(server);
     shmx *successor; /* the dead one makes room */
     assert_ok(shmx_create(&successor, name, SIZE, 0));
     shmx_close(&successor);
@@ -329,6 +372,7 @@ static const struct test_part parts[] = {
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_end_of_the_last_thread_counts_as_closing),
     cmocka_unit_test(a_limit_of_files_set_later_is_enospc),
+    cmocka_unit_test(a_failed_create_closes_nothing_of_others),
     cmocka_unit_test(a_program_that_closes_all_descriptors),
     cmocka_unit_test(opened_anew_it_is_a_user),
     cmocka_unit_test(a_living_owner_is_not_dead_after_closefrom),

@@ -272,8 +272,7 @@ static void what_was_open_is_closed(void **state)
     bool unloaded = strcmp(said, "gone") == 0;
     if (unloaded)
         assert_status(shmx_open(&shm, name, 0), SHMX_ENOENT);
-    child_close_input(child);
-    assert_int_equal(child_wait(child), 0);
+    child_finish(child);
     assert_status(shmx_open(&shm, name, 0), SHMX_ENOENT);
     if (!unloaded)
         test_skip("dlclose unloads nothing here, so only the process's end closes");

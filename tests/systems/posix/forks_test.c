@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Forks in bad places: handlers of fork that were registered before the library's own use it, and
- * signal handlers that interrupt it fork. */
+ * signal handlers that interrupt it and several threads at once fork. */
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -187,9 +188,57 @@ static void a_fork_in_a_signal_handler_ends(void **state)
     assert_int_equal(child_wait(child), 0);
 }
 
+/* ---- several threads ---- */
+
+#define FORKERS 3
+#define FORKS_EACH 100
+
+static atomic_int forkers_left;
+
+static void forks_often(void *context)
+{
+    (void)context;
+    for (int i = 0; i < FORKS_EACH; i++) {
+        int status;
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(0);
+        must(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+    }
+    forkers_left--;
+}
+
+static void makes_meanwhile(void *context)
+{
+    (void)context;
+    while (forkers_left > 0) {
+        shmx *shm;
+        must(shmx_create(&shm, NULL, SIZE, 0) == SHMX_OK);
+        shmx_close(&shm);
+    }
+}
+
+/* Two forks that wait for the same call to end: both go on. Not in a forked child, whose locks were
+ * made anew: the thread sanitizer takes those for still locked. */
+static void threads_fork_at_the_same_time(void **state)
+{
+    struct test_thread *forking[FORKERS], *making[FORKERS];
+    (void)state;
+    forkers_left = FORKERS;
+    for (int i = 0; i < FORKERS; i++) {
+        making[i] = thread_start(makes_meanwhile, NULL);
+        forking[i] = thread_start(forks_often, NULL);
+    }
+    for (int i = 0; i < FORKERS; i++) {
+        thread_join(forking[i]);
+        thread_join(making[i]);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(handlers_of_others_work),
     cmocka_unit_test(a_fork_in_a_signal_handler_ends),
+    cmocka_unit_test(threads_fork_at_the_same_time),
 };
 
 TEST_MAIN(tests, no_parts)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,8 +255,7 @@ static void without_its_name_file_a_dead_segment_makes_room(void **state)
     struct test_child *child = child_fork(hold_and_wait, (void *)name);
     child_expect(child, "ready");
     assert_int_equal(unlink(name_file(name)), 0);
-    child_kill(child);
-    assert_int_equal(child_wait(child), CHILD_KILLED);
+    child_end_by_kill(child);
     assert_status(shmx_open(&shm, name, 0), SHMX_ENOENT);
     assert_ok(shmx_create(&shm, name, 100, 0));
     shmx_close(&shm);
@@ -283,7 +283,7 @@ static void without_its_users_file_a_segment_is_never_removed_but_by_unlink(void
 
 /* ---- lock files that somebody has put there ---- */
 
-static void links_and_pipes_in_a_name_files_place_are_let_be(void **state)
+static void links_and_pipes_in_a_name_files_place_are_left_alone(void **state)
 {
     (void)state;
     shmx *shm;
@@ -366,6 +366,43 @@ static void a_lock_that_is_held_for_ever_is_eagain(void **state)
     close(fd);
     assert_ok(shmx_create(&shm, name, 100, 0));
     shmx_close(&shm);
+}
+
+/* As one that sweeps, which finds a new file before its maker has locked it, and is slow. */
+static void locks_again_and_again(void *path)
+{
+    for (;;) {
+        int fd = open(path, O_RDONLY);
+        if (fd >= 0) {
+            flock(fd, LOCK_EX | LOCK_NB);
+            close(fd);
+        }
+    }
+}
+
+#define MEETINGS 5
+#define TRIES 20000
+
+static void one_who_sweeps_is_met_again(void **state)
+{
+    (void)state;
+    const uint64_t id = 0xfedcba9800000000u + (uint32_t)getpid();
+    char path[LOCKFILE_PATH_MAX];
+    int fd, met = 0;
+    shmx_lockfile_path_users(path, id);
+    struct test_child *child = child_fork(locks_again_and_again, path);
+    for (int i = 0; i < TRIES && met < MEETINGS; i++) {
+        int status = shmx_lockfile_users_make(id, test_prefix(), &fd);
+        if (status == SHMX_OK) {
+            shmx_lockfile_users_remove(id, geteuid());
+            close(fd);
+        } else {
+            assert_status(status, SHMX_EAGAIN); /* and so the next time */
+            met++;
+        }
+    }
+    child_end_by_kill(child);
+    assert_false(is_there(path));
 }
 
 /* ---- another user ---- */
@@ -496,6 +533,143 @@ static void another_user_keeps_a_segment_alive(void **state)
     expect_gone(name); /* the other user may not take it away, but it is dead */
 }
 
+/* ---- segments that are open to others ---- */
+
+static void comes(void *context)
+{
+    shmx *shm;
+    become_other();
+    say("done");
+    while (hear() != NULL) {
+        say("%s", shmx_status_name(shmx_open(&shm, context, SHMX_READ_ONLY)));
+        shmx_close(&shm);
+    }
+}
+
+static void expect_mode(const char *name, mode_t mode)
+{
+    struct stat facts;
+    assert_int_equal(stat(name_file(name), &facts), 0);
+    assert_int_equal(facts.st_mode & 0777, mode);
+}
+
+/* One that wanted to remove it, and was killed before it saw that somebody uses it. */
+static void one_left_shut_is_opened_by_its_owner(void **state)
+{
+    (void)state;
+    test_needs_others();
+    const char *name = test_name();
+    shmx *shm;
+    assert_ok(shmx_create(&shm, name, 100, SHMX_OTHERS_READ));
+    ((char *)shmx_data(shm))[0] = 5;
+    struct test_child *child = child_fork(comes, (void *)name);
+    const char *line = child_receive(child);
+    if (line == NULL || strcmp(line, "done") != 0) {
+        child_close_input(child);
+        child_wait(child);
+        shmx_close(&shm);
+        test_skip("needs another user");
+    }
+    expect_mode(name, 0400);
+    child_send(child, "open");
+    child_expect(child, "SHMX_OK");
+    assert_int_equal(chmod(name_file(name), 0600), 0);
+    child_send(child, "open");
+    child_expect(child, "SHMX_EAGAIN");
+    expect_mark(name, 5);
+    expect_mode(name, 0400);
+    child_send(child, "open");
+    child_expect(child, "SHMX_OK");
+    child_close_input(child);
+    assert_int_equal(child_wait(child), 0);
+    shmx_close(&shm);
+    expect_gone(name);
+}
+
+static void read_and_close(void *context)
+{
+    shmx **shm = context;
+    must(hear() != NULL);
+    must(((char *)shmx_data(*shm))[0] == 5);
+    shmx_close(shm);
+    say("closed");
+}
+
+static void ends(void *context)
+{
+    shmx **shm = context;
+    must(((char *)shmx_data(*shm))[0] == 5);
+    shmx_close(shm);
+}
+
+/* The seat that a child shares is there until both have gone. */
+static void seats_go_with_their_last_user(void **state)
+{
+    (void)state;
+    test_needs_others();
+    char token[SHMX_TOKEN_MAX];
+    const char *name = test_name();
+    shmx *shm, *adopted;
+    assert_ok(shmx_create(&shm, name, 100, SHMX_OTHERS_WRITE));
+    ((char *)shmx_data(shm))[0] = 5;
+    assert_int_equal(child_wait(child_fork(ends, &shm)), 0);
+    expect_mark(name, 5);
+    struct test_child *child = child_fork(read_and_close, &shm);
+    assert_ok(shmx_share(shm, token, sizeof token));
+    assert_ok(shmx_adopt(&adopted, token, 0));
+    shmx_close(&shm);
+    shmx_close(&adopted);
+    expect_mark(name, 5);
+    child_send(child, "go");
+    child_expect(child, "closed");
+    assert_int_equal(child_wait(child), 0);
+    expect_gone(name);
+    assert_int_equal(test_leftovers(), 0);
+}
+
+static void pretends(void *context)
+{
+    uint64_t id;
+    must(sscanf(context, "%" SCNx64, &id) == 1);
+    become_other();
+    for (int space = SHMX_OS_PRESENT; space <= SHMX_OS_JOINED; space++) {
+        char path[LOCKFILE_PATH_MAX];
+        struct shmx_posix_mark mark = {.space = (enum shmx_os_space)space, .key = 7, .number = 1};
+        shmx_lockfile_path_mark(path, id, &mark);
+        write_file(path, "", 0644);
+        int fd = open(path, O_RDONLY);
+        must(fd >= 0 && flock(fd, LOCK_EX) == 0);
+    }
+    say("done");
+    while (hear() != NULL)
+        ;
+}
+
+static void a_stranger_pretends_in_vain(void **state)
+{
+    (void)state;
+    char text[20];
+    const char *name = test_name();
+    struct shmx_lockfile_record record;
+    shmx *shm;
+    assert_ok(shmx_create(&shm, name, 100, 0));
+    int fd = open(name_file(name), O_RDONLY);
+    must(fd >= 0 && pread(fd, &record, sizeof record, 0) == (ssize_t)sizeof record);
+    close(fd);
+    snprintf(text, sizeof text, "%" PRIx64, record.id);
+    struct test_child *child = child_fork(pretends, text);
+    const char *line = child_receive(child);
+    bool done = line != NULL && strcmp(line, "done") == 0;
+    if (done)
+        assert_status(shmx_presence_wait(shm, 7, 1, 0), SHMX_ETIMEDOUT);
+    child_close_input(child);
+    assert_int_equal(child_wait(child), 0);
+    assert_ok(shmx_prune(NULL));
+    shmx_close(&shm);
+    if (!done)
+        test_skip("needs another user");
+}
+
 /* ---- access ---- */
 
 static void access_is_exact_whatever_the_umask(void **state)
@@ -523,7 +697,7 @@ static void access_is_exact_whatever_the_umask(void **state)
 
 /* ---- other programs ---- */
 
-static void anothers_object_of_the_same_name_is_let_be(void **state)
+static void anothers_object_of_the_same_name_is_left_alone(void **state)
 {
     (void)state;
     shmx *shm, *other;
@@ -553,15 +727,6 @@ static void anothers_object_of_the_same_name_is_let_be(void **state)
 }
 
 /* ---- fork without descriptors ---- */
-
-static void read_and_close(void *context)
-{
-    shmx **shm = context;
-    must(hear() != NULL);
-    must(((char *)shmx_data(*shm))[0] == 5);
-    shmx_close(shm);
-    say("closed");
-}
 
 /* Leave no descriptor for the child's own lock. */
 static void forked_without_descriptors_the_two_share_one(void **state)
@@ -597,15 +762,19 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(without_its_name_file_a_segment_lives_and_ends),
     cmocka_unit_test(without_its_name_file_a_dead_segment_makes_room),
     cmocka_unit_test(without_its_users_file_a_segment_is_never_removed_but_by_unlink),
-    cmocka_unit_test(links_and_pipes_in_a_name_files_place_are_let_be),
+    cmocka_unit_test(links_and_pipes_in_a_name_files_place_are_left_alone),
     cmocka_unit_test(a_hard_link_in_a_name_files_place_harms_nothing),
     cmocka_unit_test(garbage_in_a_name_file_is_a_leftover),
     cmocka_unit_test(a_lock_that_is_held_for_ever_is_eagain),
+    cmocka_unit_test(one_who_sweeps_is_met_again),
     cmocka_unit_test(anothers_name_file_is_no_segment),
     cmocka_unit_test(an_owners_segment_is_the_owners),
     cmocka_unit_test(another_user_keeps_a_segment_alive),
+    cmocka_unit_test(one_left_shut_is_opened_by_its_owner),
+    cmocka_unit_test(seats_go_with_their_last_user),
+    cmocka_unit_test(a_stranger_pretends_in_vain),
     cmocka_unit_test(access_is_exact_whatever_the_umask),
-    cmocka_unit_test(anothers_object_of_the_same_name_is_let_be),
+    cmocka_unit_test(anothers_object_of_the_same_name_is_left_alone),
     cmocka_unit_test(forked_without_descriptors_the_two_share_one),
 };
 

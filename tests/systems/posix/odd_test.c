@@ -66,6 +66,27 @@ static bool refuse_locks(void)
            refuse(call, 1, UINT32_MAX, F_OFD_GETLK, EINVAL);
 }
 
+/* No file reaches 2^41 bytes, as on ext3. */
+static bool refuse_far(void)
+{
+#ifdef __LP64__
+    const uint32_t high = (uint32_t)(offsetof(struct seccomp_data, args) + 8 + 4 - LOW);
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_lseek, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, high),
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 1 << 9, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+#else
+    return true;
+#endif
+}
+
 static void filters(void *context)
 {
     (void)context;
@@ -160,13 +181,6 @@ static void the_dead_go(const char *name)
     }
 }
 
-static shmx *create(const char *name)
-{
-    shmx *shm;
-    assert_ok(shmx_create(&shm, name, SIZE, 0));
-    return shm;
-}
-
 /* ---- no files without a name: Linux before 3.15, gVisor ---- */
 
 struct nameless {
@@ -193,7 +207,7 @@ static void without_nameless_files_nothing_is_made(void **state)
     static const int errors[] = {EOPNOTSUPP, EISDIR, EINVAL};
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         struct nameless scene = {errors[i], test_name(), test_name()};
-        shmx *shm = create(scene.there);
+        shmx *shm = test_segment(scene.there, SIZE);
         in_child(no_nameless, &scene);
         assert_ok(opens(scene.there));
         shmx_close(&shm);
@@ -351,6 +365,21 @@ static void a_directory_that_is_no_tmpfs_or_noexec_works(void **state)
         in_child(other_shm, &places[i]);
 }
 
+static void far_ones_refused(void *name)
+{
+    must(refuse_far());
+    works(name);
+    the_dead_go(name);
+}
+
+/* Some have a directory on a disk there. */
+static void where_files_cannot_be_long_all_works(void **state)
+{
+    (void)state;
+    needs_filters();
+    in_child(far_ones_refused, (void *)(uintptr_t)test_name());
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(without_nameless_files_nothing_is_made),
     cmocka_unit_test(without_locks_nobody_is_dead),
@@ -358,6 +387,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(no_directory_is_enotsup),
     cmocka_unit_test(a_read_only_directory_is_eacces),
     cmocka_unit_test(a_directory_that_is_no_tmpfs_or_noexec_works),
+    cmocka_unit_test(where_files_cannot_be_long_all_works),
 };
 
 TEST_MAIN(tests, no_parts)

@@ -123,7 +123,7 @@ static int pass(const shmx_info *info, void *context)
 }
 
 /* Each call answers, and what lies there stays as it is. */
-static void is_let_be(const char *name, const char *what)
+static void is_left_alone(const char *name, const char *what)
 {
     shmx *shm;
     shmx_info info;
@@ -145,21 +145,21 @@ static void is_let_be(const char *name, const char *what)
     assert_int_equal(after.st_size, before.st_size);
 }
 
-static void a_directory_is_let_be(void **state)
+static void a_directory_is_left_alone(void **state)
 {
     (void)state;
     const char *name = test_name();
     assert_int_equal(mkdir(path_of(name), 0700), 0);
-    is_let_be(name, "a directory");
+    is_left_alone(name, "a directory");
     rmdir(path_of(name));
 }
 
-static void a_pipe_is_let_be(void **state)
+static void a_pipe_is_left_alone(void **state)
 {
     (void)state;
     const char *name = test_name();
     assert_int_equal(mkfifo(path_of(name), 0600), 0);
-    is_let_be(name, "a pipe");
+    is_left_alone(name, "a pipe");
     unlink(path_of(name));
 }
 
@@ -173,7 +173,7 @@ static void a_link_is_not_followed(void **state)
     char *full = realpath(target, NULL);
     assert_non_null(full);
     assert_int_equal(symlink(full, path_of(name)), 0);
-    is_let_be(name, "a link");
+    is_left_alone(name, "a link");
     struct stat facts;
     assert_int_equal(stat(full, &facts), 0);
     assert_int_equal(facts.st_size, 12);
@@ -183,13 +183,13 @@ static void a_link_is_not_followed(void **state)
     close(fd);
 }
 
-static void an_empty_object_is_let_be(void **state)
+static void an_empty_object_is_left_alone(void **state)
 {
     (void)state;
     const char *name = test_name();
     int fd = open(path_of(name), O_RDWR | O_CREAT | O_EXCL, 0600);
     assert_true(fd >= 0);
-    is_let_be(name, "an empty object");
+    is_left_alone(name, "an empty object");
     close(fd);
     unlink(path_of(name));
 }
@@ -212,13 +212,13 @@ static void a_giant_is_shown(void **state)
     close(fd);
 }
 
-static void a_device_is_let_be(void **state)
+static void a_device_is_left_alone(void **state)
 {
     (void)state;
     const char *name = test_name();
     if (mknod(path_of(name), S_IFCHR | 0600, (1 << 8) | 3) != 0) /* /dev/null */
         test_skip("only root can make devices");
-    is_let_be(name, "a device");
+    is_left_alone(name, "a device");
     unlink(path_of(name));
 }
 
@@ -493,12 +493,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_default_is_the_creating_user_only),
     cmocka_unit_test(others_may_read_whatever_the_umask),
     cmocka_unit_test(others_may_write_whatever_the_umask),
-    cmocka_unit_test(a_directory_is_let_be),
-    cmocka_unit_test(a_pipe_is_let_be),
+    cmocka_unit_test(a_directory_is_left_alone),
+    cmocka_unit_test(a_pipe_is_left_alone),
     cmocka_unit_test(a_link_is_not_followed),
-    cmocka_unit_test(an_empty_object_is_let_be),
+    cmocka_unit_test(an_empty_object_is_left_alone),
     cmocka_unit_test(a_giant_is_shown),
-    cmocka_unit_test(a_device_is_let_be),
+    cmocka_unit_test(a_device_is_left_alone),
     cmocka_unit_test(a_look_at_the_end_changes_nothing),
     cmocka_unit_test(a_full_one_is_enospc_at_create_and_never_a_fault),
     cmocka_unit_test(a_limit_on_the_size_of_files_is_enospc),

@@ -747,14 +747,12 @@ static void a_nameless_segment_is_handed_to_a_child(void **state)
     unsigned char byte;
     assert_ok(shmx_read(shm, 1, &byte, 1));
     assert_int_equal(byte, 8);
-    child_close_input(child);
-    assert_int_equal(child_wait(child), 0);
+    child_finish(child);
     child = start_adopter(token, "1");
     child_expect(child, "SHMX_OK");
     child_expect(child, " 1 5000");
     child_expect(child, "SHMX_EACCES");
-    child_close_input(child);
-    assert_int_equal(child_wait(child), 0);
+    child_finish(child);
     shmx_close(&shm);
 }
 
@@ -790,8 +788,7 @@ static void a_generation_handed_on_stays_findable(void **state)
     shmx_close(&one);
     shmx_close(&two);
     expect(name, 2);
-    child_close_input(child);
-    assert_int_equal(child_wait(child), 0);
+    child_finish(child);
     expect(name, 0);
 }
 

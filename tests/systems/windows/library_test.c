@@ -306,12 +306,6 @@ static void tell(struct test_child *child, const char *what, const char *answer)
     child_expect(child, answer);
 }
 
-static void person_leaves(struct test_child *child)
-{
-    child_close_input(child);
-    assert_int_equal(child_wait(child), 0);
-}
-
 /* What two people do with one segment: a living owner is none that is dead, sleepers are woken, and
  * a dead one's lock and presence end. */
 static void work_together(struct test_child *one, struct test_child *other)
@@ -356,7 +350,7 @@ static void sessions_share_a_segment(void **state)
         struct test_child *other = person_in(pairs[i].user, name, -1);
         child_expect(other, "SHMX_OK");
         work_together(one, other);
-        person_leaves(one);
+        child_finish(one);
         if ((pairs[i].flags & SHMX_PERSISTENT) != 0)
             assert_ok(shmx_unlink(name));
         assert_status(shmx_open(&shm, name, 0), SHMX_ENOENT);
@@ -373,15 +367,15 @@ static void a_session_is_for_itself(void **state)
     child_expect(one, "SHMX_OK");
     struct test_child *other = person_in(2, name, -1);
     child_expect(other, "SHMX_ENOENT");
-    person_leaves(other);
+    child_finish(other);
     other = person_in(2, name, 0);
     child_expect(other, "SHMX_OK");
-    person_leaves(one);
+    child_finish(one);
     assert_status(shmx_open(&shm, name, 0), SHMX_ENOENT);
-    person_leaves(other);
+    child_finish(other);
     other = person_in(2, name, SHMX_MACHINE_WIDE);
     child_expect(other, "SHMX_EACCES");
-    person_leaves(other);
+    child_finish(other);
 }
 
 static void what_persists_is_unlinked_in_any_session(void **state)
@@ -393,15 +387,15 @@ static void what_persists_is_unlinked_in_any_session(void **state)
     child_expect(one, "SHMX_OK");
     struct test_child *other = person_in(0, name, SHMX_PERSISTENT);
     child_expect(other, "SHMX_EEXIST");
-    person_leaves(other);
+    child_finish(other);
     assert_ok(shmx_unlink(name));
     assert_status(shmx_unlink(name), SHMX_ENOENT);
     other = person_in(2, name, -1);
     child_expect(other, "SHMX_ENOENT");
-    person_leaves(other);
+    child_finish(other);
     assert_ok(shmx_create(&shm, name, SIZE, 0));
     shmx_close(&shm);
-    person_leaves(one);
+    child_finish(one);
 }
 
 /* ---- names ---- */

@@ -304,8 +304,7 @@ static void neighbour_sees(const struct session *session, const char *space, con
     snprintf(own, sizeof own, "%s-own", name);
     assert_int_equal(is_there("Local", own), session->local);
     assert_int_equal(is_there("Global", own), session->global);
-    child_close_input(child);
-    assert_int_equal(child_wait(child), 0);
+    child_finish(child);
     CloseHandle(event);
 }
 

@@ -268,8 +268,16 @@ int shmx_os_remove_dead(const char *name, bool *removed)
     return status;
 }
 
+static int sweeps;
+
 void shmx_os_sweep(void)
 {
+    sweeps++;
+}
+
+int fake_sweeps(void)
+{
+    return sweeps;
 }
 
 int shmx_os_remove_leftovers(void)
@@ -449,6 +457,11 @@ int64_t shmx_os_now(void)
 int64_t shmx_os_tick(void)
 {
     return clock_ns;
+}
+
+void fake_clock_pass(long long ns)
+{
+    clock_ns += ns;
 }
 
 int64_t shmx_os_wall(void)

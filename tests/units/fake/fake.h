@@ -27,6 +27,12 @@ int fake_names(void);
 int fake_heap(void);
 int fake_marks(void);
 
+/* How often the memory of the dead was looked for. */
+int fake_sweeps(void);
+
+/* Let the clock go on by so many ns. */
+void fake_clock_pass(long long ns);
+
 /* The thread that locks ends, as far as the portable code can see. */
 void fake_thread_end(void);
 

@@ -398,11 +398,51 @@ static void a_failed_open_removes_nothing(void **state)
     }
 }
 
+/* Another process looks at it for longer than a backend waits. */
+static void what_another_looks_at_is_listed(void **state)
+{
+    (void)state;
+    int count = 0;
+    begin();
+    fake_fail(2, SHMX_EAGAIN); /* the listing, and then the look */
+    assert_int_equal(shmx_list(count_one, &count), SHMX_OK);
+    assert_true(fake_failed());
+    assert_int_equal(count, 1);
+    end();
+}
+
+static int sweeps_of(int creates, long long pause)
+{
+    int before = fake_sweeps();
+    for (int i = 0; i < creates; i++) {
+        assert_int_equal(shmx_create(&made, NAME, SIZE, 0), SHMX_OK);
+        shmx_close(&made);
+        fake_clock_pass(pause);
+    }
+    return fake_sweeps() - before;
+}
+
+/* The first create, and then one in 20 ms: a loop of creates hardly ever. */
+static void creates_look_for_the_dead_now_and_then(void **state)
+{
+    (void)state;
+    fake_fail(0, 0);
+    fake_clock_pass(1000000000);
+    assert_int_equal(sweeps_of(80, 3000000), 12);
+    fake_clock_pass(1000000000);
+    assert_int_equal(sweeps_of(10, 30000000), 10);
+    fake_clock_pass(1000000000);
+    assert_int_equal(sweeps_of(80, 1000), 1);
+    fake_clear();
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_failure_is_reported_and_leaves_nothing),
         cmocka_unit_test(a_failed_open_removes_nothing),
+        cmocka_unit_test(what_another_looks_at_is_listed),
+        cmocka_unit_test(creates_look_for_the_dead_now_and_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

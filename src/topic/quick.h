@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* The usual publish; and what the quick ways (quick.c) leave to others: a call at their end, which
+ * begins again from the arguments, so that the quick ways keep nothing for it. */
+#ifndef SHMX_TOPIC_QUICK_H
+#define SHMX_TOPIC_QUICK_H
+
+#include "ring.h"
+
+/* The whole of publishing. */
+int shmx_topic_publish_slowly(shmx_topic *topic, const void *message, size_t size, int timeout_ms);
+
+/* The same; the lock is held already. */
+int shmx_topic_publish_held(shmx_topic *topic, const void *message, size_t size, int timeout_ms);
+
+/* The usual publish of a message that is copied by a call: that costs a frame, which shorter ones
+ * do without. */
+int shmx_topic_publish_whole(shmx_topic *topic, const void *message, size_t size, int timeout_ms);
+
+/* The usual case of shmx_topic_room: all is shown, there is room, or the oldest message lies here
+ * and is as long as this one, and no reader is waited for. */
+static inline bool topic_room_quickly(struct topic_header *header, uint32_t capacity,
+                                      const struct topic_entry *entry)
+{
+    uint32_t units = topic_units(entry->size);
+    /* Relaxed, all: the lock is held. */
+    uint64_t head = atomic_load_explicit(&header->front.head, memory_order_relaxed);
+    uint64_t left = head + capacity - entry->tail;
+    if (!entry->last || units > capacity - entry->place)
+        return false;
+    if (left != 0)
+        return units <= left && left <= capacity;
+    head += units;
+    if (atomic_load_explicit(&entry->record->size, memory_order_relaxed) != entry->size ||
+        head > atomic_load_explicit(&header->publishers.floor, memory_order_relaxed))
+        return false;
+    topic_head_move(header, head);
+    return true;
+}
+
+/* The usual case, without a job to write down: the lock is free. */
+static inline int topic_publish_quickly(shmx_topic *topic, const void *message, size_t size,
+                                        int timeout_ms)
+{
+    uint32_t value;
+    struct topic_header *header = topic->header;
+    struct topic_entry entry = {.size = (uint32_t)size, .state = TOPIC_STATE_COMMITTED};
+    if (!shmx_word_try(&header->publishers.lock, shmx_token_known(topic->shm)))
+        return shmx_topic_publish_slowly(topic, message, size, timeout_ms);
+    TOPIC_STEP();
+    topic_at_tail(topic, header, &entry);
+    if (!topic_room_quickly(header, topic->capacity, &entry))
+        return shmx_topic_publish_held(topic, message, size, timeout_ms);
+    topic_copy_in((unsigned char *)(entry.record + 1), message, size);
+    topic_append(header, &entry);
+    return topic_unlock_quiet(header, &value) ? SHMX_OK : shmx_topic_wake(topic, value);
+}
+
+#endif
