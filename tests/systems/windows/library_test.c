@@ -166,16 +166,19 @@ PART(holder) /* NAME */
     return 0;
 }
 
+#define LIVING 12 /* more than one create tries to delete */
 #define KILLED 6
 #define CREATES 200
 
 static void files_of_killed_users_go(void **state)
 {
     (void)state;
-    shmx *living, *shm;
-    const char *name = test_name();
-    assert_ok(shmx_create(&living, name, SIZE, SHMX_PERSISTENT));
-    assert_ok(shmx_unlink(name));
+    shmx *living[LIVING], *shm;
+    for (int i = 0; i < LIVING; i++) {
+        const char *name = test_name();
+        assert_ok(shmx_create(&living[i], name, SIZE, SHMX_PERSISTENT));
+        assert_ok(shmx_unlink(name));
+    }
     int before = files();
     leave_files(KILLED);
     assert_true(files() > before);
@@ -189,8 +192,9 @@ static void files_of_killed_users_go(void **state)
     assert_status(shmx_create(&shm, test_name(), SIZE, SHMX_PERSISTENT), SHMX_ENOSPC);
     sim_disk_ends(0, 0);
     test_until(files() == before);
-    shmx_close(&living);
-    assert_int_equal(files(), before - 1);
+    for (int i = 0; i < LIVING; i++)
+        shmx_close(&living[i]);
+    assert_int_equal(files(), before - LIVING);
 }
 
 /* ---- memory ---- */
