@@ -9,7 +9,8 @@
  */
 #include "quick.h"
 
-/* The longest sleep: only what a killed process took with it waits for its end. */
+/* The longest sleep. Only a wake that a killed process took with it is made up for as late as at
+ * its end. */
 #define SLICE_MOST (16 * SHMX_SLICE)
 
 static int sleep_until_signal(shmx *shm, struct cond *cond, uint32_t ticket, int64_t deadline)

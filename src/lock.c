@@ -195,7 +195,7 @@ static bool take_free(struct attempt *attempt, uint32_t seen)
 /* Take it from a dead owner. Until CLAIMING is gone `thread` is the dead one's. */
 static bool take_dead(struct attempt *attempt, uint32_t seen)
 {
-    /* WAITERS: others may sleep whose announcement the dead owner had swallowed. */
+    /* WAITERS: others may sleep, and the dead owner may have taken their mark with it. */
     uint32_t claiming = attempt->lock != NULL ? LOCK_CLAIMING : 0;
     if (!word_take(attempt->word, seen, attempt->token | claiming | LOCK_WAITERS))
         return false;

@@ -45,6 +45,14 @@ static inline bool shmx_sides_used(const struct shmx_sides *shared)
     return atomic_load_explicit(&shared->flags, memory_order_relaxed) != 0;
 }
 
+/* Was it shut down? Who sends asks while it holds the lock of those who send: so nothing is begun
+ * any more once another has held that lock after it saw the end. */
+static inline bool shmx_sides_over(const struct shmx_sides *shared)
+{
+    /* Relaxed: the lock does the ordering. */
+    return (atomic_load_explicit(&shared->flags, memory_order_relaxed) & SIDES_SHUTDOWN) != 0;
+}
+
 int shmx_sides_ask_receivers(shmx *shm, const struct shmx_sides *shared,
                              struct shmx_joined *joined);
 

@@ -28,8 +28,8 @@
 
 #include "segment.h"
 
-/* The sleep of one who waits for an owner, before it asks whether the owner lives; and the same
- * once it has slept: it does not wake more often than a death has to be noticed, within 100 ms. */
+/* How long a waiter sleeps before it asks whether the owner lives: at first, and once it has slept.
+ * A death has to be noticed within 100 ms, so it wakes no more often than that. */
 #define SHMX_SLICE ((int64_t)50 * 1000 * 1000)
 #define SHMX_SLICE_LATER ((int64_t)90 * 1000 * 1000)
 

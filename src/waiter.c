@@ -18,10 +18,8 @@ static int hang_up(struct shmx_waiter *waiter)
     int status = shmx_sides_check(waiter->shm, waiter->sides, waiter->other);
     if (status == SHMX_OK)
         return SHMX_NOTHING;
-    if (status != SHMX_EHANGUP || waiter->other == SHMX_RECEIVER)
-        return status;
-    status = waiter->attempt(waiter, true);
-    return status == SHMX_NOTHING ? SHMX_EHANGUP : status;
+    bool reader = waiter->other == SHMX_SENDER;
+    return status == SHMX_EHANGUP && reader ? waiter->attempt_last(waiter) : status;
 }
 
 /* Try, find out who is dead, and who has gone. */

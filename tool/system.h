@@ -49,6 +49,11 @@ enum access system_owner(const shmx_info *info, char owner[32]);
  * the system does not say. */
 bool system_users(const char *name, void (*visit)(int64_t pid, void *context), void *context);
 
+/* The same with the keys, from first to last, under which such a process is present. */
+bool system_present(const char *name,
+                    void (*visit)(int64_t pid, uint32_t first, uint32_t last, void *context),
+                    void *context);
+
 /* memcpy, or false if memory that is mapped is not there: a program made the object shorter. */
 bool system_copy(void *to, const void *from, size_t count);
 

@@ -76,7 +76,7 @@ static void before_fork(void)
         return;
     cancel_disable();
     pthread_mutex_lock(&gate.lock);
-    gate.forks++; /* who comes now waits, or some would be inside for ever */
+    gate.forks++; /* new ones wait, or some would always be inside */
     while (gate.inside != 0)
         pthread_cond_wait(&gate.empty, &gate.lock);
     pthread_mutex_unlock(&gate.lock);
@@ -115,8 +115,8 @@ static void after_fork_in_child(void)
         atomic_store(&attachment->owner, 0); /* the child owns none of the parent's locks */
         shmx_posix_marks_forget(attachment);
     }
-    /* Not unlocked but made anew: who locked them has another thread id in the child, which some
-     * systems notice, and this thread is the only one. */
+    /* Made anew instead of unlocked: in the child the thread that locked them has another id, which
+     * some systems notice. No other thread is there. */
     memcpy(&list_lock, &list_lock_new, sizeof list_lock);
     memcpy(&gate, &gate_new, sizeof gate);
     forking = false;

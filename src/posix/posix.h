@@ -42,14 +42,14 @@ void shmx_posix_object_path(char path[SHMX_POSIX_OBJECT_MAX], const char *name);
 int shmx_posix_object_open(const char *path, unsigned flags, int *fd);
 int shmx_posix_object_make(const char *path, mode_t mode, int *fd);
 
-/* Note in the description, at its place for reading, that it is this attachment's, and see whether
- * it still is: a program may have closed the descriptor, and its number may be another file's, or
- * the same file's for another attachment, since. For files that are never read nor written there.
- */
+/* Mark the description, at its position for reading, as this attachment's, and see whether it still
+ * is. A program may have closed the descriptor, and its number may since belong to another file, or
+ * to the same file for another attachment. For files that are never read or written at a position.
+ *  */
 void shmx_posix_tag(int fd, const struct shmx_attachment *attachment);
 bool shmx_posix_tagged(int fd, const struct shmx_attachment *attachment);
 
-/* Set what the umask has taken of it. */
+/* Set the access bits that the umask has taken away. */
 int shmx_posix_mode_set(int fd, mode_t mode);
 
 /* Access bits of a new object. */

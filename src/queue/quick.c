@@ -24,7 +24,8 @@ int shmx_queue_reserve(shmx_queue *queue, size_t size, void **message, int timeo
     if (!shmx_word_try(&side->lock, token))
         return shmx_queue_reserve_slowly(queue, size, message, timeout_ms);
     STEP();
-    if (!queue_room_at_tail(queue, queue_units((uint32_t)size), &place))
+    if (shmx_sides_over(&queue->header->sides) ||
+        !queue_room_at_tail(queue, queue_units((uint32_t)size), &place))
         return shmx_queue_reserve_again(queue, size, message, timeout_ms);
     queue->pace[1].begun++;
     queue->reserved = (struct queue_own){STATE_RESERVED | token, place, (uint32_t)size};

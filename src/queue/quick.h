@@ -71,7 +71,8 @@ static inline int queue_send_quickly(shmx_queue *queue, const void *message, siz
     if (!shmx_word_try(&side->lock, shmx_token_known(queue->shm)))
         return shmx_queue_send_slowly(queue, message, size, timeout_ms);
     STEP();
-    if (!queue_room_at_tail(queue, queue_units((uint32_t)size), &place))
+    if (shmx_sides_over(&queue->header->sides) ||
+        !queue_room_at_tail(queue, queue_units((uint32_t)size), &place))
         return shmx_queue_send_again(queue, message, size, timeout_ms);
     queue->pace[1].begun++;
     queue_copy(queue_message(queue, place), message, size);

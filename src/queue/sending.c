@@ -38,9 +38,10 @@ static inline int room_lock(shmx_queue *queue, struct queue_job *job, bool ask, 
         return status;
     STEP();
     uint32_t units = queue_units((uint32_t)job->size);
-    if (queue_room_at_tail(queue, units, place))
+    bool over = shmx_sides_over(&queue->header->sides);
+    if (!over && queue_room_at_tail(queue, units, place))
         return SHMX_OK;
-    status = shmx_queue_room(queue, units, place);
+    status = over ? SHMX_EHANGUP : shmx_queue_room(queue, units, place);
     if (status != SHMX_OK)
         queue_unlock(queue, side);
     return status;

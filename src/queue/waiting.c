@@ -70,6 +70,38 @@ static int queue_attempt(struct shmx_waiter *waiter, bool ask)
     return own->direction->attempt(own->queue, own->job, ask);
 }
 
+/* Producers that did not see the end are not inside a call any more. */
+static int pass_producers(shmx_queue *queue, struct shmx_limit *limit)
+{
+    struct queue_side *side = &queue->header->producers;
+    int status = queue_lock(queue, side, limit);
+    if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
+        return status;
+    queue_unlock(queue, side);
+    return SHMX_OK;
+}
+
+/* Was a reservation in the way of the last attempt, of one that lives and is not this handle? */
+static bool reserved_by_another(const shmx_queue *queue)
+{
+    const struct queue_own *own = &queue->reserved;
+    if ((queue->watch_value & STATE_KIND) != STATE_RESERVED)
+        return false;
+    return !queue_owned(queue, own) || queue->watch != &queue_at(queue, own->place)->state;
+}
+
+static int queue_attempt_last(struct shmx_waiter *waiter)
+{
+    shmx_queue *queue = ((struct queue_pursuit *)waiter)->queue;
+    bool over = shmx_sides_over(waiter->sides);
+    int status = over ? pass_producers(queue, waiter->limit) : SHMX_OK;
+    if (status == SHMX_OK)
+        status = queue_attempt(waiter, true);
+    if (status != SHMX_NOTHING)
+        return status;
+    return over && reserved_by_another(queue) ? SHMX_NOTHING : SHMX_EHANGUP;
+}
+
 static bool queue_spin(struct shmx_waiter *waiter)
 {
     struct queue_pursuit *own = (struct queue_pursuit *)waiter;
@@ -89,6 +121,7 @@ int shmx_queue_persist(shmx_queue *queue, struct queue_job *job,
                    .capacity = queue->capacity,
                    .limit = &job->limit,
                    .attempt = queue_attempt,
+                   .attempt_last = queue_attempt_last,
                    .spin = queue_spin},
         .queue = queue,
         .job = job,

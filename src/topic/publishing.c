@@ -32,7 +32,9 @@ static inline int topic_room_lock(shmx_topic *topic, struct topic_job *job, bool
     if (status != SHMX_OK)
         return status;
     TOPIC_STEP();
-    if (!topic_settled(topic))
+    if (topic_over(topic))
+        status = SHMX_EHANGUP;
+    else if (!topic_settled(topic))
         status = settle_told(topic, ask);
     if (status == SHMX_OK)
         status = shmx_topic_room(topic, topic_units((uint32_t)job->size), ask);
@@ -213,7 +215,7 @@ int shmx_topic_publish_slowly(shmx_topic *topic, const void *message, size_t siz
 
 int shmx_topic_publish_held(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
 {
-    if (topic_settled(topic) &&
+    if (!topic_over(topic) && topic_settled(topic) &&
         shmx_topic_room(topic, topic_units((uint32_t)size), false) == SHMX_OK) {
         publish_locked(topic, message, size);
         return SHMX_OK;

@@ -48,7 +48,7 @@ static inline int topic_publish_quickly(shmx_topic *topic, const void *message, 
         return shmx_topic_publish_slowly(topic, message, size, timeout_ms);
     TOPIC_STEP();
     topic_at_tail(topic, header, &entry);
-    if (!topic_room_quickly(header, topic->capacity, &entry))
+    if (topic_over(topic) || !topic_room_quickly(header, topic->capacity, &entry))
         return shmx_topic_publish_held(topic, message, size, timeout_ms);
     topic_copy_in((unsigned char *)(entry.record + 1), message, size);
     topic_append(header, &entry);

@@ -16,6 +16,14 @@ static inline int topic_lock(shmx_topic *topic, struct shmx_limit *limit)
     return shmx_topic_lock_slowly(topic, limit);
 }
 
+/* Was it shut down? Under the lock. The fence: a read-only reader, which cannot take the lock, sees
+ * the end and then that the lock is free only if nobody holds it who does not see the end. */
+static inline bool topic_over(const shmx_topic *topic)
+{
+    shmx_fence_behind();
+    return shmx_sides_over(&topic->header->sides);
+}
+
 /* The time in ms for the lock in calls without a limit of their own. It is held for a few
  * instructions: one who has not gone on after so long is stopped, or never really had it. */
 #define TOPIC_PATIENCE 1000

@@ -96,6 +96,11 @@ static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, 
     return SHMX_OK;
 }
 
+static bool topic_is_own(const shmx_topic *topic, uint64_t position, uint32_t state)
+{
+    return topic->reserved.state == state && topic->reserved.position == position;
+}
+
 /* Readers, of which some may not write, do not settle what publishers left behind: they look past
  * it. Find the first message from the reader's position on, or the last of all. */
 static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *found)
@@ -112,6 +117,7 @@ static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *f
         uint32_t state = topic_state(topic, at);
         if ((state & TOPIC_STATE_KIND) == TOPIC_STATE_RESERVED) {
             int owner = look_at_owner(topic, at, &state, ask);
+            topic->held_up = owner == SHMX_NOTHING && !topic_is_own(topic, at, state);
             if (owner != SHMX_OK)
                 return owner < 0 ? owner : status;
         }

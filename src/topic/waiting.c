@@ -33,6 +33,39 @@ static int topic_pursue(struct shmx_waiter *waiter, bool ask)
     return own->direction->attempt(own->topic, own->job, ask);
 }
 
+/* Publishers that did not see the end are not inside a call any more: SHMX_OK; SHMX_NOTHING: one
+ * may be. See topic_over. */
+static int pass_publishers(shmx_topic *topic, struct shmx_limit *limit)
+{
+    bool dead;
+    int status;
+    if (topic->read_only) {
+        uint32_t word = atomic_load(&topic->header->publishers.lock);
+        if ((word & SHMX_OWNER_MASK) == 0)
+            return SHMX_OK;
+        status = shmx_owner_dead(topic->shm, word, &dead);
+        return status == SHMX_OK && !dead ? SHMX_NOTHING : status;
+    }
+    status = topic_lock(topic, limit);
+    if (status == SHMX_OK)
+        topic_unlock(topic);
+    return status;
+}
+
+static int topic_attempt_last(struct shmx_waiter *waiter)
+{
+    shmx_topic *topic = ((struct topic_pursuit *)waiter)->topic;
+    bool over = shmx_sides_over(waiter->sides);
+    int status = over ? pass_publishers(topic, waiter->limit) : SHMX_OK;
+    if (status != SHMX_OK)
+        return status;
+    topic->held_up = false;
+    status = topic_pursue(waiter, true);
+    if (status != SHMX_NOTHING)
+        return status;
+    return over && topic->held_up ? SHMX_NOTHING : SHMX_EHANGUP;
+}
+
 static bool topic_spin(struct shmx_waiter *waiter)
 {
     const shmx_topic *topic = ((struct topic_pursuit *)waiter)->topic;
@@ -52,6 +85,7 @@ int shmx_topic_persist(shmx_topic *topic, struct topic_job *job,
                    .capacity = topic->capacity,
                    .limit = &job->limit,
                    .attempt = topic_pursue,
+                   .attempt_last = topic_attempt_last,
                    .spin = topic_spin},
         .topic = topic,
         .job = job,

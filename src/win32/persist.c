@@ -7,15 +7,17 @@
  * service any more): no clock is asked. A process that finds no key makes one, and a directory, and
  * removes those of former epochs.
  *
- * A segment's file is called =NAME, with the upper case told apart as the file system does not. It
- * gets that name when it is complete, and by a rename, which only one can win, in whichever
- * session. A segment that is in use is also a named section like any other, and found by that;
- * chain.c says how. So a file is looked at only under the lock of its name.
+ * A segment's file is called =NAME, with a mark of which letters are upper case, as the file system
+ * does not tell them apart. It gets that name when it is complete, by a rename that only one
+ * process can win, in whichever session. A segment that is in use is also a named section like any
+ * other, and found by that; chain.c says how. So a file is looked at only under the lock of its
+ * name.
  *
- * Unlinked is what has the state word say so. Then the file is renamed to ~ID, and deleted when its
- * users let the system do it: the last one tries when it closes, and shmx_prune does. Whoever finds
- * a file under its name that has been unlinked does what is left to be done. The rename is done to
- * the open file, after a look at its label, and so never to a successor's.
+ * A segment is unlinked when its state word says so. Then the file is renamed to ~ID, and deleted
+ * when its users let the system do it: the last one tries when it closes, and shmx_prune does. If a
+ * process finds the file of an unlinked segment under its old name, it does what is left to be
+ * done. The rename is done to the open file, after a look at its label, and so never to a
+ * successor's.
  */
 #include "persist.h"
 

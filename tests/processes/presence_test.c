@@ -407,6 +407,111 @@ static void shutdown_is_for_everybody(void **state)
     shmx_close(&shm);
 }
 
+static void a_reservation_is_waited_for_after_the_shutdown(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = test_segment(name, SIZE);
+    shmx_queue *queue = queue_of(shm), *other = queue_of(shm);
+    void *place;
+    assert_ok(shmx_queue_reserve(queue, 8, &place, 0));
+    assert_ok(shmx_queue_shutdown(other));
+    assert_status(receive(other, 0), SHMX_ETIMEDOUT);
+    assert_status(receive(queue, SHMX_FOREVER), SHMX_EHANGUP); /* it would wait for itself */
+    assert_ok(shmx_queue_commit(queue, 1));
+    assert_ok(receive(other, SHMX_FOREVER));
+    assert_status(receive(other, SHMX_FOREVER), SHMX_EHANGUP);
+    shmx_queue_close(&other);
+    shmx_queue_close(&queue);
+    shmx_close(&shm);
+}
+
+PART(reserver)
+{
+    shmx *shm;
+    shmx_queue *queue;
+    void *place;
+    must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    must(shmx_queue_open(&queue, shm, 0, SIZE) == SHMX_OK);
+    must(shmx_queue_reserve(queue, 8, &place, 0) == SHMX_OK);
+    say("reserved");
+    hear();
+    return 0;
+}
+
+static void a_dead_ones_reservation_is_not(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = test_segment(name, SIZE);
+    shmx_queue *queue = queue_of(shm);
+    struct test_child *child = child_start("reserver", name);
+    child_expect(child, "reserved");
+    assert_ok(shmx_queue_shutdown(queue));
+    assert_status(receive(queue, 0), SHMX_ETIMEDOUT);
+    child_end_by_kill(child);
+    assert_status(receive(queue, SHMX_FOREVER), SHMX_EHANGUP);
+    shmx_queue_close(&queue);
+    shmx_close(&shm);
+}
+
+#define STREAM (1 << 18)
+#define SHUTDOWNS 60
+#define LONG 2000 /* is copied outside the lock */
+
+struct sending {
+    shmx *shm;
+    size_t size;
+    unsigned sent;
+};
+
+static void sends_until_the_end(void *context)
+{
+    struct sending *sending = context;
+    static const char message[LONG];
+    shmx_queue *queue;
+    assert_ok(shmx_queue_open(&queue, sending->shm, 0, STREAM));
+    while (shmx_queue_send(queue, message, sending->size, SHMX_FOREVER) == SHMX_OK)
+        sending->sent++;
+    shmx_queue_close(&queue);
+}
+
+static void shuts_down(void *context)
+{
+    struct sending *sending = context;
+    shmx_queue *queue;
+    assert_ok(shmx_queue_open(&queue, sending->shm, 0, STREAM));
+    assert_status(shmx_wait(sending->shm, (uint32_t *)shmx_data(sending->shm) + STREAM / 4, 0, 2),
+                  SHMX_ETIMEDOUT); /* so that the others are at work */
+    assert_ok(shmx_queue_shutdown(queue));
+    shmx_queue_close(&queue);
+}
+
+/* Whoever was told that there is nothing more got all that was sent. */
+static void what_was_sent_is_received_before_the_end(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SHUTDOWNS; i++) {
+        char buffer[LONG];
+        shmx *shm = test_segment(test_name(), STREAM + 8);
+        struct sending sending[3] = {{shm, 1, 0}, {shm, i % 2 ? 1 : LONG, 0}, {shm, 100, 0}};
+        struct test_thread *threads[4];
+        shmx_queue *queue;
+        assert_ok(shmx_queue_open(&queue, shm, 0, STREAM));
+        for (int j = 0; j < 3; j++)
+            threads[j] = thread_start(sends_until_the_end, &sending[j]);
+        threads[3] = thread_start(shuts_down, &sending[0]);
+        unsigned received = 0;
+        while (shmx_queue_receive(queue, buffer, LONG, NULL, SHMX_FOREVER) == SHMX_OK)
+            received++;
+        for (int j = 0; j < 4; j++)
+            thread_join(threads[j]);
+        assert_int_equal(received, sending[0].sent + sending[1].sent + sending[2].sent);
+        shmx_queue_close(&queue);
+        shmx_close(&shm);
+    }
+}
+
 PART(tidies)
 {
     shmx *shm;
@@ -463,6 +568,7 @@ static void joins_that_are_wrong(void **state)
 static const struct test_part parts[] = {{"visitor", part_visitor},
                                          {"another", part_another},
                                          {"side", part_side},
+                                         {"reserver", part_reserver},
                                          {"tidies", part_tidies},
                                          {NULL, NULL}};
 
@@ -478,6 +584,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_last_receiver_goes),
     cmocka_unit_test(a_full_queue_hangs_up_too),
     cmocka_unit_test(shutdown_is_for_everybody),
+    cmocka_unit_test(a_reservation_is_waited_for_after_the_shutdown),
+    cmocka_unit_test(a_dead_ones_reservation_is_not),
+    cmocka_unit_test(what_was_sent_is_received_before_the_end),
     cmocka_unit_test(entering_while_others_tidy_up),
     cmocka_unit_test(joins_that_are_wrong),
 };

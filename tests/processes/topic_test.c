@@ -660,6 +660,109 @@ static void shutdown_ends_it_for_everybody(void **state)
     close_both(&fixture);
 }
 
+static void a_reservation_is_waited_for_after_the_shutdown(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *writer = another(&fixture, 0), *reader;
+    shmx *seen;
+    char buffer[8];
+    void *place;
+    assert_ok(shmx_open(&seen, fixture.name, SHMX_READ_ONLY));
+    assert_ok(shmx_topic_open(&reader, seen, 0, 4096, 0));
+    assert_ok(shmx_topic_reserve(writer, 8, &place, 0));
+    assert_ok(shmx_topic_shutdown(fixture.topic));
+    expect_nothing(reader);
+    expect_nothing(fixture.topic);
+    assert_status(shmx_topic_latest(reader, buffer, 8, NULL, NULL, 0), SHMX_ETIMEDOUT);
+    /* It would wait for itself. */
+    assert_status(shmx_topic_next(writer, buffer, 8, NULL, NULL, -1), SHMX_EHANGUP);
+    memcpy(place, "last", 4);
+    assert_ok(shmx_topic_commit(writer, 4));
+    expect_text(reader, "last", 0);
+    expect_text(fixture.topic, "last", 0);
+    assert_status(shmx_topic_next(reader, buffer, 8, NULL, NULL, -1), SHMX_EHANGUP);
+    assert_status(shmx_topic_next(fixture.topic, buffer, 8, NULL, NULL, -1), SHMX_EHANGUP);
+    shmx_topic_close(&reader);
+    shmx_close(&seen);
+    shmx_topic_close(&writer);
+    close_both(&fixture);
+}
+
+#define SHUTDOWNS 60
+#define OUTSIDE 2000 /* is copied outside the lock */
+
+struct publishing {
+    struct fixture *fixture;
+    size_t size;
+    unsigned published;
+    shmx_topic *topic; /* to read */
+};
+
+static void publishes_until_the_end(void *context)
+{
+    struct publishing *publishing = context;
+    static const char message[OUTSIDE];
+    shmx_topic *topic = another(publishing->fixture, 0);
+    while (shmx_topic_publish(topic, message, publishing->size, SHMX_FOREVER) == SHMX_OK)
+        publishing->published++;
+    shmx_topic_close(&topic);
+}
+
+static void shuts_the_topic_down(void *context)
+{
+    struct publishing *publishing = context;
+    shmx_topic *topic = another(publishing->fixture, 0);
+    uint64_t number;
+    char buffer[OUTSIDE];
+    for (int i = 0; i < 100; i++) /* so that the others are at work */
+        assert_ok(shmx_topic_latest(topic, buffer, OUTSIDE, NULL, &number, -1));
+    assert_ok(shmx_topic_shutdown(topic));
+    shmx_topic_close(&topic);
+}
+
+static void reads_until_the_end(void *context)
+{
+    struct publishing *reading = context;
+    char buffer[OUTSIDE];
+    uint64_t lost;
+    while (shmx_topic_next(reading->topic, buffer, OUTSIDE, NULL, &lost, SHMX_FOREVER) == SHMX_OK)
+        reading->published += 1 + (unsigned)lost;
+}
+
+/* Whoever was told that there is nothing more got all that was published. */
+static void one_round(size_t size)
+{
+    struct fixture fixture = open_new(SIZE);
+    struct publishing all[5] = {{.fixture = &fixture, .size = 1},
+                                {.fixture = &fixture, .size = size},
+                                {.fixture = &fixture}};
+    void (*const run[])(void *) = {publishes_until_the_end, publishes_until_the_end,
+                                   shuts_the_topic_down, reads_until_the_end, reads_until_the_end};
+    struct test_thread *threads[5];
+    shmx *seen;
+    all[3].topic = another(&fixture, SHMX_TOPIC_LOSSLESS);
+    assert_ok(shmx_open(&seen, fixture.name, SHMX_READ_ONLY));
+    assert_ok(shmx_topic_open(&all[4].topic, seen, 0, SIZE, 0));
+    for (int i = 0; i < 5; i++)
+        threads[i] = thread_start(run[i], &all[i]);
+    for (int i = 0; i < 5; i++)
+        thread_join(threads[i]);
+    assert_int_equal(all[3].published, all[0].published + all[1].published);
+    assert_int_equal(all[4].published, all[0].published + all[1].published);
+    shmx_topic_close(&all[4].topic);
+    shmx_topic_close(&all[3].topic);
+    shmx_close(&seen);
+    close_both(&fixture);
+}
+
+static void what_was_published_is_read_before_the_end(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SHUTDOWNS; i++)
+        one_round(i % 2 ? 1 : OUTSIDE);
+}
+
 struct waiting {
     shmx_topic *topic;
     _Atomic int status;
@@ -1133,6 +1236,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(there_may_be_64_lossless_readers),
     cmocka_unit_test(shutdown_ends_it_for_everybody),
     cmocka_unit_test(shutdown_wakes_those_who_wait),
+    cmocka_unit_test(a_reservation_is_waited_for_after_the_shutdown),
+    cmocka_unit_test(what_was_published_is_read_before_the_end),
     cmocka_unit_test(sides_that_are_wrong),
     cmocka_unit_test(when_the_last_sender_has_gone),
     cmocka_unit_test(when_the_last_receiver_has_gone),

@@ -30,8 +30,8 @@ static bool lacks_nameless(int number)
     return number == ENOENT || number == EISDIR || number == EINVAL || number == EOPNOTSUPP;
 }
 
-/* Who asks for a file's times, as fstat(2) does, gets finer ones at its next change (Linux 6.13),
- * which cost more than the asking. */
+/* After a process has asked for a file's times, as fstat(2) does, the file's next change stores
+ * finer ones (Linux 6.13). That costs more than the question. */
 static int stat_timeless(int at, const char *path, int how, struct stat *facts)
 {
 #ifdef STATX_INO

@@ -79,8 +79,7 @@ static void dies_in_a_full_one(void *context)
 static void a_crash_loop_runs_for_ever(void **state)
 {
     (void)state;
-    if (geteuid() != 0)
-        test_skip("only root can mount a small /dev/shm");
+    scarce_needs_mount();
     assert_int_equal(forked(loops_in_a_small_one, NULL), 0);
     assert_int_equal(forked(dies_in_a_full_one, NULL), 0);
 }
@@ -104,8 +103,7 @@ static void children_die_in_a_large_one(void *context)
 static void forked_children_free_the_dead(void **state)
 {
     (void)state;
-    if (geteuid() != 0)
-        test_skip("only root can mount a /dev/shm of its own");
+    scarce_needs_mount();
     assert_int_equal(forked(children_die_in_a_large_one, NULL), 0);
 }
 
@@ -168,8 +166,7 @@ static void another_mount(void *context)
 static void another_file_system_since(void **state)
 {
     (void)state;
-    if (geteuid() != 0)
-        test_skip("only root can mount another /dev/shm");
+    scarce_needs_mount();
     assert_int_equal(forked(another_mount, NULL), 0);
 }
 
