@@ -440,8 +440,9 @@ SHMX_API int shmx_queue_release(shmx_queue *queue);
  * and then SHMX_EHANGUP. (A message that another handle has peeked is left until it is released:
  * they wait for it.) When all receivers that joined are gone, send and reserve are SHMX_EHANGUP.
  * Each learns it within 100 ms. A handle that joins later ends the state. A side that nobody has
- * joined never counts as gone, and a handle that has joined both is there on both. Errors:
- * SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
+ * joined never counts as gone, and a handle that has joined both is there on both.
+ * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP,
+ *         SHMX_EIO */
 #define SHMX_SENDER 0x1u
 #define SHMX_RECEIVER 0x2u
 SHMX_API int shmx_queue_join(shmx_queue *queue, unsigned sides);
