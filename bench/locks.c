@@ -112,7 +112,8 @@ static int64_t alone(int times, void *context)
     return (now_ns() - start) * times / work;
 }
 
-/* Each process uses the lock once, one after the other: Qt's lets two in whose first uses meet. */
+/* Each process uses the lock once, one after the other: Qt's lock lets two in if their first uses
+ * coincide. */
 static bool meet(int way)
 {
     struct crew_job job = {.kind = KIND_MEET, .way = (uint32_t)way};

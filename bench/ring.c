@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The floor: what one would write by hand for one producer and one consumer that never die. Slots
+/* The floor: what one would write by hand for one producer and one consumer that never die. Slots
  * of one size, an index for each side on a cache line of its own, each side remembering the
- * other's; who finds nothing to do spins for a while and then sleeps.
- */
+ * other's; a side that finds nothing to do spins for a while and then sleeps. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What SHMX_PREFAULT costs and gives, beside touching the pages by hand: for who creates a segment
- * and for who attaches to it later. One process; the times are for a whole segment. */
+/* The cost and the gain of SHMX_PREFAULT beside touching the pages by hand, for a process that
+ * creates a segment and for one that attaches to it later. One process; the times are for a whole
+ * segment. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -24,6 +24,7 @@ def begun(process):
 def main():
     publish, read = sys.argv[1:]
     name = f"MyTopic-{os.getpid()}"
+    print("A topic with two publishers and four readers. One publisher and one reader are killed.\n", flush=True)
     publishers = [start(publish, name, "publisher 1", "--count", "600", "--every", "5"),
                   start(publish, name, "publisher 2", "--count", "600", "--every", "5")]
     readers = [start(read, name, "reader", "--oldest"),
@@ -39,6 +40,8 @@ def main():
     for process in publishers + readers:
         print(process.communicate()[0], end="", flush=True)
         status = status or process.returncode
+    print("\nEach message beyond 600 is one of publisher 2, from before it was killed."
+          "\nThe programs are demo/topic_publish.c and demo/topic_read.c.")
     return status
 
 

@@ -136,12 +136,12 @@ typedef struct shmx shmx;
  *        bytes; shmx_name tells it. "" makes a segment without a name (section 4).
  * size   in bytes, at least 1. Every process sees exactly this size.
  * flags  0, or SHMX_PERSISTENT, SHMX_RAW, SHMX_OTHERS_READ, SHMX_OTHERS_WRITE,
- *        SHMX_MACHINE_WIDE, SHMX_PREFAULT. SHMX_PERSISTENT contradicts SHMX_RAW and "".
+ *        SHMX_MACHINE_WIDE, SHMX_PREFAULT. SHMX_PERSISTENT goes neither with SHMX_RAW nor with "".
  *
  * After success *shm is an attachment; no other process ever saw the segment half-made, and
  * all of its memory is reserved. The segment is gone when its last user has closed it or
  * died, or when it is unlinked. Only the creating user may attach, unless
- * SHMX_OTHERS_... say more; the umask (umask(2)) changes nothing in that.
+ * SHMX_OTHERS_... say more; the umask (umask(2)) makes no difference.
  * After failure *shm is NULL.
  * Errors: SHMX_EINVAL, SHMX_ENAMETOOLONG, SHMX_EEXIST, SHMX_EACCES, SHMX_ENOSPC,
  *         SHMX_ENOMEM, SHMX_EMFILE, SHMX_EAGAIN, SHMX_ENOTSUP, SHMX_EIO */
@@ -202,9 +202,9 @@ SHMX_API size_t shmx_size(const shmx *shm);
 /* Return the name; "" for a segment without one. Valid until shmx_close. Never NULL. */
 SHMX_API const char *shmx_name(const shmx *shm);
 
-/* Say what is wrong with a name and what to do, in one English sentence without a final stop: after
- * SHMX_EINVAL, of which a name is one cause, or before asking. NULL if the name is good. The text
- * is constant and must not be freed. */
+/* Say what is wrong with a name and what to do, in one English sentence without a final stop. NULL
+ * if the name is good. A bad name is one of the causes of SHMX_EINVAL. The text is constant and
+ * must not be freed. */
 SHMX_API const char *shmx_name_error(const char *name);
 
 /* Copy `count` bytes at `offset` of the segment to dst, or from src into the segment. Either
@@ -270,9 +270,9 @@ SHMX_API int shmx_prune(int *removed);
 /*
  * All objects of sections 6 and 7 lie in the segment, where the user places them. `shm` is the
  * caller's attachment of that segment. A pointer outside it, or not aligned to 4 bytes, is
- * SHMX_EINVAL. A read-only attachment is SHMX_EACCES, but for shmx_wait and presence. A zeroed
- * object is ready for use. On a foreign segment the functions are SHMX_ENOTSUP on systems where
- * they need the control block (see SUPPORT.md).
+ * SHMX_EINVAL. Through a read-only attachment shmx_wait and presence work; the others are
+ * SHMX_EACCES. A zeroed object is ready for use. On a foreign segment the functions are
+ * SHMX_ENOTSUP on systems where they need the control block (see SUPPORT.md).
  */
 #define SHMX_FOREVER (-1)
 #define SHMX_WAKE_ALL INT32_MAX
@@ -301,7 +301,8 @@ SHMX_API int shmx_presence_enter(shmx *shm, uint32_t key);
 SHMX_API int shmx_presence_leave(shmx *shm, uint32_t key);
 
 /* Wait until another attachment is there under the key (present 1), or none is (present 0). A
- * timeout of 0 asks. A change is noticed within 20 ms, a death within 100.
+ * timeout of 0 only looks. Entering and leaving is noticed at once if both may write to the
+ * segment; any other change, such as a death, within 100 ms.
  * Errors: SHMX_EINVAL, SHMX_ETIMEDOUT, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_presence_wait(shmx *shm, uint32_t key, int present, int timeout_ms);
 
@@ -365,8 +366,8 @@ SHMX_API int shmx_cond_wait(shmx *shm, shmx_cond *cond, shmx_mutex *mutex, int t
 SHMX_API int shmx_cond_signal(shmx *shm, shmx_cond *cond);
 SHMX_API int shmx_cond_broadcast(shmx *shm, shmx_cond *cond);
 
-/* Take one from the semaphore's count, waiting while it is 0. A zeroed semaphore counts 0. What
- * a process took and did not give back when it died is gone.
+/* Take one from the semaphore's count, waiting while it is 0. A zeroed semaphore counts 0. If a
+ * process dies before it has given back what it took, that is lost.
  * Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_ETIMEDOUT, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_sem_wait(shmx *shm, shmx_sem *sem, int timeout_ms);
 
@@ -388,13 +389,14 @@ SHMX_API int shmx_once_run(shmx *shm, shmx_once *once, int (*init)(void *context
 typedef struct shmx_queue shmx_queue;
 
 /* Return the bytes of memory in which a queue holds `count` messages of up to `message` bytes, or
- * more if they are shorter: 392, and for each message its length rounded up to 8, and 8, and room
- * for one message more; at least 448. 0 if that is no size, or count is 0. */
+ * more if they are shorter. That is 392 + (count + 1) * (message + 8), where message is rounded up
+ * to 8; at least 448. 0 if count is 0 or the result is too large for a queue. */
 SHMX_API size_t shmx_queue_size_for(size_t message, size_t count);
 
 /* Open the queue that lies at `offset` of the segment in `size` bytes. A zeroed region becomes
- * an empty queue; every process gives the same offset and size. The handle serves one thread at
- * a time; open one for each. Close it before shm.
+ * an empty queue; every process gives the same offset and size. The messages in it go with the
+ * segment, when its last user leaves. The handle serves one thread at a time; open one for each.
+ * Close it before shm.
  * The least size is that of shmx_queue_size_for(16, 1).
  * Errors: SHMX_EINVAL (NULL, offset not a multiple of 8, size too small), SHMX_ERANGE (outside the
  *         segment; the queue there was made with another size, counted in whole 8 bytes),
@@ -435,12 +437,12 @@ SHMX_API int shmx_queue_peek(shmx_queue *queue, const void **message, size_t *si
 SHMX_API int shmx_queue_release(shmx_queue *queue);
 
 /* Make this handle one of the queue's senders (SHMX_SENDER), its receivers (SHMX_RECEIVER), or
- * both, until it is closed or its process ends; calls add up. Once a sender has joined and none
- * that joined is left, receive and peek are SHMX_EHANGUP when the queue has no message any more,
- * and never before (one that another handle has peeked is not there, unless it is given back); once
- * a receiver has joined and none is left, send and reserve are SHMX_EHANGUP. Each learns it within
- * 100 ms. A handle that joins later ends the state. While nobody has joined a side, nothing
- * changes. A handle that is both waits for nobody else.
+ * both, until it is closed or its process ends; calls add up.
+ * When all senders that joined are gone, receive and peek first give the messages that are left,
+ * and then SHMX_EHANGUP. (One that another handle has peeked is left until it is released.) When
+ * all receivers that joined are gone, send and reserve are SHMX_EHANGUP. Each learns it within
+ * 100 ms. A handle that joins later ends the state. A side that nobody has joined never counts as
+ * gone, and a handle that has joined both is there on both.
  * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP,
  *         SHMX_EIO */
 #define SHMX_SENDER 0x1u
@@ -449,8 +451,8 @@ SHMX_API int shmx_queue_join(shmx_queue *queue, unsigned sides);
 
 /* Shut the queue down for everybody, for as long as its region is not zeroed: send and reserve are
  * SHMX_EHANGUP at once, also for those that wait, and receive and peek once it is empty. A message
- * that was reserved before may be committed, and receivers wait for it, but for the handle itself:
- * whatever was sent with SHMX_OK comes before SHMX_EHANGUP.
+ * that was reserved before may be committed. Receivers wait for it, except the handle that has
+ * reserved it. So all that was sent with SHMX_OK is received before SHMX_EHANGUP.
  * Errors: SHMX_EINVAL */
 SHMX_API int shmx_queue_shutdown(shmx_queue *queue);
 
@@ -460,9 +462,9 @@ SHMX_API size_t shmx_queue_max_message(const shmx_queue *queue);
 /* ---- 9. Topic ---------------------------------------------------------------------------- */
 
 /*
- * Many publishers, any number of readers: each reader gets every message, once, in the order of
- * publishing, and whole, whatever overwrites it meanwhile. A publisher never waits for readers, but
- * for lossless ones; a reader that is too slow misses the oldest messages and is told how many.
+ * Many publishers, any number of readers: each reader gets every message once, whole, and in the
+ * order of publishing. A publisher waits for lossless readers only. Any other reader that is too
+ * slow misses the oldest messages and is told how many.
  */
 
 /* This process's handle of a topic. It serves one thread at a time; open one for each. */
@@ -473,8 +475,8 @@ typedef struct shmx_topic shmx_topic;
 
 /* Return the bytes of memory in which a topic keeps the last `count` messages of up to `message`
  * bytes, or more if they are shorter. That is 1280 + (count + 1) * (message + 16), where message is
- * rounded up to 16; and room for at least three. 0 if count is 0 or the result is too large for a
- * topic. */
+ * rounded up to 16; at least as for three messages. 0 if count is 0 or the result is too large for
+ * a topic. */
 SHMX_API size_t shmx_topic_size_for(size_t message, size_t count);
 
 /* Open the topic that lies at `offset` of the segment in `size` bytes. A zeroed region becomes an
@@ -510,19 +512,19 @@ SHMX_API int shmx_topic_publish(shmx_topic *topic, const void *message, size_t s
 /* Reserve room for a message of up to `size` bytes and get its place, aligned to 8; commit its
  * first `size` bytes as a message, or cancel. The order of messages is that of reserve: readers
  * wait at an open reservation, other publishers only when the ring comes round to it. If the
- * process dies it is taken back. One that is cancelled or taken back has used its room up as a
- * message would: what it overwrote is gone, once in a while the newest too. Commit and cancel are
- * SHMX_ETIMEDOUT if a process has been stopped inside a call for a second; the reservation stays
- * open. Errors: those of shmx_topic_publish; SHMX_EINVAL (a second reservation; commit or cancel of
- * none; commit of more than was reserved) */
+ * process dies the reservation is taken back. One that is cancelled or taken back has used its room
+ * up as a message would: what it overwrote is gone, once in a while the newest too. Commit and
+ * cancel are SHMX_ETIMEDOUT if a process has been stopped inside a call for a second; the
+ * reservation stays open. Errors: those of shmx_topic_publish; SHMX_EINVAL (a second reservation;
+ * commit or cancel of none; commit of more than was reserved) */
 SHMX_API int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeout_ms);
 SHMX_API int shmx_topic_commit(shmx_topic *topic, size_t size);
 SHMX_API int shmx_topic_cancel(shmx_topic *topic);
 
 /* Read the next message into buffer, its size in bytes into *size, and into *lost how many messages
  * this reader has missed since the last one it got, or since it was opened (size and lost may be
- * NULL). It waits while there is none. After SHMX_EMSGSIZE *size is what the message needs, and it
- * is still the next one; else after a failure both are 0.
+ * NULL). It waits while there is none. After SHMX_EMSGSIZE *size is what the message needs, and the
+ * message is still the next one. After any other failure both are 0.
  * Errors: SHMX_EINVAL, SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EHANGUP (and all has been read),
  *         SHMX_EPROTO, SHMX_ERANGE (as for shmx_topic_open, if there was no topic then), SHMX_EIO
  */
@@ -537,12 +539,12 @@ SHMX_API int shmx_topic_latest(shmx_topic *topic, void *buffer, size_t capacity,
 /* Return the length in bytes of the longest message the topic takes: less than a third of it. */
 SHMX_API size_t shmx_topic_max_message(const shmx_topic *topic);
 
-/* Make this handle one of the topic's senders, its receivers, or both, as shmx_queue_join does:
- * once a sender has joined and none that joined is left, next is SHMX_EHANGUP when all has been
- * read, and latest if there was no message; once a receiver has joined and none is left, publish
- * and reserve are SHMX_EHANGUP. Readers through read-only attachments are told, and cannot join
- * themselves. Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_EACCES, SHMX_ENOMEM,
- * SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
+/* Make this handle one of the topic's senders, its receivers, or both, as shmx_queue_join does.
+ * When all senders that joined are gone, next is SHMX_EHANGUP after all has been read, and latest
+ * if there was no message. When all receivers that joined are gone, publish and reserve are
+ * SHMX_EHANGUP. Readers through read-only attachments are told as well, but cannot join.
+ * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_EACCES, SHMX_ENOMEM, SHMX_EMFILE,
+ *         SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_topic_join(shmx_topic *topic, unsigned sides);
 
 /* Shut the topic down for everybody, for as long as its region is not zeroed: publish and reserve

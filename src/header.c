@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "header.h"
 
-/* Is the first word written, as it is before all others, or are there zeros that will be a header?
- * Otherwise something else lies here, or an object that begins elsewhere. */
+/* Is this the beginning of a header, whose first word is written before all others, or zeros that
+ * will be one? Otherwise something else lies here, or an object that begins elsewhere. */
 static bool header_begins(const _Atomic uint32_t *header, size_t bytes)
 {
     bool zeros = atomic_load(header) == 0;
-    /* Acquire: who sees what another has written to its new object sees the first word after it. */
+    /* Acquire: a process that sees here what another has written to its new object then sees its
+     * first word too. */
     for (size_t i = 1; zeros && i < bytes / sizeof *header; i++)
         zeros = atomic_load_explicit(&header[i], memory_order_acquire) == 0;
     return zeros || atomic_load(header) != 0;

@@ -6,9 +6,9 @@
 #include "os.h"
 #include "report.h"
 
-/* How often a look is repeated at what is being made or removed, or is looked at by another, and
- * the longest pause before one: about a second in all. A listing has a quarter of that for all that
- * it comes across. */
+/* How often a look is repeated while the object is being made or removed, or while another process
+ * looks at it, and the longest pause between two looks: about a second in all. A listing has a
+ * quarter of that for all its objects together. */
 #define LOOKS_MOST 128
 #define LOOKS_LISTING 32
 #define PAUSE_FIRST ((int64_t)1000 * 1000)
@@ -83,8 +83,8 @@ static int list_one(const char *name, void *context)
     int status = describe_patiently(name, &info, &listing->looks);
     if (status == SHMX_OK)
         return listing->visit(&info, listing->context);
-    /* A segment that went away meanwhile, or is not ours to see, is left out; but not what this
-     * process has no room to look at, or could not. */
+    /* A segment that went away meanwhile, or that this user may not see, is left out. A failure
+     * that says nothing about the segment is the listing's own. */
     return no_room(status) || status == SHMX_EIO ? status : 0;
 }
 

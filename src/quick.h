@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The objects of section 7 as the library sees them, and what their quick ways (quick.c) leave to
- * others: a call at their end, which begins again from the arguments, so that the quick ways keep
- * nothing for it.
- */
+/* The objects of section 7 as the library sees them, and the functions that their quick ways
+ * (quick.c) call in any unusual case. Such a function is called last and begins again from the
+ * arguments, so that a quick way keeps nothing for it. */
 #ifndef SHMX_QUICK_H
 #define SHMX_QUICK_H
 

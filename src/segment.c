@@ -100,8 +100,8 @@ static int create_object(shmx *shm, const char *name, size_t size, unsigned flag
     const char *shown = name != NULL ? name : "";
     memcpy(shm->name, shown, strlen(shown) + 1);
     shm->size = size;
-    /* No process can map it: found before memory is reserved. Nor has any machine so much, but with
-     * 32 bits. */
+    /* No process could map it: this is found before memory is reserved. On 64 bits no machine has
+     * so much either. */
     if (size > PTRDIFF_MAX)
         return SIZE_MAX > UINT32_MAX ? SHMX_ENOSPC : SHMX_ENOMEM;
     if ((flags & SHMX_RAW) != 0)

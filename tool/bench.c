@@ -175,8 +175,8 @@ static uint32_t load(uint32_t *word)
     return atomic_load((_Atomic uint32_t *)word);
 }
 
-/* Is the other side not heard any more, or is this one to stop? Asked now and then by who waits;
- * *end: 0 at first. */
+/* Is the other side not heard any more, or is this one to stop? A waiter asks now and then; *end: 0
+ * at first. */
 static bool in_vain(int64_t *end)
 {
     int64_t now = system_now();

@@ -136,7 +136,7 @@ enum creator creator_look(const shmx_info *info)
     return alive < 0 ? CREATOR_UNKNOWN : alive ? CREATOR_ALIVE : CREATOR_DEAD;
 }
 
-#define KEYS_MOST 1000 /* whoever may read a segment may be there under as many as it likes */
+#define KEYS_MOST 1000 /* a reader of a segment may be there under as many as it likes */
 
 struct present {
     int (*visit)(uint32_t key, void *context);
@@ -199,6 +199,27 @@ static void pids_print_json(const char *name)
     putchar(']');
 }
 
+static void holder_print_json(int64_t pid, uint32_t first, uint32_t last, void *context)
+{
+    const char **comma = context;
+    printf("%s{\"pid\": %" PRId64 ", \"first\": %" PRIu32 ", \"last\": %" PRIu32 "}", *comma, pid,
+           first, last);
+    *comma = ", ";
+}
+
+static void holders_print_json(const char *name)
+{
+    const char *comma = "";
+    printf(", \"present_by\": ");
+    if (!system_present(name, NULL, NULL)) {
+        printf("null");
+        return;
+    }
+    putchar('[');
+    system_present(name, holder_print_json, &comma);
+    putchar(']');
+}
+
 void info_print_json(const shmx_info *info, enum state state, bool in_full)
 {
     static const char *const alive[] = {"null", "true", "false"};
@@ -222,6 +243,7 @@ void info_print_json(const shmx_info *info, enum state state, bool in_full)
     printf("], \"foreign\": %s", info->foreign ? "true" : "false");
     if (in_full) {
         present_print_json(info->name);
+        holders_print_json(info->name);
         pids_print_json(info->name);
     }
     putchar('}');

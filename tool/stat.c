@@ -55,6 +55,21 @@ static void present_print(const char *name)
         putchar('\n');
 }
 
+static void holder_print(int64_t pid, uint32_t first, uint32_t last, void *context)
+{
+    int *count = context;
+    printf(++*count == 1 ? "by:       " : ", ");
+    printf("process %" PRId64 " (%" PRIu32, pid, first);
+    printf(last == first ? ")" : "-%" PRIu32 ")", last);
+}
+
+static void holders_print(const char *name)
+{
+    int count = 0;
+    if (system_present(name, holder_print, &count) && count > 0)
+        putchar('\n');
+}
+
 static void info_print(const shmx_info *info)
 {
     static const char *const words[] = {"", " (alive)", " (gone)"};
@@ -76,6 +91,7 @@ static void info_print(const shmx_info *info)
     owner_print(info);
     users_print(info->name);
     present_print(info->name);
+    holders_print(info->name);
 }
 
 static int run(const struct command *command, int argc, char **argv)
@@ -101,6 +117,6 @@ const struct command command_stat = {
     "stat", "NAME [--json]", "Describe one segment",
     "Where the system tells (Linux), the processes that use it and that this user may\n"
     "look at are listed. \"present\" are the keys under which somebody is there\n"
-    "(shmx_presence_enter).\n\n"
+    "(shmx_presence_enter), \"by\" the processes that entered them.\n\n"
     "  --json      one object, as in shmx ls --json\n",
     run};

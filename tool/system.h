@@ -41,13 +41,18 @@ int system_key(int timeout_ms);
  * it cannot be told. */
 int system_process_alive(int64_t pid, uint64_t created);
 
-/* Whose the segment is, "-" if that cannot be told, and what other users may. */
+/* The segment's owner, "-" if it cannot be told, and what other users may do. */
 enum access { ACCESS_UNKNOWN, ACCESS_OWNER, ACCESS_READ, ACCESS_WRITE };
 enum access system_owner(const shmx_info *info, char owner[32]);
 
 /* Call visit with each process that has the segment mapped and that this user may look at; false:
  * the system does not say. */
 bool system_users(const char *name, void (*visit)(int64_t pid, void *context), void *context);
+
+/* The same with the keys, from first to last, under which such a process is present. */
+bool system_present(const char *name,
+                    void (*visit)(int64_t pid, uint32_t first, uint32_t last, void *context),
+                    void *context);
 
 /* memcpy, or false if memory that is mapped is not there: a program made the object shorter. */
 bool system_copy(void *to, const void *from, size_t count);

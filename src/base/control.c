@@ -64,8 +64,9 @@ void shmx_control_write(void *mapping, size_t length, const struct shmx_label *l
     unmarked.check = shmx_label_sum(label);
     control->label = unmarked;
     atomic_store_explicit(&control->state, SHMX_STATE_LIVE, memory_order_relaxed);
-    /* The magic comes last: on systems where others can already see the mapping, who finds it
-     * finds the rest (release: shmx_control_check's acquire fence pairs with it). */
+    /* The magic comes last: on systems where others can already see the mapping, a process that
+     * finds the magic finds the rest (release: pairs with the acquire fence of
+     * shmx_control_check). */
     atomic_thread_fence(memory_order_release);
     memcpy(control->label.magic, SHMX_MAGIC, sizeof control->label.magic);
 }
@@ -103,7 +104,8 @@ enum shmx_control_kind shmx_label_check(const struct shmx_label *label, uint64_t
 void shmx_label_copy(struct shmx_label *label, const struct shmx_label *mapped)
 {
     memcpy(label->magic, mapped->magic, sizeof label->magic);
-    /* Acquire: who finds the magic finds the rest; pairs with shmx_control_write's release. */
+    /* Acquire: a process that finds the magic finds the rest; pairs with shmx_control_write's
+     * release. */
     atomic_thread_fence(memory_order_acquire);
     memcpy((unsigned char *)label + sizeof label->magic,
            (const unsigned char *)mapped + sizeof label->magic,

@@ -17,8 +17,8 @@ size_t shmx_control_length(size_t size, size_t page_size);
 /* Return where the control block of a mapping lies; NULL if the mapping is too small for one. */
 struct shmx_control *shmx_control_at(void *mapping, size_t length);
 
-/* The right `check` of a label. It is for damage to be noticed; malice needs no cipher, as a
- * process that may write the segment may break it. */
+/* The right `check` of a label. It is there to notice damage. It is no protection against malice: a
+ * process that may write to the segment may break it anyhow. */
 uint32_t shmx_label_sum(const struct shmx_label *label);
 
 /* The next number: of a counter in the control block, or by chance where there is none (NULL). */

@@ -7,9 +7,9 @@
 
 #include "base/name.h"
 
-/* Of the few entries that one reading passed over the next tells; each is read for itself, so that
- * of those hardly one is passed over thrice. Where so much comes and goes that each reading tells
- * something new, more readings would find no end. */
+/* One reading may pass over a few entries, and the next one finds most of these. Each reading is
+ * made for itself, so hardly any entry is passed over three times. Where so much comes and goes
+ * that each reading finds something new, reading until nothing is new would never end. */
 #define READINGS_MOST 3
 
 struct names {

@@ -26,7 +26,7 @@ void shmx_name_condense(char out[SHMX_NAME_MAX + 1], const char *name, size_t li
 #define SHMX_NAME_FOLDED_MAX (SHMX_NAME_MAX + 1 + SHMX_NAME_MAX / 4)
 void shmx_name_fold(char out[SHMX_NAME_FOLDED_MAX + 1], const char *name);
 
-/* The name of which that is the folded form; false if it is none's. */
+/* Write the name whose folded form this is; false if it is no folded form. */
 bool shmx_name_unfold(char name[SHMX_NAME_MAX + 1], const char *folded);
 
 #endif

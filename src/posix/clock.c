@@ -48,7 +48,7 @@ void shmx_os_sleep(int64_t nanoseconds)
 bool shmx_posix_patience(int *round)
 {
     /* 1, 2, 4 ... 8 ms: about a second in all. A peer in the middle of a step is done within
-     * microseconds; who needs longer is stopped or another program. */
+     * microseconds; one that needs longer is stopped, or is another program. */
     if (*round >= 128)
         return false;
     int64_t milliseconds = *round < 3 ? 1 << *round : 8;

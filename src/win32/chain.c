@@ -12,9 +12,9 @@
  *      free again when its holder dies. To take a name away needs no lock: the state word goes from
  *      live to unlinked once.
  *   2. A section is made under the lowest generation that is free, after its maker has seen under
- *      the lock that none of the others is live. So at most one section of
- *      ours is live under a name. (A program without shmx can make a plain NAME at any time; a live
- *      segment of ours goes before it.)
+ *      the lock that none of the others is live. So at most one section of ours is live under a
+ *      name. (A program without shmx can make a plain NAME at any time; a live segment of ours goes
+ *      before it.)
  *   3. The section NAME# is the index. It holds a number that no generation in use exceeds, and is
  *      opened before the section by every user of a generation above 0 and closed after it. So if
  *      there is a generation above 0, there is an index, or the last user is about to be gone; and
@@ -22,11 +22,11 @@
  *      generation above 0 the system removes the index, and with it the number.
  *   4. A section is sealed until its control block is complete: by its access control list nobody
  *      may map it. So nobody ever sees a half-made one, and one without a control block is another
- *      program's, or a raw one. A process that finds a sealed section under the lock has found one
- * whose maker was killed: the system gives the lock of a killed process away before it closes its
- *      handles. It is gone in a moment, and he waits for that.
- *   5. To attach to a live segment needs no lock: whose handle was open when the state word said
- *      LIVE and the label had the name has attached at that instant.
+ *      program's, or a raw one. If a process finds a sealed section under the lock, the maker of
+ *      that section was killed: the system gives the lock of a killed process away before it closes
+ *      its handles. The section is gone in a moment, and the process waits for that.
+ *   5. To attach to a live segment needs no lock: a process has attached at the instant at which
+ *      its handle is open, the state word says LIVE and the label has the name.
  */
 #include "chain.h"
 

@@ -147,7 +147,7 @@ static int restore(wchar_t path[SHMX_WIN32_PATH_MAX])
     return status == SHMX_OK ? directory_make(path) : status;
 }
 
-/* The user's registry serves all his sessions, so the lock does too. */
+/* The registry is one for all sessions of the user, so the lock is, too. */
 static int lock_open(HANDLE *lock)
 {
     struct shmx_win32_security security;

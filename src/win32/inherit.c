@@ -15,8 +15,8 @@ static int pass(HANDLE handle)
     return shmx_win32_error(GetLastError());
 }
 
-/* "shmx-SECTION-INDEX-PROCESS-ID". The process tells those who were given the handles from
- * the one whose attachment's own they are. */
+/* "shmx-SECTION-INDEX-PROCESS-ID". PROCESS tells an heir, which was given the handles, from the
+ * process whose attachment's own they are. */
 int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)
 {
     const struct shmx_win32_hold *hold = &attachment->os.hold;

@@ -79,8 +79,8 @@ static int visit_one(const struct nt_directory_entry *entry, void *listing)
     return ours ? shmx_listing_note(name, listing) : SHMX_OK;
 }
 
-/* Entry by entry, where the system can do no better (Wine): what comes and goes meanwhile lets it
- * pass over others. */
+/* Entry by entry, where the system can do no better (Wine): while entries come and go it may pass
+ * over others. */
 static int visit_singly(HANDLE directory, shmx_win32_entry_visit *visit, void *context)
 {
     union {
@@ -181,9 +181,10 @@ int shmx_os_remove_dead(const char *name, bool *removed)
     return SHMX_OK;
 }
 
+/* ... but for files of segments that were unlinked. */
 void shmx_os_sweep(void)
 {
-    /* likewise */
+    shmx_win32_persist_sweep();
 }
 
 int shmx_os_remove_leftovers(void)

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Objects on Windows: sections of anonymous memory, which the system removes with their last
- * handle. So an attachment is a handle, and the last user's end needs nothing of us. That a name
- * can be taken away all the same is the business of chain.c, that a segment outlives its users of
- * persist.c.
- */
+/* Objects on Windows: sections of anonymous memory, which the system removes with their last
+ * handle. So an attachment is a handle, and the last user's end needs nothing of us. chain.c takes
+ * names away all the same, and persist.c lets a segment outlive its users. */
 #include <string.h>
 
 #include "base/control.h"
@@ -170,9 +167,9 @@ static int create_in(struct shmx_attachment *attachment, const char *name, size_
     return status;
 }
 
-/* The names seen from one session are one. So who creates for all sessions holds the lock of
- * its own session too, and who creates in a session sees under that lock whether there is one for
- * all. */
+/* A session sees one space of names: its own and those of the whole machine. So a process that
+ * creates for all sessions holds the lock of its own session too, and one that creates in a session
+ * looks under that lock for a segment for all. */
 static int create_named(struct shmx_attachment *attachment, const char *name, size_t length,
                         unsigned flags, const struct shmx_label *label)
 {
@@ -198,7 +195,7 @@ static int create_nameless(struct shmx_attachment *attachment, size_t length, un
 int shmx_os_create(struct shmx_attachment *attachment, const char *name, size_t length,
                    unsigned flags, const struct shmx_label *label)
 {
-    /* The files of persist.c are the user's own, and found by him only. */
+    /* The files of persist.c are the user's own: no other user finds them. */
     const unsigned shared = SHMX_OTHERS_READ | SHMX_OTHERS_WRITE | SHMX_MACHINE_WIDE;
     if ((flags & SHMX_PERSISTENT) != 0 && (flags & shared) != 0)
         return shmx_win32_error(ERROR_NOT_SUPPORTED);

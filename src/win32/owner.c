@@ -49,7 +49,7 @@ static int claim(struct shmx_attachment *attachment, uint32_t *token)
     if (status != SHMX_OK)
         return status == SHMX_EEXIST ? shmx_win32_error(ERROR_ALREADY_EXISTS) : status;
     attachment->os.owner = event;
-    /* Release: who reads the token finds the event made. */
+    /* Release: a thread that reads the token finds the event made. */
     atomic_store_explicit(&attachment->owner, *token, memory_order_release);
     return SHMX_OK;
 }

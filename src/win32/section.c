@@ -35,7 +35,7 @@ int shmx_win32_section_make(const char *name, const struct shmx_win32_making *ma
                                   &security.attributes, PAGE_READWRITE, (DWORD)(length >> 32),
                                   (DWORD)length, name);
     DWORD error = GetLastError();
-    if (*section == NULL) /* of another kind is what has the name, then */
+    if (*section == NULL) /* then something of another kind has the name */
         return error == ERROR_INVALID_HANDLE && name != NULL ? SHMX_EEXIST
                                                              : shmx_win32_size_error(error);
     if (name == NULL || making->join || error != ERROR_ALREADY_EXISTS)
@@ -131,7 +131,7 @@ int shmx_win32_section_look(HANDLE section, const char *name, struct shmx_os_vie
     return status;
 }
 
-/* Of several who are here at the same time one finds it live. */
+/* Of several threads that are here at the same time one finds it live. */
 int shmx_win32_section_unlink(HANDLE section)
 {
     struct end end;

@@ -27,7 +27,7 @@ int shmx_win32_section_unseal(HANDLE section, unsigned flags);
 /* Like shmx_win32_error, for a call that asked for memory of a given size. */
 int shmx_win32_size_error(DWORD error);
 
-/* SHMX_ENOENT: no section has that name, be it that something else has. */
+/* SHMX_ENOENT: no section has that name, though something else may have it. */
 int shmx_win32_section_open(const char *name, DWORD rights, void **section);
 
 /* Describe the section, but for its users. LIVE: of the segment of that name. SHMX_ENOENT: it has

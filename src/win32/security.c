@@ -64,7 +64,7 @@ static bool add_label(struct shmx_win32_security *security, const struct user *u
            SetSecurityDescriptorSacl(&security->descriptor, TRUE, list, FALSE);
 }
 
-/* `sealed`: nobody may do anything, not even the user, but what everyone may. */
+/* `sealed`: nobody, not even the user, may do more than everyone may. */
 static int build(struct shmx_win32_security *security, bool sealed, DWORD everyone)
 {
     SID world = {SID_REVISION, 1, {SECURITY_WORLD_SID_AUTHORITY}, {SECURITY_WORLD_RID}};

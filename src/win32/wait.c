@@ -17,9 +17,9 @@
  * changes the word and then looks at the slots; with a full fence between the steps on both sides
  * one sees the other. A wake is the step from WAITING to WOKEN; the event only tells to look, so
  * that one left signalled by an earlier sleep does no harm. A sleeper that finds its word changed
- * before it slept, and was woken for it, gives the wake to the next one. No wake goes to a late
- * comer while an earlier one sleeps on: who is not in a slot when the waker goes by, looks at the
- * word after the waker changed it.
+ * before it slept, and was woken for it, gives the wake to the next one. No wake goes to a
+ * newcomer while an earlier one sleeps on: a sleeper that is not in a slot when the waker goes by
+ * looks at the word after the waker has changed it.
  *
  * Killed sleepers stay in their slots. Whether one lives is asked only when it matters: if a wake
  * has been given and another sleeper of the word would go on sleeping for it; and if all slots
@@ -192,7 +192,8 @@ static bool slot_leave(struct sleep *sleep)
 {
     if (step(sleep->slot, sleep->state, FREE))
         return false;
-    /* If that fails too, somebody wrote there who may not: it is not for us to write, then. */
+    /* If that fails too, a process has written there that should not, and this one leaves the slot
+     * alone. */
     return step(sleep->slot, as(sleep->state, WOKEN), FREE);
 }
 
@@ -327,7 +328,7 @@ static void take_back(struct alarm *alarm)
 static int wake_one(struct alarm *alarm, const struct seen *one)
 {
     HANDLE event;
-    /* First the event: who has been made WOKEN must learn of it. */
+    /* First the event: a sleeper that was made WOKEN must learn of it. */
     int status = event_of(alarm->attachment, one->index, &event);
     if (status != SHMX_OK)
         return status;

@@ -129,7 +129,7 @@ static void killed_ones_are_swept_from_among_the_living(void **state)
 
 /* ---- a token is a user ---- */
 
-/* What giver and heir tell the test, which neither of them can speak to. */
+/* Giver and heir cannot speak to the test: they write here what it is to know. */
 struct board {
     _Atomic uint32_t status;   /* of adopting, negated; + 1 */
     _Atomic uint32_t finished; /* the heir has closed */

@@ -548,8 +548,8 @@ static void a_childs_end_does_not_end_its_parent(void **state)
         test_skip("this system has no fork");
 }
 
-/* Each is the first thread of its process, and still another one: who looks at the word while
- * the lock goes from one process to the other must not take the other's thread for itself. */
+/* Each is the first thread of its process, and still another one: a thread that looks at the word
+ * while the lock goes from one process to the other must not take the other's thread for itself. */
 static void threads_of_two_processes_are_told_apart(void **state)
 {
     (void)state;

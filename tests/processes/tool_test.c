@@ -361,18 +361,28 @@ static void describes(void **state)
     assert_says(
         out,
         others
-            ? "\"flags\": [\"others-read\"], \"foreign\": false, \"present\": [], \"user_pids\": "
-            : "\"flags\": [], \"foreign\": false, \"present\": [], \"user_pids\": ");
+            ? "\"flags\": [\"others-read\"], \"foreign\": false, \"present\": [], \"present_by\": "
+            : "\"flags\": [], \"foreign\": false, \"present\": [], \"present_by\": ");
     assert_string_equal(out + out_size - 2, "}\n");
-    bool told = strstr(out, "\"user_pids\": null") == NULL;
+    bool told = strstr(out, "\"present_by\": null, \"user_pids\": null}") == NULL;
+    assert_int_equal(strstr(out, "\"present_by\": [], ") != NULL, told);
     snprintf(line, sizeof line, "\"user_pids\": [%lld]}\n", (long long)system_pid());
     assert_int_equal(strstr(out, line) != NULL, told);
     assert_ok(shmx_presence_enter(shm, 4711));
     assert_ok(shmx_presence_enter(shm, 7));
     assert_int_equal(run("stat", name, "--json"), 0);
     assert_says(out, ", \"present\": [7, 4711], ");
+    long long pid = system_pid();
+    snprintf(
+        line, sizeof line,
+        "[{\"pid\": %lld, \"first\": 7, \"last\": 7}, {\"pid\": %lld, \"first\": 4711, \"last\": "
+        "4711}]",
+        pid, pid);
+    assert_int_equal(strstr(out, line) != NULL, told);
     assert_int_equal(run("stat", name), 0);
     assert_says(out, "\npresent:  7 4711\n");
+    snprintf(line, sizeof line, "\nby:       process %lld (7), process %lld (4711)\n", pid, pid);
+    assert_int_equal(strstr(out, line) != NULL, told);
     assert_int_equal(run("ls", "--json"), 0);
     assert_int_equal(out[0], '[');
     assert_string_equal(out + out_size - 3, "\n]\n");

@@ -730,7 +730,7 @@ static void reads_until_the_end(void *context)
         reading->published += 1 + (unsigned)lost;
 }
 
-/* Whoever was told that there is nothing more got all that was published. */
+/* A reader that was told that there is nothing more got all that was published. */
 static void one_round(size_t size)
 {
     struct fixture fixture = open_new(SIZE);

@@ -264,7 +264,7 @@ static void wakes_more_sleepers_than_slots(void **state)
     shmx_close(&shm);
 }
 
-/* Sleepers enough to take all there is to take are killed; others are woken as ever. */
+/* So many sleepers are killed that they hold every place there is; others are woken as before. */
 static void killed_sleepers_harm_nobody(void **state)
 {
     (void)state;

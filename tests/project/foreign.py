@@ -10,7 +10,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 
 TOOL = sys.argv[1]
-# Windows has no names without users, and no other system than these tells of others' segments.
+# Windows has no names without users. Only some systems list segments of other programs.
 UNLINKS = os.name == "posix"
 LISTS = sys.platform.startswith(("linux", "freebsd", "netbsd", "win"))
 DATA = bytes(range(256)) * 4

@@ -6,17 +6,16 @@
  * shows, so none is forgotten when the library changes: one that is in neither of the tables below
  * fails the test.
  */
+#include "posix/scarce.h"
 #include "posix/traced.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
@@ -73,7 +72,7 @@ static const struct rule rules[] = {
     {SYS_clock_nanosleep, -1, {EINTR}},
 };
 
-/* Those that cannot fail, or at whose failure nobody has a choice. */
+/* Calls that cannot fail, or after whose failure there is nothing to choose. */
 static const struct {
     long call;
     const char *why;
@@ -622,8 +621,7 @@ static const struct scene scenes[] = {
  */
 static void be_alone(void)
 {
-    if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
-        (void)!mount("tmpfs", SHM, "tmpfs", 0, "size=64m");
+    (void)!scarce_mount("size=64m");
 }
 
 static void whatever_fails_is_told_and_leaves_nothing(void **state)

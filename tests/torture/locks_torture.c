@@ -6,7 +6,7 @@
  *
  * The rules: all that a lock protects is plain data that nobody else touches meanwhile. Before
  * it kills a worker the judge says so on the board, and counts the worker's generation up when it
- * has gone; so a mark of who was in a section tells whether that one was killed.
+ * has gone. So the mark that a thread leaves in a section shows whether it was killed there.
  */
 #include "support.h"
 

@@ -40,7 +40,7 @@ PART(grouped)
     return torture();
 }
 
-/* What it says is shown when it fails, and else the figures. */
+/* Its output is shown when it fails, and otherwise only the figures. */
 static void assert_fine(struct test_child *child)
 {
     const char *line;
@@ -53,8 +53,7 @@ static void assert_fine(struct test_child *child)
 static void in_a_small_one(void **state)
 {
     (void)state;
-    if (geteuid() != 0)
-        test_skip("only root can mount a small /dev/shm");
+    scarce_needs_mount();
     assert_fine(child_start("mounted"));
 }
 
@@ -134,7 +133,8 @@ static void a_stranger_takes_all_there_is(void **state)
 {
     (void)state;
     if (geteuid() != 0)
-        test_skip("only root can mount a small /dev/shm, and become another user");
+        test_skip("only root can become another user");
+    scarce_needs_mount();
     test_needs_others(); /* nor has OpenBSD's simulation room for the second copy of a page */
     struct test_child *child = child_start("smaller", test_name());
     const char *said = child_receive(child);

@@ -36,7 +36,7 @@ void shmx_topic_step(void)
 
 #define LONG 1500 /* more than what is copied under the lock */
 
-/* Whose it is, its number there, its length; then bytes that follow from these. */
+/* A message: its author, its number there, its length; then bytes that follow from these. */
 struct stamp {
     uint32_t author;
     uint32_t number;

@@ -61,7 +61,7 @@ static void check_room(bool container)
                    DIRECTORY " has room for %" PRIu64 " more names only", (uint64_t)facts.f_ffree);
 }
 
-/* A second mount over the first hides the segments below from whoever came later. */
+/* A second mount over the first hides the segments below from processes that came later. */
 static void check_mounts(void)
 {
     char line[1024], place[512];

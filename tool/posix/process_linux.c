@@ -13,6 +13,7 @@
 
 #include "../system.h"
 #include "owner.h"
+#include "posix/ofd/ofd.h"
 
 #define STARTTIME 22 /* field of /proc/PID/stat, proc(5); in ticks since the machine started */
 #define TOLERANCE_NS 1000000000 /* of two clocks, one of which counts in ticks */
@@ -101,4 +102,57 @@ bool system_users(const char *name, void (*visit)(int64_t pid, void *context), v
             visit(strtoll(entry->d_name, NULL, 10), context);
     closedir(folder);
     return true;
+}
+
+/* ---- who is present ---- */
+
+struct presence {
+    struct stat object;
+    void (*visit)(int64_t pid, uint32_t first, uint32_t last, void *context);
+    void *context;
+};
+
+/* The lines of a descriptor that say "lock:\t1: OFDLCK ADVISORY  READ -1 00:1b:2117 FIRST LAST":
+ * proc_pid_fdinfo(5). Keys that follow each other are one lock. */
+static void locks_visit(FILE *file, int64_t pid, const struct presence *presence)
+{
+    char line[256];
+    while (fgets(line, sizeof line, file) != NULL) {
+        unsigned high, low;
+        unsigned long long inode;
+        int64_t first, last;
+        if (sscanf(line, "lock: %*d: OFDLCK %*s READ %*d %x:%x:%llu %" SCNd64 " %" SCNd64, &high,
+                   &low, &inode, &first, &last) == 5 &&
+            inode == presence->object.st_ino && makedev(high, low) == presence->object.st_dev &&
+            first >= LOCK_PRESENT && last <= LOCK_PRESENT + (int64_t)UINT32_MAX)
+            presence->visit(pid, (uint32_t)(first - LOCK_PRESENT), (uint32_t)(last - LOCK_PRESENT),
+                            presence->context);
+    }
+}
+
+static void process_visit(int64_t pid, void *context)
+{
+    char path[300];
+    snprintf(path, sizeof path, "/proc/%" PRId64 "/fdinfo", pid);
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        snprintf(path, sizeof path, "/proc/%" PRId64 "/fdinfo/%s", pid, entry->d_name);
+        FILE *file = fopen(path, "r");
+        if (file == NULL)
+            continue;
+        locks_visit(file, pid, context);
+        fclose(file);
+    }
+    if (folder != NULL)
+        closedir(folder);
+}
+
+bool system_present(const char *name,
+                    void (*visit)(int64_t pid, uint32_t first, uint32_t last, void *context),
+                    void *context)
+{
+    struct presence presence = {.visit = visit, .context = context};
+    return object_look(name, &presence.object) &&
+           system_users(name, visit == NULL ? NULL : process_visit, &presence);
 }

@@ -39,3 +39,13 @@ bool system_users(const char *name, void (*visit)(int64_t pid, void *context), v
     (void)context;
     return false;
 }
+
+bool system_present(const char *name,
+                    void (*visit)(int64_t pid, uint32_t first, uint32_t last, void *context),
+                    void *context)
+{
+    (void)name;
+    (void)visit;
+    (void)context;
+    return false;
+}

@@ -102,6 +102,16 @@ bool system_users(const char *name, void (*visit)(int64_t pid, void *context), v
     return false;
 }
 
+bool system_present(const char *name,
+                    void (*visit)(int64_t pid, uint32_t first, uint32_t last, void *context),
+                    void *context)
+{
+    (void)name;
+    (void)visit;
+    (void)context;
+    return false;
+}
+
 /* ---- this program once more ---- */
 
 struct system_child {

@@ -22,7 +22,7 @@ int shmx_posix_claim(struct shmx_attachment *attachment, uint32_t *token)
         int error = shmx_ofd_firm_set(attachment, LOCK_OWNERS + (off_t)*token);
         if (error == 0)
             return SHMX_OK;
-        if (error != EAGAIN && error != EACCES)
+        if (!shmx_ofd_refused(error))
             return shmx_posix_error(error);
     }
     return shmx_posix_error(EACCES);

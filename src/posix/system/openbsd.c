@@ -60,7 +60,7 @@ int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int
 /* ---- the table ---- */
 
 const struct shmx_system shmx_system = {
-    .open_flags = O_RDWR, /* a pipe that is planted would be waited for by who reads only */
+    .open_flags = O_RDWR, /* an open for reading would wait at a pipe that is planted */
     .loaded = shmx_posix_stay,
     .lock_directory = lock_directory,
     .own_directory = true,
@@ -71,6 +71,6 @@ const struct shmx_system shmx_system = {
     .prefault = shmx_posix_prefault,
     .label = shmx_posix_label_map, /* nobody but the owner could cut the object short */
     .footprint = shmx_posix_footprint,
-    .available = shmx_posix_available,
+    .has_room = shmx_posix_has_room,
     .sleep = wait_once,
 };

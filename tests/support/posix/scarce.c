@@ -11,10 +11,26 @@
 
 #include "support.h"
 
+static bool make_private(const char *place)
+{
+    return mount(NULL, place, NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+/* The root of a chroot(2) is no mount, but its /dev/shm may be one. */
 bool scarce_mount(const char *options)
 {
-    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+    return unshare(CLONE_NEWNS) == 0 && (make_private("/") || make_private("/dev/shm")) &&
            mount("tmpfs", "/dev/shm", "tmpfs", 0, options) == 0;
+}
+
+static void tries_to_mount(void *context)
+{
+    _exit(scarce_mount(context) ? 0 : 1);
+}
+
+bool scarce_can_mount(void)
+{
+    return child_wait(child_fork(tries_to_mount, "size=1m")) == 0;
 }
 
 static bool write_to(const char *group, const char *file, const char *text)

@@ -6,8 +6,16 @@
 #include <stdbool.h>
 
 /* For this process and its children: a /dev/shm of their own, in a mount name space of their own.
- * Only root can do that. */
+ */
 bool scarce_mount(const char *options);
+
+/* Root may do that, but not in every container. */
+bool scarce_can_mount(void);
+#define scarce_needs_mount()                                                                       \
+    do {                                                                                           \
+        if (!scarce_can_mount())                                                                   \
+            test_skip("this process may not mount a /dev/shm of its own");                         \
+    } while (0)
 
 /* A control group with a limit on its memory, of either version; false if none can be made. */
 #define SCARCE_GROUP_MAX 160

@@ -141,7 +141,7 @@ void rules_room(void **state)
     assert_int_equal(shm_unlink("/room"), 0);
 }
 
-/* What Linux has and the system has not. */
+/* Things that Linux has and the system has not. */
 void rules_hidden(void **state)
 {
     (void)state;

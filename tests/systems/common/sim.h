@@ -81,8 +81,8 @@ void sim_clear(const char *directory, bool (*which)(const char *path, const stru
 /* True if fd is an object; its facts as Linux has them. */
 bool sim_object(int fd, struct stat *facts);
 
-/* Where an object lies whose name is no file's; x and /x are two. False if the name is longer than
- * `most` bytes. */
+/* Write where the object of that name lies. It is no file's name, so x and /x are two objects.
+ * False if the name is longer than `most` bytes. */
 bool sim_object_path(const char *name, size_t most, char path[SIM_PATH_MAX]);
 
 /* Set errno, and return -1. */

@@ -60,8 +60,8 @@ int sim_shm_open(const char *name, int how, mode_t mode)
     return (open)(path, how | O_CLOEXEC, (mode & 0777) | SIM_MARK);
 }
 
-/* shm_remove: whoever may read and write an object may unlink it, and its owner may not if he has
- * taken these rights from himself [unlink]. */
+/* shm_remove: a process that may read and write an object may unlink it; without these rights not
+ * even its owner may [unlink]. */
 int sim_shm_unlink(const char *name)
 {
     char path[SIM_PATH_MAX];

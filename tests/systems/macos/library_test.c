@@ -91,7 +91,7 @@ static void waiting_ends_though_pages_go(void **state)
     shmx_close(&shm);
 }
 
-/* Before macOS 14.4 nothing sleeps on shared memory: who waits looks from time to time. */
+/* Before macOS 14.4 nothing sleeps on shared memory: a waiter looks from time to time. */
 static void older_systems_wait_too(void **state)
 {
     (void)state;

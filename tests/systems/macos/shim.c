@@ -77,7 +77,7 @@ int sim_shm_open(const char *name, int how, mode_t mode)
     return fd;
 }
 
-/* shm_unlink: whoever may write, and the maker in any case. Too long a name is EINVAL here
+/* shm_unlink: a process that may write, and the maker in any case. Too long a name is EINVAL here
  * [unlink]. */
 int sim_shm_unlink(const char *name)
 {

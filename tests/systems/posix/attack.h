@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a neighbour does to the locks of a segment, with calls of its own: attack_ofd.c and
- * attack_lockfile.c, of which one is built. */
+/* The things that a neighbour does to the locks of a segment, with calls of its own: attack_ofd.c
+ * and attack_lockfile.c, of which one is built. */
 #ifndef SHMX_TESTS_ATTACK_H
 #define SHMX_TESTS_ATTACK_H
 
@@ -9,6 +9,9 @@
 /* Hold every lock on what belongs to the segment that this user is given, until the process ends;
  * `users`: those too by which a segment has users. */
 void attack_locks(const char *name, bool users);
+
+/* The segment's users have died: wait until it holds those that were theirs. */
+void attack_wait(void);
 
 /* Can everybody see by the system that a segment has that name? */
 bool attack_sees(const char *name);

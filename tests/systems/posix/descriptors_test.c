@@ -63,6 +63,32 @@ static void a_limit_of_files_set_later_is_enospc(void **state)
     assert_int_equal(forked(limited_later, NULL), 0);
 }
 
+/* What was made goes on to work: no more is written to files. */
+static void limited_inside(void *context)
+{
+    shmx *shm;
+    shmx_queue *queue;
+    (void)context;
+    must(shmx_create(&shm, NULL, 8192, 0) == SHMX_OK);
+    shmx_mutex *mutex = shmx_data(shm);
+    const struct rlimit none = {0, 0};
+    must(setrlimit(RLIMIT_FSIZE, &none) == 0);
+    must(shmx_mutex_lock(shm, mutex, 0) == SHMX_OK);
+    must(shmx_mutex_unlock(shm, mutex) == SHMX_OK);
+    must(shmx_presence_enter(shm, 1) == SHMX_OK);
+    must(shmx_queue_open(&queue, shm, 64, 4096) == SHMX_OK);
+    must(shmx_queue_join(queue, SHMX_SENDER) == SHMX_OK);
+    must(shmx_queue_send(queue, "m", 1, 0) == SHMX_OK);
+    shmx_queue_close(&queue);
+    shmx_close(&shm);
+}
+
+static void a_limit_of_files_keeps_nobody_from_locking(void **state)
+{
+    (void)state;
+    assert_int_equal(forked(limited_inside, NULL), 0);
+}
+
 /* ---- descriptors of other threads ---- */
 
 #define FAILURES 2000
@@ -174,8 +200,8 @@ static void opened_anew_it_is_a_user(void **state)
     assert_int_equal(forked(opens_anew, (void *)test_name()), 0);
 }
 
-/* Another process owns the lock and lives. Whose descriptor is another file's by now cannot ask,
- * and must not take the silence for a death. */
+/* Another process owns the lock and lives. This process's descriptor is another file's by now: it
+ * cannot ask, and must not take that for the owner's death. */
 static void asks_through_anothers_file(void *context)
 {
     shmx *shm;
@@ -369,7 +395,7 @@ static void prefork(void *context)
     }
     int ended;
     must(waitpid(child, &ended, 0) == child && ended == 0);
-    /* A first lock may be refused now; who has got it lives. */
+    /* A first lock may be refused now; an owner that has it lives. */
     say("%s", shmx_status_name(shmx_mutex_lock(again, mutex_of(again) + 1, 0)));
     hear();
     _exit(0);
@@ -402,6 +428,7 @@ static const struct test_part parts[] = {
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_end_of_the_last_thread_counts_as_closing),
     cmocka_unit_test(a_limit_of_files_set_later_is_enospc),
+    cmocka_unit_test(a_limit_of_files_keeps_nobody_from_locking),
     cmocka_unit_test(a_failed_create_closes_nothing_of_others),
     cmocka_unit_test(a_program_that_closes_all_descriptors),
     cmocka_unit_test(opened_anew_it_is_a_user),

@@ -192,7 +192,7 @@ static struct {
     shmx *shm;
 } scene = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, false, NULL};
 
-/* What a thread that locked and lives on keeps in mind, 72 bytes, is lost when the library goes. */
+/* A thread that has locked and lives on has 72 bytes, which are lost when the library goes. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {

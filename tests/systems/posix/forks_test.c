@@ -16,7 +16,7 @@
 
 /* ---- handlers ---- */
 
-/* What the handlers use; NULL: they do nothing. */
+/* The handlers use it; NULL: they do nothing. */
 static shmx *inherited;
 static const char *made_name;
 static shmx *made_before, *made_after;

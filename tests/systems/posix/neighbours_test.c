@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What each kind of neighbour can and cannot do: the lines of docs/security.md, with a real second
- * user. */
+/* The lines of docs/security.md: a real second user tries what each kind of neighbour can do, and
+ * what it cannot. */
 #include "support.h"
 
 #include <fcntl.h>
@@ -292,6 +292,9 @@ PART(user)
     must(argc == 2);
     become();
     attack_locks(argv[1], true);
+    say("done");
+    must(hear() != NULL);
+    attack_wait();
     return done();
 }
 
@@ -308,7 +311,8 @@ PART(asker) /* tries two locks */
     return 0;
 }
 
-/* Who took its first lock before the reader came, and who did after, both live for everybody. */
+/* Two owners, one of which took its first lock before the reader came and one after: everybody sees
+ * both alive. */
 static void a_readers_locks_keep_nobody_from_locking(void **state)
 {
     (void)state;
@@ -419,7 +423,7 @@ PART(publisher) /* of a topic */
     return done();
 }
 
-PART(subscriber) /* who may only read, too, and learns from the system that nobody publishes */
+PART(subscriber) /* it too may only read; the system shows it that nobody publishes */
 {
     shmx *shm;
     shmx_topic *topic;
@@ -518,6 +522,14 @@ static struct test_child *leave_dead(const char *name, const char *reader)
     return child;
 }
 
+static struct test_child *leave_used(const char *name)
+{
+    struct test_child *reader = leave_dead(name, "user");
+    child_send(reader, "they died");
+    child_expect(reader, "done");
+    return reader;
+}
+
 static void a_reader_keeps_no_dead_ones_name(void **state)
 {
     (void)state;
@@ -548,13 +560,13 @@ static void a_readers_lock_is_a_use(void **state)
     test_needs_others();
     const char *name = test_name();
     shmx *shm;
-    struct test_child *reader = leave_dead(name, "user");
+    struct test_child *reader = leave_used(name);
     assert_status(shmx_create(&shm, name, SIZE, 0), SHMX_EEXIST);
     assert_ok(shmx_unlink(name)); /* which no user can prevent */
     assert_ok(shmx_create(&shm, name, SIZE, 0));
     shmx_close(&shm);
     child_finish(reader);
-    reader = leave_dead(name, "user");
+    reader = leave_used(name);
     child_finish(reader);
     assert_status(shmx_open(&shm, name, 0), SHMX_ENOENT);
 }
@@ -578,7 +590,7 @@ PART(visitor) /* NAME: opens it, and says what came of it */
     return 0;
 }
 
-/* Who has opened it is a user; who has not finds that it is gone. */
+/* A process that has opened it is a user; any other finds that it is gone. */
 static void a_reader_comes_as_the_last_user_goes(void **state)
 {
     (void)state;

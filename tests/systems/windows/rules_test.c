@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What makes Wine strict keeps the rules of Windows. */
+/* The simulation that makes Wine strict keeps the rules of Windows. */
 #include "support.h"
 
 #include <windows.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Found before the system's own: whoever includes it calls the simulation. */
+/* Found before the system's own: a file that includes it calls the simulation. */
 #ifndef SIM_WINDOWS_HEADER
 #define SIM_WINDOWS_HEADER
 
