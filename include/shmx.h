@@ -512,10 +512,11 @@ SHMX_API int shmx_topic_publish(shmx_topic *topic, const void *message, size_t s
 /* Reserve room for a message of up to `size` bytes and get its place, aligned to 8; commit its
  * first `size` bytes as a message, or cancel. The order of messages is that of reserve: readers
  * wait at an open reservation, other publishers only when the ring comes round to it. If the
- * process dies the reservation is taken back. Commit and cancel are SHMX_ETIMEDOUT if a process has
- * been stopped inside a call for a second; the reservation stays open. Errors: those of
- * shmx_topic_publish; SHMX_EINVAL (a second reservation; commit or cancel of none; commit of more
- * than was reserved) */
+ * process dies the reservation is taken back. One that is cancelled or taken back has used its room
+ * up as a message would: what it overwrote is gone, once in a while the newest too. Commit and
+ * cancel are SHMX_ETIMEDOUT if a process has been stopped inside a call for a second; the
+ * reservation stays open. Errors: those of shmx_topic_publish; SHMX_EINVAL (a second reservation;
+ * commit or cancel of none; commit of more than was reserved) */
 SHMX_API int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeout_ms);
 SHMX_API int shmx_topic_commit(shmx_topic *topic, size_t size);
 SHMX_API int shmx_topic_cancel(shmx_topic *topic);
@@ -531,7 +532,7 @@ SHMX_API int shmx_topic_next(shmx_topic *topic, void *buffer, size_t capacity, s
                              uint64_t *lost, int timeout_ms);
 
 /* Read the newest message without moving the reader, and into *number (if not NULL) its number,
- * counted from 1. It waits while there has been none. Otherwise as shmx_topic_next. */
+ * counted from 1. It waits while there is none. Otherwise as shmx_topic_next. */
 SHMX_API int shmx_topic_latest(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
                                uint64_t *number, int timeout_ms);
 
