@@ -49,6 +49,13 @@ def calls(program):
     return found
 
 
+def fewest_calls(program, times=5):
+    """A create that comes more than 20 ms after the one before looks for the dead as well: on a busy
+    machine not each run is what is to be counted."""
+    runs = [calls(program) for _ in range(times)]
+    return {name: min((run[name] for run in runs), key=len) for name in runs[0]}
+
+
 def conditions(build):
     with open(os.path.join(build, "bench", "facts.json"), encoding="utf-8") as file:
         facts = json.load(file)
@@ -59,7 +66,7 @@ def conditions(build):
 def measured(build):
     program = os.path.join(build, "bench", "bench_steps")
     lines = {f"instructions {name}": str(count) for name, count in instructions(program)}
-    lines.update({f"calls {name}": f"{len(found)} {' '.join(found)}" for name, found in calls(program).items()})
+    lines.update({f"calls {name}": f"{len(found)} {' '.join(found)}" for name, found in fewest_calls(program).items()})
     return lines
 
 

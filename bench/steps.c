@@ -61,6 +61,14 @@ static int queue_256(void)
     return send_receive(256);
 }
 
+static int queue_in_place(void)
+{
+    void *place;
+    const void *seen;
+    return shmx_queue_reserve(queue, 16, &place, SHMX_FOREVER) | shmx_queue_commit(queue, 16) |
+           shmx_queue_peek(queue, &seen, NULL, SHMX_FOREVER) | shmx_queue_release(queue);
+}
+
 #ifdef SHMX_TOPIC_OLDEST
 static shmx_topic *topic;
 
@@ -80,6 +88,7 @@ static const struct {
                   {"sem-post", sem_post},
                   {"queue-send-receive-16", queue_16},
                   {"queue-send-receive-256", queue_256},
+                  {"queue-in-place-16", queue_in_place},
 #ifdef SHMX_TOPIC_OLDEST
                   {"topic-publish-next-64", topic_publish_next},
 #endif

@@ -38,8 +38,10 @@
  *   Forks      After fork the child may use, and must close, the handles it inherited. It
  *              is a user of its own, and owns none of the parent's locks. Handlers of
  *              pthread_atfork may call any function; in the child they leave no lock,
- *              reservation or peeked message behind. A child made without them (_Fork,
- *              clone), or in a signal handler that interrupted a call, only execs or exits.
+ *              reservation or peeked message behind. A child that finds no descriptor free
+ *              may get SHMX_EMFILE from any call that locks or asks who is there. One made
+ *              without the handlers (_Fork, clone), or in a signal handler that interrupted
+ *              a call, only execs or exits.
  *   Signals    No call returns early because of a signal. The library installs no handlers,
  *              starts no threads and prints nothing. Its functions are not
  *              async-signal-safe.
@@ -299,7 +301,8 @@ SHMX_API int shmx_presence_enter(shmx *shm, uint32_t key);
 SHMX_API int shmx_presence_leave(shmx *shm, uint32_t key);
 
 /* Wait until another attachment is there under the key (present 1), or none is (present 0). A
- * timeout of 0 only looks. A change is noticed within 20 ms, a death within 100.
+ * timeout of 0 only looks. Entering and leaving is noticed at once if both may write to the
+ * segment; any other change, such as a death, within 100 ms.
  * Errors: SHMX_EINVAL, SHMX_ETIMEDOUT, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_presence_wait(shmx *shm, uint32_t key, int present, int timeout_ms);
 
@@ -436,10 +439,10 @@ SHMX_API int shmx_queue_release(shmx_queue *queue);
 /* Make this handle one of the queue's senders (SHMX_SENDER), its receivers (SHMX_RECEIVER), or
  * both, until it is closed or its process ends; calls add up.
  * When all senders that joined are gone, receive and peek first give the messages that are left,
- * and then SHMX_EHANGUP. (A message that another handle has peeked is not left, unless that handle
- * gives it back.) When all receivers that joined are gone, send and reserve are SHMX_EHANGUP. Each
- * learns it within 100 ms. A handle that joins later ends the state. A side that nobody has joined
- * never counts as gone, and a handle that has joined both is there on both.
+ * and then SHMX_EHANGUP. (One that another handle has peeked is left until it is released.) When
+ * all receivers that joined are gone, send and reserve are SHMX_EHANGUP. Each learns it within
+ * 100 ms. A handle that joins later ends the state. A side that nobody has joined never counts as
+ * gone, and a handle that has joined both is there on both.
  * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP,
  *         SHMX_EIO */
 #define SHMX_SENDER 0x1u

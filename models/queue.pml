@@ -1,189 +1,349 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The records of a queue and its deaths: src/queue/{sending,receiving,ring}.c, one step for each
- * store. Two producers, one of which may die at any step, and two consumers, one of which may die at
- * any step. Checked: no message is lost, none is taken twice but by a dead consumer and its
- * successor, and locks of the dead are taken over.
+ * The records of a queue and its deaths: src/queue/{quick,sending,receiving,ring}.c. Two
+ * producers, of which the second may die before any step, and two consumers, of which the second
+ * may die before any step. A producer sends, or reserves and commits. A consumer copies under the
+ * lock, or reads in place, as the holder of the record at head or by a mark on its record, and
+ * then releases it; one of them, once, closes instead.
+ *
+ * Checked: no message is lost; none is taken twice but by a dead consumer and its successor; a
+ * record that is read is the reader's own to its end, and head stays before it; locks of the dead
+ * are taken over.
+ *
+ * One step for each store, and for each load that others may come between: a record's state and
+ * the question whether its owner lives are two steps. What is loaded and stored under a lock, and
+ * by its owners only, is one step with its neighbour. A death is another way to go on instead of a
+ * step, and so needs no states of its own.
  *
  * Left out: room, and so the ring's end and what waits for it (records are numbered, and there is
  * one for each message); cancelled reservations; messages of different lengths. Each sender wakes
- * all sleepers where the code wakes one: that one is enough is what waiting.pml checks. Whoever
- * sleeps looks for itself after a death only.
+ * all sleepers where the code wakes one: that one is enough is what waiting.pml checks. The slice
+ * after which a sleeper looks for itself passes after a death only. Both consumers never close in
+ * one run, which would be 60 million states.
  */
-/* check: -DPRODUCERS=2
+/* check: -DCLOSES=2
+   check: -DCLOSES=3
+
+   A tail that is not repaired; a mark of the dead that stays; one that is taken back though it was
+   released meanwhile; a holder that is dead and stays; one that is said after the record is passed:
    fails: -DTAIL_LEFT
-   fails: -DTAKEN_LEFT */
+   fails: -DTAKEN_LEFT
+   fails: -DSTORED
+   fails: -DHOLDER_LEFT
+   fails: -DHOLDER_LATE */
+#ifndef CLOSES
+#define CLOSES NOBODY
+#endif
+
 #define EMPTY 0
 #define COMMITTED 1
-#define RESERVED 2
-#define TAKEN 3
-#define FREE 4
-#define NOBODY 255
+#define CANCELLED 2
+#define FREE 3
+#define RESERVED 16 /* + owner */
+#define TAKEN 32    /* + owner */
+#define NOBODY 15
+#define kind(word) ((word) & 48)
+#define owner(word) ((word) & 15)
 
 #define RECORDS 2 /* one of each producer at most */
 
 byte state[RECORDS + 1];
-byte owner[RECORDS + 1]; /* of RESERVED and TAKEN */
-byte from[RECORDS + 1];  /* which producer's it is */
-byte tail, next;
+byte from[RECORDS + 1]; /* which producer's it is */
+byte tail, next, head;
+byte holder = NOBODY; /* of the record at head */
 bool returned;
 
 byte producers_lock = NOBODY, consumers_lock = NOBODY;
-bool sleepers_bit; /* in the producers' lock: somebody may sleep */
-byte event, sleepers;
+bool sleepers; /* the event is armed: somebody may sleep */
+byte event;
 
-bool dead[4];       /* 0, 1: producers; 2, 3: consumers */
-bool sent[2];       /* the producer's send has returned */
-byte delivered[2];  /* how often its message was released */
-bool finished[2];   /* the producer does nothing more */
-bool gone;          /* consumer 3 does nothing more */
+bool dead[4];      /* 0, 1: producers; 2, 3: consumers */
+bool sent[2];      /* the producer's send has returned */
+byte delivered[2]; /* how often its message was released */
+bool finished[2];  /* the producer does nothing more */
+bool gone;         /* consumer 3 does nothing more */
 
-/* Only the odd ones die. */
-inline maybe_die(me) {
-    if
-    :: me % 2 == 1 -> dead[me] = true; goto died
-    :: skip
-    fi
-}
+/* A step, or death instead. Only the odd ones die. */
+#define OR_DIE :: atomic { me % 2 == 1 -> dead[me] = true; goto died }
+#define STEP(what) if :: what OR_DIE fi
 
-/* Free, or held by a dead one: then the caller repairs. */
-inline lock_take(lock, me, was_dead) {
-    atomic {
-        (lock == NOBODY || dead[lock]);
-        was_dead = (lock != NOBODY);
-        lock = me
-    }
-}
-
-/* One exchange: the lock is free, the bit is taken. */
-inline unlock_tell(me) {
-    bool told;
-    d_step { told = sleepers_bit; sleepers_bit = false; producers_lock = NOBODY }
-    maybe_die(me);
-    if
-    :: told -> event++
-    :: else
-    fi
-}
+/* It is free, or held by a dead one: then the caller repairs. */
+#define may_take(lock) (lock == NOBODY || dead[lock])
 
 inline tell() {
-    d_step {
+    STEP(d_step {
         if
-        :: sleepers_bit -> sleepers_bit = false; event++
+        :: sleepers -> sleepers = false; event++
         :: else
         fi
-    }
+    })
 }
 
 proctype producer(byte me) {
-    bool was_dead;
     byte place;
-    lock_take(producers_lock, me, was_dead);
-    maybe_die(me);
+    STEP(d_step {
+        may_take(producers_lock) -> producers_lock = me;
 #ifndef TAIL_LEFT /* The tail of one that died is put in order. */
-    do
-    :: state[tail] != EMPTY -> tail++
-    :: else -> break
-    od;
+        do
+        :: state[tail] != EMPTY -> tail++
+        :: else -> break
+        od;
 #endif
-    place = tail;
-    state[place + 1] = EMPTY;
-    from[place] = me;
-    maybe_die(me);
+        place = tail;
+        from[place] = me
+    });
     if
-    :: state[place] = COMMITTED; /* send */
-       maybe_die(me);
-       tail = place + 1;
-       maybe_die(me);
-       sent[me] = true;
-       unlock_tell(me)
-    :: d_step { owner[place] = me; state[place] = RESERVED }; /* reserve, commit */
-       maybe_die(me);
-       tail = place + 1;
-       producers_lock = NOBODY;
-       maybe_die(me);
-       d_step { state[place] = COMMITTED; sent[me] = true };
-       maybe_die(me);
-       tell()
+    :: STEP(state[place] = COMMITTED); /* send */
+       STEP(tail = place + 1);
+       STEP(d_step { producers_lock = NOBODY; sent[me] = true })
+    :: STEP(state[place] = RESERVED + me); /* reserve, commit */
+       STEP(tail = place + 1);
+       STEP(producers_lock = NOBODY);
+       STEP(d_step {
+           assert(state[place] == RESERVED + me);
+           state[place] = COMMITTED;
+           sent[me] = true
+       })
     fi;
+    tell();
 died:
     finished[me] = true
 }
 
-/* Under the consumers' lock: what to take, or NOBODY. */
-inline find(found) {
-    found = NOBODY;
-    if
-    :: returned ->
-        returned = false;
-        scan = 0;
-        do
-        :: scan < next ->
-            if
-#ifndef TAKEN_LEFT
-            :: state[scan] == TAKEN && dead[owner[scan]] -> state[scan] = COMMITTED
+/* ---- under the consumers' lock ---- */
+
+inline unlock() {
+    STEP(d_step { consumers_lock = NOBODY; ask = false; seen = 0; scan = 0; held = false })
+}
+
+/* shmx_queue_advance. What it loads goes one way only, and it stores once: one step. */
+inline advance() {
+    do
+    :: holder == NOBODY && head < next && (state[head] == FREE || state[head] == CANCELLED) ->
+        head++
+    :: else -> break
+    od;
+    skip
+}
+
+/* The owner that was seen in a state is dead: the state becomes `after`, unless it is not what was
+ * seen any more. */
+inline settle(place, after) {
+    d_step {
+#ifdef STORED
+        state[place] = after;
+#else
+        if
+        :: state[place] == seen -> state[place] = after
+        :: else
+        fi;
 #endif
-            :: else
-            fi;
-            if
-            :: state[scan] == COMMITTED && found == NOBODY -> found = scan; returned = true
-            :: else
-            fi;
-            scan++
-        :: else -> break
-        od
+        seen = state[place]
+    }
+}
+
+/* What was seen at `scan`, which lies before next. */
+inline classify() {
+    if
+    :: seen == COMMITTED && !held -> found = scan; returned = true
+    :: else -> scan++
+    fi;
+    seen = EMPTY;
+    held = false
+}
+
+inline find_returned() {
+    STEP(returned = false);
+    d_step { scan = head; seen = holder; held = (seen != NOBODY) };
+    if
+#ifndef HOLDER_LEFT
+    :: ask && held && dead[seen] -> STEP(d_step { holder = NOBODY; held = false })
+#endif
     :: else
     fi;
     do
-    :: found == NOBODY && next < RECORDS && state[next] == COMMITTED -> found = next
-    :: found == NOBODY && next < RECORDS && state[next] == RESERVED && dead[owner[next]] ->
-        next++
+    :: d_step {
+           scan < next && found == NOBODY -> seen = state[scan];
+           if
+           :: ask && kind(seen) == TAKEN
+           :: else -> classify()
+           fi
+       };
+       if
+       :: seen != EMPTY -> /* its owner may go on before the question */
+            if
+#ifndef TAKEN_LEFT
+            :: dead[owner(seen)] -> STEP(settle(scan, COMMITTED))
+#endif
+            :: else
+            fi;
+            d_step { classify() }
+       :: else
+       fi
     :: else -> break
     od
 }
 
-proctype consumer(byte me) {
-    bool was_dead;
-    byte found, scan, seen;
-again:
-    lock_take(consumers_lock, me, was_dead);
-    maybe_die(me);
-    /* A taker that died is asked about by who looks in vain, each time; here, always. */
-    returned = true;
-    find(found);
-    if
-    :: found != NOBODY ->
+inline find_next() {
+    do
+    :: d_step { found == NOBODY && next < RECORDS && state[next] == COMMITTED -> found = next }
+    :: d_step {
+           found == NOBODY && next < RECORDS && ask && kind(state[next]) == RESERVED ->
+           seen = state[next]
+       };
+       if
+       :: dead[owner(seen)] -> STEP(settle(next, CANCELLED))
+       :: else -> break
+       fi
+    :: found == NOBODY && next < RECORDS && state[next] == CANCELLED ->
+        STEP(next = next + 1);
         if
-        :: found == next -> next = next + 1
+        :: head == next - 1 -> STEP(head = next)
         :: else
-        fi;
-        maybe_die(me);
-        d_step { owner[found] = me; state[found] = TAKEN };
-        maybe_die(me);
-        consumers_lock = NOBODY;
-        maybe_die(me);
-        assert(state[found] == TAKEN && owner[found] == me); /* nobody takes it from the living */
-        d_step { state[found] = FREE; delivered[from[found]]++ };
-        assert(delivered[from[found]] == 1);
-        maybe_die(me);
-        goto again
-    :: else ->
-        consumers_lock = NOBODY
-    fi;
-    /* Nothing: announce, look again, sleep until told, or until it is time to ask who lives. */
-    maybe_die(me);
-    d_step { sleepers++; seen = event };
-    sleepers_bit = true;
-    maybe_die(me);
+        fi
+    :: else -> break
+    od
+}
+
+/* shmx_queue_find: what to take, or NOBODY. */
+inline find() {
+    found = NOBODY;
     if
-    :: next >= RECORDS || (state[next] != COMMITTED) ->
-end_sleep:
-        /* Told; or the slice has passed, which matters only after a death. */
-        (event != seen || (dead[1] && finished[1]) || dead[3] ||
-         (me == 3 && finished[0] && finished[1]))
+    :: ask || returned -> find_returned()
     :: else
     fi;
-    sleepers--;
+    find_next()
+}
+
+/* From here on it does not come back. */
+inline deliver() {
+    delivered[from[found]]++;
+    assert(delivered[from[found]] == 1);
+    assert(head <= found)
+}
+
+inline pass() {
+    if
+    :: found == next -> STEP(next = next + 1)
+    :: else
+    fi
+}
+
+inline copy() {
+    if
+    :: found == next && head == next ->
+        STEP(next = next + 1);
+        STEP(d_step { deliver(); head = found + 1; found = 0 })
+    :: else ->
+        pass();
+        STEP(d_step { deliver(); state[found] = FREE; found = 0 });
+        STEP(d_step { advance() })
+    fi;
+    unlock()
+}
+
+/* ---- a record that is read in place ---- */
+
+#define holds (holder == me && head == found && state[found] == COMMITTED)
+#define marked (state[found] == TAKEN + me && head <= found)
+
+inline hold() {
+#ifdef HOLDER_LATE
+    STEP(next = next + 1);
+    unlock();
+    STEP(holder = me)
+#else
+    STEP(holder = me);
+    STEP(next = next + 1);
+    unlock()
+#endif
+}
+
+inline mark() {
+    pass();
+    STEP(state[found] = TAKEN + me);
+    unlock()
+}
+
+inline release_held() {
+    if
+    :: d_step { consumers_lock == NOBODY -> consumers_lock = me };
+        STEP(d_step { assert(holds); deliver(); head = found + 1; found = 0 });
+        STEP(holder = NOBODY);
+        STEP(d_step { advance() });
+        unlock()
+    :: consumers_lock != NOBODY -> /* it may be free by now */
+        STEP(d_step { assert(holds); deliver(); state[found] = FREE; found = 0 });
+        STEP(holder = NOBODY)
+    OR_DIE
+    fi
+}
+
+inline release_marked() {
+    STEP(d_step { assert(marked); deliver(); state[found] = FREE });
+    if
+    :: d_step { consumers_lock == NOBODY -> consumers_lock = me; found = 0 };
+        STEP(d_step { advance() });
+        unlock()
+    :: d_step { consumers_lock != NOBODY -> found = 0 }
+    OR_DIE
+    fi
+}
+
+inline close_held() {
+    STEP(d_step { assert(holds); holder = NOBODY; found = 0; closes = false });
+    STEP(returned = true);
+    tell()
+}
+
+inline close_marked() {
+    STEP(d_step { assert(marked); state[found] = COMMITTED; found = 0; closes = false });
+    STEP(returned = true);
+    tell()
+}
+
+proctype consumer(byte me) {
+    bool ask, held;
+    bool closes = (CLOSES == me);
+    byte found, scan, seen, ticket;
+again:
+    STEP(d_step {
+        may_take(consumers_lock);
+        if
+        :: consumers_lock != NOBODY -> returned = true; ask = true
+        :: else
+        fi;
+        consumers_lock = me
+    });
+    find();
+    if
+    :: found != NOBODY -> copy(); goto again
+    :: found != NOBODY && found == next && head == next && holder == NOBODY ->
+        hold();
+        if
+        :: release_held()
+        :: closes -> close_held()
+        fi;
+        goto again
+    :: found != NOBODY ->
+        mark();
+        if
+        :: release_marked()
+        :: closes -> close_marked()
+        fi;
+        goto again
+    :: found == NOBODY && !ask ->
+        unlock();
+        STEP(d_step { ticket = event; sleepers = true; ask = true }); /* and look again */
+        goto again
+    :: found == NOBODY && ask -> unlock()
+    fi;
+    /* Sleep until told, or until it is time to ask who lives. */
+end_sleep:
+    d_step {
+        (event != ticket || (dead[1] && finished[1]) || dead[3] ||
+         (me == 3 && finished[0] && finished[1])) -> ticket = 0
+    };
     if
     :: finished[0] && finished[1] && me == 3 -> goto died
     :: finished[0] && finished[1] && me == 2 && gone && (dead[1] || dead[3]) -> goto last
@@ -191,20 +351,10 @@ end_sleep:
     fi;
 last:
     /* One more look, with all deaths known. */
-    lock_take(consumers_lock, me, was_dead);
-    returned = true;
-    find(found);
+    atomic { may_take(consumers_lock) -> consumers_lock = me; returned = true; ask = true };
+    find();
     if
-    :: found != NOBODY ->
-        if
-        :: found == next -> next = next + 1
-        :: else
-        fi;
-        state[found] = FREE;
-        delivered[from[found]]++;
-        assert(delivered[from[found]] == 1);
-        consumers_lock = NOBODY;
-        goto last
+    :: found != NOBODY -> copy(); goto last
     :: else -> consumers_lock = NOBODY
     fi;
 died:
@@ -226,4 +376,3 @@ init {
     assert(!sent[0] || delivered[0] == 1);
     assert(!sent[1] || delivered[1] == 1)
 }
-

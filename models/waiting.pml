@@ -9,19 +9,23 @@
  * A message is sent, or its place is reserved, and then committed or cancelled; with -DROLES the
  * first producer reserves and commits, and the others send. It is received, or with -DPEEK may be
  * taken first and released later. A message waits behind a reservation, so that one commit shows
- * many; a cancelled one is room when a consumer or a producer collects it.
+ * many; a cancelled one is room when a consumer or a producer collects it. With -DJOIN somebody
+ * joins a side at any time, after which nobody may sleep for long.
  *
  * Checked, when nobody can do anything any more: no consumer that lives sleeps while there is a
- * message for it, and no producer that lives while there is room, or could be, if it asked.
+ * message for it, and no producer that lives while there is room, or could be, if it asked; once
+ * somebody has joined, none sleeps that would not soon ask whether that one lives.
  * Beyond what event.pml leaves out: spinning; messages of different lengths, and so a consumer whose
  * buffer is too small; the steps of an attempt, with what is killed in it, and what a killed
- * consumer gives back (queue.pml has both); the end of a side, and readers without write access.
+ * consumer gives back (queue.pml has both); how long slices are, the end of a side, and readers
+ * without write access.
  *
  * Taken back, to see it fail: a consumer that was woken and
  * leaves a message behind wakes the next (KEEP); a
  * cancelled reservation is told to producers (CANCEL_QUIETLY, which no consumer that goes on
- * receiving lets be seen); so is a released message (RELEASE_QUIETLY); a sleeper looks for itself
- * after a slice (SLEEP_ON); the event's number changes with its bit (STAY).
+ * receiving lets be seen); so is a released message (RELEASE_QUIETLY); one that joins wakes
+ * all (JOIN_QUIETLY); a sleeper looks for itself after a slice (SLEEP_ON); the event's number
+ * changes with its bit (STAY).
  */
 /* check: -DCONSUMERS=1 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1
    check: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=3 -DCAPACITY=1
@@ -33,6 +37,10 @@
    check: -DCONSUMERS=2 -DPRODUCERS=1 -DSENDS=1 -DCAPACITY=1 -DTIMED=1
    check: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=2 -DCAPACITY=1 -DKILLS=1
    check: -DCONSUMERS=2 -DPRODUCERS=1 -DSENDS=1 -DCAPACITY=1 -DKILLS=1
+   check: -DCONSUMERS=0 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1 -DJOIN
+   check: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=1 -DCAPACITY=1 -DJOIN
+   fails: -DCONSUMERS=0 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1 -DJOIN -DJOIN_QUIETLY
+   fails: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=1 -DCAPACITY=1 -DJOIN -DJOIN_QUIETLY
    fails: -DCONSUMERS=2 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=2 -DROLES -DKEEP
    fails: -DCONSUMERS=2 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=2 -DROLES -DSTAY
    fails: -DCONSUMERS=0 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1 -DCANCEL_QUIETLY
@@ -73,6 +81,17 @@ byte tail, next, head;   /* places; the ring does not come round */
       (passed(next + 1) && state[next + 2] == COMMITTED))))
 #define room_now (tail - head < CAPACITY)
 #define room (room_now || state[head] == FREE || (head == next && passed(next)))
+
+/* With JOIN somebody joins a side at any time. A sleeper that does not know sleeps long. */
+#ifdef JOIN
+bool joined;
+bool patient[SLEEPERS];
+#define CHOOSE_SLICE patient[me] = !joined
+#define sleeps_long(i) (patient[i] && joined)
+#else
+#define CHOOSE_SLICE
+#define sleeps_long(i) false
+#endif
 
 #define slice_helps \
     (event[(me < CONSUMERS -> MESSAGE : ROOM)] != ticket || \
@@ -142,14 +161,19 @@ proctype consumer(byte me)
             :: found == RECORDS && status == TIMEDOUT -> break
             :: found == RECORDS && status != TIMEDOUT ->
                 event_prepare(MESSAGE, ticket);
-                attempt_receive(true);
-                if
-                :: found != RECORDS
-                :: found == RECORDS ->
-                    d_step { slept = true; more = false };
-                    event_sleep(MESSAGE, ticket, status);
-                    attempt_receive(false)
-                fi
+                do
+                :: attempt_receive(true);
+                    if
+                    :: found != RECORDS -> break
+                    :: found == RECORDS ->
+                        d_step { slept = true; more = false; CHOOSE_SLICE };
+                        event_sleep(MESSAGE, ticket, status);
+                        if
+                        :: status == TIMEDOUT || event[MESSAGE] != ticket -> attempt_receive(false); break
+                        :: else
+                        fi
+                    fi
+                od
             od;
 #ifndef KEEP /* shmx_queue_persist */
             if
@@ -238,14 +262,20 @@ proctype producer(byte me)
             :: place != RECORDS -> break
             :: place == RECORDS ->
                 event_prepare(ROOM, ticket);
-                collect();
-                attempt_send();
-                if
-                :: place != RECORDS -> break
-                :: place == RECORDS ->
-                    event_sleep(ROOM, ticket, status);
-                    attempt_send()
-                fi
+                do
+                :: collect();
+                    attempt_send();
+                    if
+                    :: place != RECORDS -> break
+                    :: place == RECORDS ->
+                        d_step { status = OK; CHOOSE_SLICE };
+                        event_sleep(ROOM, ticket, status);
+                        if
+                        :: status == TIMEDOUT || event[ROOM] != ticket -> attempt_send(); break
+                        :: else
+                        fi
+                    fi
+                od
             od;
             if
             :: state[place] == RESERVED ->
@@ -271,6 +301,22 @@ proctype producer(byte me)
 gone:
     skip
 }
+
+#ifdef JOIN
+/* shmx_queue_join, the first one */
+proctype joiner()
+{
+    byte now, woken;
+    joined = true;
+#ifndef JOIN_QUIETLY
+    event_look(MESSAGE, now);
+    event_notify(MESSAGE, ALL, now, woken);
+    event_look(ROOM, now);
+    event_notify(ROOM, ALL, now, woken);
+#endif
+    woken = 0
+}
+#endif
 
 proctype killer()
 {
@@ -304,13 +350,18 @@ init
         od;
         me = 0;
 #if KILLS > 0
-        run killer()
+        run killer();
+#endif
+#ifdef JOIN
+        run joiner()
 #endif
     };
     timeout;
     do
-    :: me < CONSUMERS -> assert(sleeping[me] == AWAKE || !message); me++
-    :: me >= CONSUMERS && me < PROCESSES -> assert(sleeping[me] == AWAKE || !room); me++
+    :: me < CONSUMERS -> assert(sleeping[me] == AWAKE || (!message && !sleeps_long(me))); me++
+    :: me >= CONSUMERS && me < PROCESSES ->
+        assert(sleeping[me] == AWAKE || (!room && !sleeps_long(me)));
+        me++
     :: else -> break
     od;
     over = true

@@ -9,20 +9,14 @@
  */
 #include "quick.h"
 
-/* The longest sleep. Only a wake that a killed process took with it is made up for as late as at
- * its end. */
-#define SLICE_MOST (16 * SHMX_SLICE)
-
 static int sleep_until_signal(shmx *shm, struct cond *cond, uint32_t ticket, int64_t deadline)
 {
     int status = SHMX_OK;
-    int64_t slice = SHMX_SLICE;
     if (deadline != SHMX_DEADLINE_PAST && shmx_spin(&cond->event, ticket))
         return SHMX_OK;
-    do {
-        status = shmx_event_sleep(shm, &cond->event, ticket, deadline, slice);
-        slice = slice < SLICE_MOST ? 2 * slice : slice;
-    } while (status == SHMX_OK && atomic_load(&cond->event) == ticket);
+    do
+        status = shmx_event_sleep(shm, &cond->event, ticket, deadline, SHMX_SLICE_LONG);
+    while (status == SHMX_OK && atomic_load(&cond->event) == ticket);
     return status == SHMX_ETIMEDOUT && atomic_load(&cond->event) != ticket ? SHMX_OK : status;
 }
 

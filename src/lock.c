@@ -171,7 +171,6 @@ struct attempt {
     uint32_t waiters; /* LOCK_WAITERS once it has slept: others may sleep still */
     int64_t deadline;
     int64_t ask_at; /* when to ask next whether the owner lives */
-    int64_t slice;
 };
 
 static void mark(struct attempt *attempt)
@@ -286,15 +285,14 @@ static int handle_held(struct attempt *attempt, uint32_t word)
             return status;
         if (dead)
             return take_dead(attempt, word) ? SHMX_EOWNERDEAD : AGAIN;
-        attempt->ask_at = now + attempt->slice;
-        attempt->slice = SHMX_SLICE_LATER;
+        /* Once it waits for long it wakes less often. */
+        attempt->ask_at = now + (attempt->waiters != 0 ? SHMX_SLICE : SHMX_SLICE / 2);
     }
     return now >= attempt->deadline ? attempt_give_up(attempt, word) : sleep_on(attempt, word);
 }
 
 static int acquire_slowly(struct attempt *attempt)
 {
-    attempt->slice = SHMX_SLICE;
     int spins = attempt->deadline != SHMX_DEADLINE_PAST || attempt->lock == NULL ? SPINS_MOST : 0;
     int status = AGAIN;
     while (status == AGAIN) {

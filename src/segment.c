@@ -197,7 +197,7 @@ static int open_until(shmx **shm, const char *name, unsigned flags, int64_t dead
 {
     int64_t pause = LOOK_FIRST;
     for (;;) {
-        int status = open_checked(shm, name, flags);
+        int status = open_checked(shm, name, flags | SHMX_OS_HURRY);
         if (status != SHMX_ENOENT && status != SHMX_EAGAIN)
             return status;
         if (!shmx_nap(deadline, &pause, LOOK_MOST))

@@ -7,20 +7,16 @@
  */
 #include "quick.h"
 
-#define SLICE_MOST (16 * SHMX_SLICE)
-
 static int wait_asleep(shmx *shm, struct sem *sem, int64_t deadline)
 {
     int status = SHMX_OK;
-    int64_t slice = SHMX_SLICE;
     for (;;) {
         uint32_t ticket = shmx_event_prepare(&sem->event);
         if (sem_take(sem))
             return SHMX_OK;
         if (status != SHMX_OK)
             return status;
-        status = shmx_event_sleep(shm, &sem->event, ticket, deadline, slice);
-        slice = slice < SLICE_MOST ? 2 * slice : slice;
+        status = shmx_event_sleep(shm, &sem->event, ticket, deadline, SHMX_SLICE_LONG);
     }
 }
 

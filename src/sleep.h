@@ -28,10 +28,14 @@
 
 #include "segment.h"
 
-/* How long a waiter sleeps before it asks whether the owner lives: at first, and once it has slept.
- * A death has to be noticed within 100 ms, so it wakes no more often than that. */
-#define SHMX_SLICE ((int64_t)50 * 1000 * 1000)
-#define SHMX_SLICE_LATER ((int64_t)90 * 1000 * 1000)
+/* How long a waiter sleeps before it asks whether another one lives, where that one's death may end
+ * the waiting. A death is noticed within 100 ms, and on Windows a sleep lasts up to 16 ms longer.
+ */
+#define SHMX_SLICE ((int64_t)80 * 1000 * 1000)
+
+/* The same where nobody's death does. Only a wake that a killed process took with it is made up for
+ * as late as at its end. */
+#define SHMX_SLICE_LONG (4 * SHMX_SLICE)
 
 /* A deadline that has always passed: try once. */
 #define SHMX_DEADLINE_PAST ((int64_t)0)

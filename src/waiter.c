@@ -36,21 +36,32 @@ static int nap(const struct shmx_waiter *waiter)
     return more ? SHMX_OK : SHMX_ETIMEDOUT;
 }
 
-/* Sleep until the other side has done something, or for a slice, and try once more. Between taking
- * the ticket and sleeping the whole attempt is made again, and not only a look at what may have
- * changed. */
+/* Sleep for a slice, a short one if there is a death to be told. A handle that joins meanwhile
+ * wakes the sleeper. One that reserves or peeks does not: its death is noticed at the end of a long
+ * slice.
+ */
+static int sleep_slice(const struct shmx_waiter *waiter, uint32_t ticket)
+{
+    bool asks = shmx_sides_used(waiter->sides) || waiter->hindered(waiter);
+    return shmx_event_sleep(waiter->shm, waiter->event, ticket, waiter->limit->deadline,
+                            asks ? SHMX_SLICE : SHMX_SLICE_LONG);
+}
+
+/* Sleep until the other side has done something, and try once more. Between taking the ticket and
+ * sleeping the whole attempt is made again, and not only a look at what may have changed. The
+ * ticket is good for the next slice too. */
 static int sleep_once(struct shmx_waiter *waiter)
 {
     bool announced = !waiter->shm->attachment.read_only;
     uint32_t ticket = announced ? shmx_event_prepare(waiter->event) : 0;
-    int status = attempt_asking(waiter);
-    if (status != SHMX_NOTHING)
-        return status;
-    int64_t slice = waiter->limit->slept ? SHMX_SLICE_LATER : SHMX_SLICE;
-    waiter->limit->slept = true;
-    int slept = announced ? shmx_event_sleep(waiter->shm, waiter->event, ticket,
-                                             waiter->limit->deadline, slice)
-                          : nap(waiter);
+    int slept, status;
+    do {
+        status = attempt_asking(waiter);
+        if (status != SHMX_NOTHING)
+            return status;
+        waiter->limit->slept = true;
+        slept = announced ? sleep_slice(waiter, ticket) : nap(waiter);
+    } while (slept == SHMX_OK && (!announced || atomic_load(waiter->event) == ticket));
     if (slept != SHMX_OK && slept != SHMX_ETIMEDOUT)
         return slept;
     status = waiter->attempt(waiter, false);

@@ -36,6 +36,9 @@ struct shmx_waiter {
      * way are dead. */
     int (*attempt)(struct shmx_waiter *waiter, bool ask);
 
+    /* Is there somebody in the way whose death would make a difference? */
+    bool (*hindered)(const struct shmx_waiter *waiter);
+
     /* For those who read, when nothing was found and nobody is left or it was shut down: the same,
      * and SHMX_EHANGUP if nothing can come that was begun before. */
     int (*attempt_last)(struct shmx_waiter *waiter);

@@ -188,10 +188,11 @@ static void json_print(const struct list *list)
 
 /* ---- the command ---- */
 
-static int missing_one(const char *pattern)
+static int misses(const char *pattern)
 {
     if (strpbrk(pattern, "*?") == NULL)
-        return complain("list", pattern, SHMX_ENOENT);
+        return complain("list", pattern,
+                        shmx_name_error(pattern) != NULL ? SHMX_EINVAL : SHMX_ENOENT);
     fprintf(stderr, "shmx: no segment has a name like \"%s\"\n", pattern);
     return STATUS_NO;
 }
@@ -199,11 +200,12 @@ static int missing_one(const char *pattern)
 /* Say which operands nothing fits. */
 static int missing_tell(const struct list *list)
 {
-    int status = STATUS_YES;
-    for (int i = 0; i < list->pattern_count; i++)
-        if (!list->matched[i])
-            status = missing_one(list->patterns[i]);
-    return status;
+    int worst = STATUS_YES;
+    for (int i = 0; i < list->pattern_count; i++) {
+        int status = list->matched[i] ? STATUS_YES : misses(list->patterns[i]);
+        worst = status > worst ? status : worst;
+    }
+    return worst;
 }
 
 static int show(struct list *list, const struct order *order, bool backwards, bool details,

@@ -62,7 +62,8 @@ struct shmx_control {
     _Atomic uint32_t next_key;   /* the last key given to the sides of a queue or topic */
     _Atomic uint32_t last_turn;  /* the last turn given out to a sleeper in a slot */
     _Atomic uint64_t annex;      /* the number of its annex, 0: none; see src/posix/ofd/annex.c */
-    uint32_t reserved[8];
+    _Atomic uint32_t presence;   /* the event of those who enter and leave */
+    uint32_t reserved[7];
     _Atomic uint32_t sleepers[SHMX_BUCKETS]; /* at least the sleepers on words of this bucket */
     struct shmx_slot slots[SHMX_SLOTS];
     uint8_t spare[520];

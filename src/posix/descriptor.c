@@ -44,7 +44,7 @@ static int object_open(const char *path, int how, mode_t mode, int *fd)
     while (*fd < 0 && errno == EINTR);
     *fd = shmx_posix_clear_of_streams(*fd);
     if (*fd < 0 && errno == EINVAL)
-        errno = EISDIR; /* as which glibc reports a directory */
+        errno = ENXIO; /* no object: OpenBSD says so of a pipe */
     return *fd >= 0 ? SHMX_OK : shmx_posix_error(errno);
 }
 
@@ -69,21 +69,21 @@ mode_t shmx_posix_mode(unsigned flags)
     return mode;
 }
 
-/* A place that no other attachment's description has: made of the address, of which two differ by
- * more than 16, and below 2^40, as a file on a disk cannot be much longer. */
-static off_t tag_of(const struct shmx_attachment *attachment)
+/* Made of the address, of which two differ by more than 16, and below 2^40, as a file on a disk
+ * cannot be much longer. */
+off_t shmx_posix_tag_of(const struct shmx_attachment *attachment)
 {
-    return (off_t)((uintptr_t)attachment / 16 % ((uint64_t)1 << 40));
+    return (off_t)((uintptr_t)attachment / 16 * 2 % ((uint64_t)1 << 40));
 }
 
 void shmx_posix_tag(int fd, const struct shmx_attachment *attachment)
 {
-    lseek(fd, tag_of(attachment), SEEK_SET);
+    lseek(fd, shmx_posix_tag_of(attachment), SEEK_SET);
 }
 
 bool shmx_posix_tagged(int fd, const struct shmx_attachment *attachment)
 {
-    return lseek(fd, 0, SEEK_CUR) == tag_of(attachment);
+    return lseek(fd, 0, SEEK_CUR) == shmx_posix_tag_of(attachment);
 }
 
 int shmx_posix_mode_set(int fd, mode_t mode)

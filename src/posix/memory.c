@@ -53,8 +53,7 @@ static int room_check(int fd, size_t length)
         return shmx_posix_error(EFBIG);
     if (length < CHECK_FROM)
         return SHMX_OK;
-    uint64_t memory;
-    if (shmx_system.available(&memory) && length > memory)
+    if (!shmx_system.has_room(length))
         return shmx_posix_error(ENOSPC);
     struct statvfs room;
     /* A file system of 0 blocks has no limit. */
@@ -93,11 +92,10 @@ uint64_t shmx_posix_footprint(const struct stat *facts)
     return (uint64_t)facts->st_blocks * 512;
 }
 
-bool shmx_posix_available(uint64_t *bytes)
+bool shmx_posix_has_room(size_t length)
 {
     long pages = sysconf(_SC_PHYS_PAGES);
-    *bytes = pages > 0 ? (uint64_t)pages * shmx_os_facts()->page_size : 0;
-    return pages > 0;
+    return pages <= 0 || length <= (uint64_t)pages * shmx_os_facts()->page_size;
 }
 
 /* ---- pages present ---- */

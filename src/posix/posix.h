@@ -49,6 +49,9 @@ int shmx_posix_object_make(const char *path, mode_t mode, int *fd);
 void shmx_posix_tag(int fd, const struct shmx_attachment *attachment);
 bool shmx_posix_tagged(int fd, const struct shmx_attachment *attachment);
 
+/* That place: an even number, and no other attachment's. */
+off_t shmx_posix_tag_of(const struct shmx_attachment *attachment);
+
 /* Set the access bits that the umask has taken away. */
 int shmx_posix_mode_set(int fd, mode_t mode);
 
@@ -59,7 +62,7 @@ mode_t shmx_posix_mode(unsigned flags);
 int shmx_posix_list(const char *directory, const char *start,
                     int (*visit)(const char *rest, void *context), void *context);
 
-/* ---- attachments of this process, and fork (attachments.c) ---- */
+/* ---- fork and the end of the process (fork.c) ---- */
 
 /* No fork happens between enter and leave: a descriptor opened there is either in the list when
  * the child is made, or closed. Nor is the thread cancelled there. */
@@ -74,9 +77,21 @@ bool shmx_posix_is_own(void);
  * ours. In the child there no lock of the process can be had that another thread may have held. */
 bool shmx_posix_is_forking(void);
 
+/* The lock of the list of attachments, to be taken inside the gate. */
+void shmx_posix_list_lock(void);
+void shmx_posix_list_unlock(void);
+
 /* The process ends without having closed: give up being a user, and no more: other threads may run.
  * The list is locked. */
 void shmx_posix_leave_at_exit(struct shmx_attachment *attachment);
+
+/* Give the attachment an `heir` for the child of a fork that is about to happen (a descriptor with
+ * locks of its own), and put it in place in the child or drop it in the parent: inherit.c. */
+void shmx_posix_heir_make(struct shmx_attachment *attachment);
+void shmx_posix_heir_take(struct shmx_attachment *attachment);
+void shmx_posix_heir_drop(struct shmx_attachment *attachment);
+
+/* ---- attachments of this process (attachments.c) ---- */
 
 /* Set the fields of an attachment that is to be made. */
 void shmx_posix_start(struct shmx_attachment *attachment, int fd, bool guest);
@@ -89,6 +104,9 @@ void shmx_posix_detach(struct shmx_attachment *attachment);
 bool shmx_posix_find(const char *name,
                      bool (*visit)(struct shmx_attachment *attachment, int *status), int *status);
 
+/* Visit all of them; the list is locked. */
+void shmx_posix_each(void (*visit)(struct shmx_attachment *attachment));
+
 /* Make a token for the attachment in this process, which is kept: owner.c. Inside the gate, the
  * list is locked. */
 int shmx_posix_claim(struct shmx_attachment *attachment, uint32_t *token);
@@ -100,15 +118,6 @@ int shmx_posix_pass(struct shmx_attachment *attachment);
 
 /* True if fd is what an attachment of this process passes on. */
 bool shmx_posix_passed_here(int fd);
-
-/* Give the attachment an `heir` for the child of a fork that is about to happen (a descriptor with
- * locks of its own), and put it in place in the child or drop it in the parent: inherit.c. */
-void shmx_posix_heir_make(struct shmx_attachment *attachment);
-void shmx_posix_heir_take(struct shmx_attachment *attachment);
-void shmx_posix_heir_drop(struct shmx_attachment *attachment);
-
-void shmx_posix_list_lock(void);
-void shmx_posix_list_unlock(void);
 
 /* ---- marks (marks.c) ---- */
 

@@ -79,19 +79,24 @@ static void put_back(shmx_queue *queue)
 
 /* ---- sides ---- */
 
-int shmx_queue_join(shmx_queue *queue, unsigned sides)
-{
-    if (queue == NULL || sides == 0 || (sides & ~SIDES_BOTH) != 0)
-        return shmx_refuse(SHMX_EINVAL);
-    return shmx_result(shmx_sides_join(queue->shm, &queue->header->sides, &queue->joined, sides));
-}
-
-/* Those that wait look again, and find that somebody has left, or that all is over. */
+/* Those that wait look again, and find that there is somebody to ask about, that somebody has left,
+ * or that all is over. */
 static void wake_all(shmx_queue *queue)
 {
     atomic_thread_fence(memory_order_seq_cst);
     shmx_event_notify(queue->shm, &queue->header->producers.event, SHMX_WAKE_ALL);
     shmx_event_notify(queue->shm, &queue->header->consumers.event, SHMX_WAKE_ALL);
+}
+
+int shmx_queue_join(shmx_queue *queue, unsigned sides)
+{
+    if (queue == NULL || sides == 0 || (sides & ~SIDES_BOTH) != 0)
+        return shmx_refuse(SHMX_EINVAL);
+    bool first = !shmx_sides_used(&queue->header->sides);
+    int status = shmx_sides_join(queue->shm, &queue->header->sides, &queue->joined, sides);
+    if (first)
+        wake_all(queue);
+    return shmx_result(status);
 }
 
 int shmx_queue_shutdown(shmx_queue *queue)

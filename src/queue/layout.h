@@ -20,6 +20,9 @@
  *   SKIP       the rest of the ring, too short for the message that came next
  *   FREE       was read while an older message was not; room again when that one is
  *
+ * A consumer that is alone leaves records as they are, whose cache lines the producers are about to
+ * write: `holder` is the token of the one who reads the record at head, COMMITTED as it may look.
+ *
  * Producers take turns by the lock of their side, consumers by theirs; nobody ever holds both.
  * `tail` belongs to the producers, `next` and `head` to the consumers, and only the owner of a
  * RESERVED or TAKEN record changes it, unless the system says that the owner is dead. Every step is
@@ -54,8 +57,9 @@ struct queue_side {
     _Atomic uint32_t place;    /* producers: tail; consumers: next */
     _Atomic uint32_t edge;     /* consumers: head; producers: head as they saw it last */
     _Atomic uint32_t returned; /* consumers: there may be messages before next */
-    _Atomic uint32_t event; /* what the other side sleeps on, until this one has done something */
-    uint32_t apart[27];
+    _Atomic uint32_t event;  /* what the other side sleeps on, until this one has done something */
+    _Atomic uint32_t holder; /* consumers: who has the record at head; 0: its state says that */
+    uint32_t apart[26];
 };
 
 struct queue_header {
@@ -100,6 +104,7 @@ struct queue_own {
     uint32_t state; /* as it stands in the record; 0: none */
     uint32_t place;
     uint32_t size;
+    bool held; /* taken as the holder of head: the record is COMMITTED */
 };
 
 /* How a handle follows the other side: see spin_aside. */
@@ -122,6 +127,7 @@ struct shmx_queue {
     /* Found by the last attempt: it must change before the next one is worth while. */
     const _Atomic uint32_t *watch;
     uint32_t watch_value;
+    bool lent; /* ... which found messages that another has taken and may give back */
     struct queue_pace pace[2]; /* as consumer, as producer */
 };
 
@@ -274,12 +280,27 @@ static inline bool queue_owned(const shmx_queue *queue, const struct queue_own *
     return own->state != 0 && (own->state & SHMX_OWNER_MASK) == shmx_token_known(queue->shm);
 }
 
+/* Acquire: once it is nobody, the record's state is what it left. */
+static inline uint32_t queue_holder(const shmx_queue *queue)
+{
+    return atomic_load_explicit(&queue->header->consumers.holder, memory_order_acquire);
+}
+
 /* Is the record still what this handle made of it? */
 static inline bool queue_intact(const shmx_queue *queue, const struct queue_own *own)
 {
     /* Relaxed: nobody else may change it. */
     return atomic_load_explicit(&queue_at(queue, own->place)->state, memory_order_relaxed) ==
-           own->state;
+               (own->held ? STATE_COMMITTED : own->state) &&
+           (!own->held || queue_holder(queue) == (own->state & SHMX_OWNER_MASK));
+}
+
+/* Nobody has the record at head by this word any more. */
+static inline void queue_holder_end(const shmx_queue *queue)
+{
+    /* Release: who sees it sees the record's state. */
+    atomic_store_explicit(&queue->header->consumers.holder, 0, memory_order_release);
+    STEP();
 }
 
 /* Give a record its new state, if it is intact, and forget it. SHMX_EPROTO: it was not. */
@@ -291,6 +312,8 @@ static inline int queue_own_end(shmx_queue *queue, struct queue_own *own, uint32
     if (intact)
         atomic_store_explicit(&queue_at(queue, own->place)->state, state, memory_order_release);
     STEP();
+    if (intact && own->held)
+        queue_holder_end(queue);
     own->state = 0;
     return intact ? SHMX_OK : SHMX_EPROTO;
 }

@@ -28,7 +28,7 @@ int shmx_queue_reserve(shmx_queue *queue, size_t size, void **message, int timeo
         !queue_room_at_tail(queue, queue_units((uint32_t)size), &place))
         return shmx_queue_reserve_again(queue, size, message, timeout_ms);
     queue->pace[1].begun++;
-    queue->reserved = (struct queue_own){STATE_RESERVED | token, place, (uint32_t)size};
+    queue->reserved = (struct queue_own){STATE_RESERVED | token, place, (uint32_t)size, false};
     queue_append(queue, place, (uint32_t)size, STATE_RESERVED | token);
     *message = queue_message(queue, place);
     queue_unlock(queue, side);
@@ -85,11 +85,11 @@ int shmx_queue_peek(shmx_queue *queue, const void **message, size_t *size, int t
     if (!shmx_word_try(&side->lock, token))
         return shmx_queue_peek_slowly(queue, message, size, timeout_ms);
     STEP();
-    if (!queue_message_at_next(queue, &found))
+    if (!queue_message_at_next(queue, &found) || !queue_oldest(side, found.place) ||
+        queue_holder(queue) != 0)
         return shmx_queue_peek_again(queue, message, size, timeout_ms);
     queue->pace[0].begun++;
-    found.state = STATE_TAKEN | token;
-    queue_take(queue, side, &found);
+    queue_hold(queue, side, token, &found);
     queue->taken = found;
     *message = queue_message(queue, found.place);
     if (size != NULL)

@@ -106,18 +106,17 @@ static inline bool queue_oldest(const struct queue_side *side, uint32_t place)
            atomic_load_explicit(&side->place, memory_order_relaxed) == place;
 }
 
-/* Make it this caller's own, whose state is in `found`. A consumer that dies half-way has not taken
- * it, or has given it back. */
-static inline void queue_take(const shmx_queue *queue, struct queue_side *side,
-                              const struct queue_own *found)
+/* Take the oldest record, if nobody holds head, without a change of it. A consumer that dies before
+ * it is before `next` has not taken it; afterwards it has given it back. */
+static inline void queue_hold(const shmx_queue *queue, struct queue_side *side, uint32_t token,
+                              struct queue_own *found)
 {
     uint32_t end = queue_behind(queue, found->place, queue_units(found->size));
+    found->state = STATE_TAKEN | token;
+    found->held = true;
+    atomic_store_explicit(&side->holder, token, memory_order_relaxed);
     STEP();
     atomic_store_explicit(&side->place, end, memory_order_release);
-    STEP();
-    /* Relaxed: shown by the lock. */
-    atomic_store_explicit(&queue_at(queue, found->place)->state, found->state,
-                          memory_order_relaxed);
     STEP();
 }
 

@@ -37,9 +37,12 @@ static inline int find_lock(shmx_queue *queue, struct queue_job *job, bool ask)
     if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
         return status;
     STEP();
-    /* A dead owner may have taken a message from before the others and not marked it. */
-    if (status == SHMX_EOWNERDEAD)
+    /* A dead owner may have taken a message from before the others and not marked it; or be the
+     * holder still. */
+    if (status == SHMX_EOWNERDEAD) {
         atomic_store_explicit(&side->returned, 1, memory_order_relaxed);
+        ask = true;
+    }
     job->head = atomic_load_explicit(&side->edge, memory_order_relaxed);
     if (!ask && queue_message_at_next(queue, &job->own))
         return SHMX_OK;
@@ -68,6 +71,7 @@ static int take(shmx_queue *queue, struct queue_job *job)
     int status = shmx_queue_pass(queue, &job->own);
     if (status == SHMX_OK) {
         job->own.state = STATE_TAKEN | shmx_token_known(queue->shm);
+        job->own.held = false;
         /* Relaxed: shown by the lock. */
         atomic_store_explicit(&queue_at(queue, job->own.place)->state, job->own.state,
                               memory_order_relaxed);
@@ -127,19 +131,18 @@ static int attempt_peek(shmx_queue *queue, struct queue_job *job, bool ask)
 static const struct queue_direction receiving = {attempt_receive, false};
 static const struct queue_direction peeking = {attempt_peek, false};
 
-/* The usual case of shmx_queue_advance: the record that became free is the only one between head
- * and next. Relaxed loads: the lock is held. */
-static inline bool advance_by_one(const shmx_queue *queue, struct queue_side *side,
-                                  const struct queue_own *own)
+/* Under the lock: the record at head was read. */
+static int release_held(shmx_queue *queue, struct queue_side *side, struct queue_own *own)
 {
     uint32_t end = queue_behind(queue, own->place, queue_units(own->size));
-    if (atomic_load_explicit(&side->edge, memory_order_relaxed) != own->place ||
-        atomic_load_explicit(&side->place, memory_order_relaxed) != end)
-        return false;
+    if (!queue_intact(queue, own))
+        return SHMX_EPROTO;
     /* Release: the message was read before its room is another's. */
     atomic_store_explicit(&side->edge, end, memory_order_release);
     STEP();
-    return true;
+    queue_holder_end(queue);
+    own->state = 0;
+    return SHMX_OK;
 }
 
 /* The message was read. Nobody is waited for here: if another holds the lock, a producer who needs
@@ -147,17 +150,22 @@ static inline bool advance_by_one(const shmx_queue *queue, struct queue_side *si
 static int release(shmx_queue *queue, struct queue_own *own)
 {
     struct queue_side *side = &queue->header->consumers;
-    int status = queue_own_end(queue, own, STATE_FREE);
+    int status = own->held ? SHMX_OK : queue_own_end(queue, own, STATE_FREE);
     if (status != SHMX_OK)
         return status;
     if (!shmx_word_try(&side->lock, shmx_token_known(queue->shm))) {
+        status = own->held ? queue_own_end(queue, own, STATE_FREE) : SHMX_OK;
         queue_tell(queue, side);
-        return SHMX_OK;
+        return status;
     }
     STEP();
-    if (!advance_by_one(queue, side, own))
+    if (own->held)
+        status = release_held(queue, side, own);
+    if (status == SHMX_OK && atomic_load_explicit(&side->edge, memory_order_relaxed) !=
+                                 atomic_load_explicit(&side->place, memory_order_relaxed))
         status = shmx_queue_advance(queue);
     queue_unlock_tell(queue, side);
+    own->state = 0;
     return status;
 }
 

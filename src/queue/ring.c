@@ -150,6 +150,8 @@ int shmx_queue_advance(shmx_queue *queue)
     uint32_t head, next;
     if (!place_load(queue, &side->edge, &head) || !place_load(queue, &side->place, &next))
         return SHMX_EPROTO;
+    if (queue_holder(queue) != 0)
+        return SHMX_OK;
     struct walk walk = {head, queue->capacity};
     while (walk.place != next) {
         uint32_t state = state_load(queue, walk.place);
@@ -228,6 +230,40 @@ static int find_next(shmx_queue *queue, bool ask, struct queue_own *found)
     return SHMX_AGAIN;
 }
 
+/* Does somebody hold the record at head? One who is dead does not, and did perhaps not even come so
+ * far as to take it. */
+static int find_holder(shmx_queue *queue, bool ask, bool *held)
+{
+    uint32_t holder = queue_holder(queue);
+    bool dead = false;
+    int status = ask && holder != 0 ? shmx_owner_dead(queue->shm, holder, &dead) : SHMX_OK;
+    *held = holder != 0 && !dead;
+    if (dead)
+        queue_holder_end(queue);
+    return status;
+}
+
+/* Its consumer is dead. By exchange: it may have released it, or put it back, before it died. */
+static uint32_t give_back(const shmx_queue *queue, uint32_t place, uint32_t taken)
+{
+    uint32_t state = taken;
+    STEP();
+    /* Acquire on failure: what that consumer made of it is done. */
+    if (atomic_compare_exchange_strong_explicit(&queue_at(queue, place)->state, &state,
+                                                STATE_COMMITTED, memory_order_acq_rel,
+                                                memory_order_acquire))
+        state = STATE_COMMITTED;
+    STEP();
+    return state;
+}
+
+/* Is it another handle's for now, which may give it back? */
+static bool is_lent(const shmx_queue *queue, uint32_t place, uint32_t state, bool held)
+{
+    bool own = queue_owned(queue, &queue->taken) && queue->taken.place == place;
+    return !own && (held || (state & STATE_KIND) == STATE_TAKEN);
+}
+
 /* Go through the records before `next`: give back those of dead consumers if `ask`, and stop at the
  * first message that has come back. */
 static int find_returned(shmx_queue *queue, bool ask, struct queue_own *found)
@@ -237,22 +273,24 @@ static int find_returned(shmx_queue *queue, bool ask, struct queue_own *found)
     if (!place_load(queue, &side->edge, &head) || !place_load(queue, &side->place, &next))
         return SHMX_EPROTO;
     struct walk walk = {head, queue->capacity};
-    while (walk.place != next) {
+    bool held;
+    int status = find_holder(queue, ask, &held);
+    for (; status == SHMX_OK && walk.place != next; held = false) {
         uint32_t state = state_load(queue, walk.place);
         bool dead = false;
-        int status = SHMX_OK;
         if (ask && (state & STATE_KIND) == STATE_TAKEN)
             status = shmx_owner_dead(queue->shm, state, &dead);
         if (status != SHMX_OK)
             return status;
         if (dead)
-            state_store(queue, walk.place, state = STATE_COMMITTED);
-        if (state == STATE_COMMITTED)
+            state = give_back(queue, walk.place, state);
+        queue->lent |= is_lent(queue, walk.place, state, held);
+        if (state == STATE_COMMITTED && !held)
             return found_at(queue, walk.place, found);
         if (!walk_on(queue, &walk, state))
             return SHMX_EPROTO;
     }
-    return SHMX_NOTHING;
+    return status == SHMX_OK ? SHMX_NOTHING : status;
 }
 
 int shmx_queue_find(shmx_queue *queue, bool ask, struct queue_own *found)

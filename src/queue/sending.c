@@ -12,9 +12,9 @@ static int collect(shmx_queue *queue, struct shmx_limit *limit)
     if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
         return status;
     uint32_t head = atomic_load_explicit(&side->edge, memory_order_relaxed);
-    status = shmx_queue_advance(queue);
-    if (status == SHMX_OK)
-        status = shmx_queue_find(queue, true, &found);
+    status = shmx_queue_find(queue, true, &found);
+    if (status >= SHMX_OK && shmx_queue_advance(queue) != SHMX_OK)
+        status = SHMX_EPROTO;
     bool back = atomic_load_explicit(&side->returned, memory_order_relaxed) != 0;
     /* Others that wait for room are told if there is more, and this one tries in any case. */
     bool room = atomic_load_explicit(&side->edge, memory_order_relaxed) != head;
@@ -66,7 +66,8 @@ static int attempt_reserve(shmx_queue *queue, struct queue_job *job, bool ask)
     if (status != SHMX_OK)
         return status;
     uint32_t size = (uint32_t)job->size;
-    job->own = (struct queue_own){STATE_RESERVED | shmx_token_known(queue->shm), place, size};
+    job->own =
+        (struct queue_own){STATE_RESERVED | shmx_token_known(queue->shm), place, size, false};
     queue_append(queue, place, size, job->own.state);
     queue_unlock(queue, &queue->header->producers);
     return SHMX_OK;

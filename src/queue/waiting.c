@@ -93,17 +93,31 @@ static int queue_attempt_last(struct shmx_waiter *waiter)
     shmx_queue *queue = ((struct queue_pursuit *)waiter)->queue;
     bool over = shmx_sides_over(waiter->sides);
     int status = over ? pass_producers(queue, waiter->limit) : SHMX_OK;
+    queue->lent = false;
     if (status == SHMX_OK)
         status = queue_attempt(waiter, true);
     if (status != SHMX_NOTHING)
         return status;
-    return over && reserved_by_another(queue) ? SHMX_NOTHING : SHMX_EHANGUP;
+    return queue->lent || (over && reserved_by_another(queue)) ? SHMX_NOTHING : SHMX_EHANGUP;
 }
 
 static bool queue_spin(struct shmx_waiter *waiter)
 {
     struct queue_pursuit *own = (struct queue_pursuit *)waiter;
     return spin_aside(own->queue, own->direction->producer);
+}
+
+/* A look without the lock: whoever comes in the way meanwhile comes later. A message taken and not
+ * released lies between head and next; a reservation, at next. */
+static bool queue_hindered(const struct shmx_waiter *waiter)
+{
+    const shmx_queue *queue = ((const struct queue_pursuit *)waiter)->queue;
+    const struct queue_side *side = &queue->header->consumers;
+    uint32_t next = atomic_load_explicit(&side->place, memory_order_relaxed);
+    if (next >= queue->capacity || next != atomic_load_explicit(&side->edge, memory_order_relaxed))
+        return true;
+    uint32_t state = shmx_os_glance(&queue_at(queue, next)->state);
+    return (state & STATE_KIND) == STATE_RESERVED;
 }
 
 int shmx_queue_persist(shmx_queue *queue, struct queue_job *job,
@@ -119,6 +133,7 @@ int shmx_queue_persist(shmx_queue *queue, struct queue_job *job,
                    .capacity = queue->capacity,
                    .limit = &job->limit,
                    .attempt = queue_attempt,
+                   .hindered = queue_hindered,
                    .attempt_last = queue_attempt_last,
                    .spin = queue_spin},
         .queue = queue,

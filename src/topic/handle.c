@@ -122,7 +122,11 @@ int shmx_topic_join(shmx_topic *topic, unsigned sides)
         return shmx_refuse(SHMX_EINVAL);
     if (topic->read_only)
         return shmx_refuse(SHMX_EACCES);
-    return shmx_result(shmx_sides_join(topic->shm, &topic->header->sides, &topic->joined, sides));
+    bool first = !shmx_sides_used(&topic->header->sides);
+    int status = shmx_sides_join(topic->shm, &topic->header->sides, &topic->joined, sides);
+    if (first)
+        tell_all(topic);
+    return shmx_result(status);
 }
 
 int shmx_topic_shutdown(shmx_topic *topic)

@@ -72,6 +72,13 @@ static bool topic_spin(struct shmx_waiter *waiter)
     return shmx_spin_glancing(topic->watch, topic->watch_value);
 }
 
+/* A publisher waits for lossless readers, and for reservations as a reader does. */
+static bool topic_hindered(const struct shmx_waiter *waiter)
+{
+    const struct topic_pursuit *own = (const struct topic_pursuit *)waiter;
+    return own->direction->publisher || topic_pending(own->topic);
+}
+
 int shmx_topic_persist(shmx_topic *topic, struct topic_job *job,
                        const struct topic_direction *direction, int status)
 {
@@ -85,6 +92,7 @@ int shmx_topic_persist(shmx_topic *topic, struct topic_job *job,
                    .capacity = topic->capacity,
                    .limit = &job->limit,
                    .attempt = topic_pursue,
+                   .hindered = topic_hindered,
                    .attempt_last = topic_attempt_last,
                    .spin = topic_spin},
         .topic = topic,

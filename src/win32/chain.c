@@ -137,7 +137,7 @@ int shmx_win32_chain_lock(struct shmx_win32_chain *chain)
     if (chain->lock == NULL)
         return shmx_win32_error(error);
     if (error == ERROR_ALREADY_EXISTS)
-        status = lock_take(chain->lock, chain->hurry ? HURRY_MS : PATIENCE_MS);
+        status = lock_take(chain->lock, chain->hurry || chain->lock_soon ? HURRY_MS : PATIENCE_MS);
     if (status != SHMX_OK) {
         CloseHandle(chain->lock);
         return status;

@@ -9,8 +9,9 @@
 /* A name in one of the two spaces, while it is looked at or changed. */
 struct shmx_win32_chain {
     const char *name;
-    bool wide;  /* in Global\, not in Local\ */
-    bool hurry; /* rather SHMX_EAGAIN than wait for long */
+    bool wide;      /* in Global\, not in Local\ */
+    bool hurry;     /* rather SHMX_EAGAIN than wait for long */
+    bool lock_soon; /* the same for the lock alone */
     HANDLE lock;
     HANDLE index;     /* NULL: there is none */
     uint32_t highest; /* no generation above this is in use */

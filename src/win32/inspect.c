@@ -181,9 +181,10 @@ int shmx_os_remove_dead(const char *name, bool *removed)
     return SHMX_OK;
 }
 
+/* ... but for files of segments that were unlinked. */
 void shmx_os_sweep(void)
 {
-    /* likewise */
+    shmx_win32_persist_sweep();
 }
 
 int shmx_os_remove_leftovers(void)

@@ -233,7 +233,9 @@ static int revive(struct shmx_win32_chain *chain, struct shmx_win32_found *found
 /* Find what has the name, in the session first, with the rights to use it as flags say. */
 static int find(const char *name, unsigned flags, struct shmx_win32_found *found)
 {
-    struct shmx_win32_chain session = {.name = name}, machine = {.name = name, .wide = true};
+    bool soon = (flags & SHMX_OS_HURRY) != 0;
+    struct shmx_win32_chain session = {.name = name, .lock_soon = soon};
+    struct shmx_win32_chain machine = {.name = name, .wide = true, .lock_soon = soon};
     bool read_only = (flags & SHMX_READ_ONLY) != 0;
     DWORD rights = read_only ? SHMX_WIN32_LOOK_RIGHTS : SHMX_WIN32_USE_RIGHTS;
     int status = shmx_win32_find(&session, rights, revive, found);

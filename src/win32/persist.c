@@ -239,6 +239,10 @@ int shmx_win32_persist_make(uint64_t length, HANDLE *file)
         return shmx_win32_error(GetLastError());
     *wcsrchr(path, L'\\') = L'\0';
     status = set_length(*file, path, length);
+    if (status == SHMX_ENOSPC) {
+        shmx_win32_persist_clear();
+        status = set_length(*file, path, length);
+    }
     if (status != SHMX_OK)
         shmx_win32_persist_discard(*file);
     return status;
@@ -305,15 +309,20 @@ void shmx_win32_persist_unname(const char *name, uint64_t id)
     CloseHandle(file);
 }
 
+/* Where others map it, the system refuses; it is for the last of them, then. */
+static void clear_away(const wchar_t *path)
+{
+    int64_t deadline = shmx_os_now() + HURRY;
+    while (!DeleteFileW(path) && once_more(GetLastError(), deadline))
+        ;
+}
+
 void shmx_win32_persist_remove(uint64_t id)
 {
     wchar_t leftover[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
     name_leftover(leftover, L'x', id);
-    if (path_of(path, leftover, false) != SHMX_OK)
-        return;
-    int64_t deadline = shmx_os_now() + HURRY;
-    while (!DeleteFileW(path) && once_more(GetLastError(), deadline))
-        ; /* refused otherwise: others map it, and the last of them is here once more */
+    if (path_of(path, leftover, false) == SHMX_OK)
+        clear_away(path);
 }
 
 /* ---- all files ---- */
@@ -339,7 +348,45 @@ int shmx_win32_persist_list(void *listing)
     return walk(L'=', list_file, listing);
 }
 
+static int clear_one(const wchar_t *path, const wchar_t *file, void *context)
+{
+    (void)file;
+    (void)context;
+    clear_away(path);
+    return SHMX_OK;
+}
+
 int shmx_win32_persist_clear(void)
 {
-    return walk(L'~', shmx_win32_delete, NULL);
+    return walk(L'~', clear_one, NULL);
+}
+
+/* So many files are tried at a time, behind those of the time before: some are still in use. */
+#define SWEPT 4
+
+struct sweep {
+    unsigned pass; /* over so many */
+    unsigned left; /* to be tried */
+};
+
+static int sweep_one(const wchar_t *path, const wchar_t *file, void *context)
+{
+    struct sweep *sweep = context;
+    if (sweep->pass > 0) {
+        sweep->pass--;
+        return SHMX_OK;
+    }
+    (void)file;
+    DeleteFileW(path);
+    return --sweep->left > 0 ? SHMX_OK : SHMX_EAGAIN;
+}
+
+void shmx_win32_persist_sweep(void)
+{
+    static _Atomic unsigned at;
+    /* Relaxed: it is no matter which. */
+    struct sweep sweep = {atomic_load_explicit(&at, memory_order_relaxed), SWEPT};
+    unsigned next = sweep.pass + SWEPT;
+    bool end = walk(L'~', sweep_one, &sweep) == SHMX_OK;
+    atomic_store_explicit(&at, end ? 0 : next, memory_order_relaxed);
 }

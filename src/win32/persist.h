@@ -33,7 +33,8 @@ void shmx_win32_persist_remove(uint64_t id);
 /* Note the names of all, for base/listing.h. */
 int shmx_win32_persist_list(void *listing);
 
-/* Remove what killed processes left. */
+/* Remove what killed processes left: all, or a little. */
 int shmx_win32_persist_clear(void);
+void shmx_win32_persist_sweep(void);
 
 #endif

@@ -165,6 +165,43 @@ static void a_death_is_told(void **state)
     shmx_close(&shm);
 }
 
+struct awaited {
+    shmx *shm;
+    int present;
+    int64_t known_at;
+};
+
+static void awaits(void *context)
+{
+    struct awaited *awaited = context;
+    must(shmx_presence_wait(awaited->shm, KEY, awaited->present, SHMX_FOREVER) == SHMX_OK);
+    awaited->known_at = test_now_ms();
+}
+
+/* Where nobody wakes the sleeper, it is late by most of 80 ms each time. */
+static void entering_and_leaving_is_noticed_at_once(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = test_segment(name, SIZE);
+    struct awaited awaited;
+    assert_ok(shmx_open(&awaited.shm, name, 0));
+    int late = 0;
+    for (int i = 0; i < 8; i++) {
+        awaited.present = i % 2 == 0;
+        struct test_thread *thread = thread_start(awaits, &awaited);
+        test_until(test_presence_sleepers(shm) != 0);
+        int64_t start = test_now_ms();
+        assert_ok(awaited.present ? shmx_presence_enter(shm, KEY) : shmx_presence_leave(shm, KEY));
+        thread_join(thread);
+        late += awaited.known_at - start > 20;
+    }
+    print_message("later than 20 ms: %d of 8\n", late);
+    assert_true(late < 8); /* a busy machine is late now and then */
+    shmx_close(&awaited.shm);
+    shmx_close(&shm);
+}
+
 static void leaving_ending_and_exec(void **state)
 {
     (void)state;
@@ -357,6 +394,104 @@ static void sends_for_ever(void *context)
     do
         blocked->status = shmx_queue_send(blocked->queue, "m", 1, SHMX_FOREVER);
     while (blocked->status == SHMX_OK);
+}
+
+/* Peek, say so, and release when told to. */
+PART(reader)
+{
+    shmx *shm;
+    shmx_queue *queue;
+    const void *message;
+    must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    must(shmx_queue_open(&queue, shm, 0, SIZE) == SHMX_OK);
+    must(shmx_queue_peek(queue, &message, NULL, 0) == SHMX_OK);
+    say("reads");
+    hear();
+    must(shmx_queue_release(queue) == SHMX_OK);
+    say("has read");
+    hear();
+    return 0;
+}
+
+struct patient {
+    shmx_queue *queue;
+    int status;
+};
+
+static void receives_for_ever(void *context)
+{
+    struct patient *patient = context;
+    patient->status = receive(patient->queue, SHMX_FOREVER);
+}
+
+/* The receiver had nobody to ask about when it fell asleep, just before. If nobody wakes it, it is
+ * late each time. */
+static void one_that_joins_later_is_asked_about(void **state)
+{
+    (void)state;
+    int late = 0;
+    for (int i = 0; i < 8; i++) {
+        const char *name = test_name();
+        shmx *shm = test_segment(name, SIZE);
+        struct patient patient = {queue_of(shm), 0};
+        struct test_thread *thread = thread_start(receives_for_ever, &patient);
+        const _Atomic uint32_t *event = (void *)((char *)shmx_data(shm) + 128 + 16);
+        test_until(test_sleepers(shm, (void *)(uintptr_t)event) != 0);
+        uint32_t before = atomic_load(event);
+        struct test_child *child = child_start("side", name, "1", "0");
+        child_expect(child, "joined");
+        assert_true(atomic_load(event) != before); /* it was told */
+        child_end_by_kill(child);
+        int64_t start = test_now_ms();
+        thread_join(thread);
+        int64_t taken = test_now_ms() - start;
+        assert_true(taken < DEATH_MS + BUSY_MS);
+        late += taken > DEATH_MS;
+        assert_status(patient.status, SHMX_EHANGUP);
+        shmx_queue_close(&patient.queue);
+        shmx_close(&shm);
+    }
+    print_message("later than %d ms: %d of 8\n", DEATH_MS, late);
+    assert_true(late < 8); /* a busy machine is late now and then */
+}
+
+/* It may come back, so it is not all yet. */
+static void a_message_that_another_reads_is_waited_for(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = test_segment(name, SIZE);
+    shmx_queue *queue = queue_of(shm);
+    const void *message;
+    for (int killed = 0; killed < 2; killed++) {
+        struct test_child *sender = child_start("side", name, "1", "1");
+        child_expect(sender, "joined");
+        struct test_child *reader = child_start("reader", name);
+        child_expect(reader, "reads");
+        assert_int_equal(child_wait(sender), 0);
+        assert_status(receive(queue, 0), SHMX_ETIMEDOUT);
+        assert_status(shmx_queue_peek(queue, &message, NULL, 10), SHMX_ETIMEDOUT);
+        struct patient patient = {queue, 1};
+        struct test_thread *thread = thread_start(receives_for_ever, &patient);
+        const char *event = (char *)shmx_data(shm) + 128 + 16;
+        test_until(test_sleepers(shm, event) != 0);
+        if (killed) {
+            child_kill(reader);
+        } else {
+            child_send(reader, "release");
+            child_expect(reader, "has read");
+        }
+        thread_join(thread);
+        assert_status(patient.status, killed ? SHMX_OK : SHMX_EHANGUP);
+        assert_int_equal(child_wait(reader), killed ? CHILD_KILLED : 0);
+        assert_status(receive(queue, 0), SHMX_EHANGUP);
+    }
+    assert_ok(shmx_queue_send(queue, "m", 1, 0));
+    assert_ok(shmx_queue_peek(queue, &message, NULL, 0));
+    assert_status(receive(queue, SHMX_FOREVER), SHMX_EHANGUP); /* it is its own */
+    assert_ok(shmx_queue_release(queue));
+    shmx_queue_close(&queue);
+    shmx_close(&shm);
 }
 
 static void a_full_queue_hangs_up_too(void **state)
@@ -565,20 +700,27 @@ static void joins_that_are_wrong(void **state)
     shmx_close(&shm);
 }
 
-static const struct test_part parts[] = {{"visitor", part_visitor}, {"another", part_another},
-                                         {"side", part_side},       {"reserver", part_reserver},
-                                         {"tidies", part_tidies},   {NULL, NULL}};
+static const struct test_part parts[] = {{"visitor", part_visitor},
+                                         {"another", part_another},
+                                         {"side", part_side},
+                                         {"reserver", part_reserver},
+                                         {"tidies", part_tidies},
+                                         {"reader", part_reader},
+                                         {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(one_enters_and_leaves),
     cmocka_unit_test(arguments_that_are_wrong),
     cmocka_unit_test(those_that_are_there_are_listed),
     cmocka_unit_test(a_death_is_told),
+    cmocka_unit_test(entering_and_leaving_is_noticed_at_once),
     cmocka_unit_test(leaving_ending_and_exec),
     cmocka_unit_test(a_look_does_not_hinder_who_enters),
     cmocka_unit_test(a_forked_child_is_not_there),
     cmocka_unit_test(the_last_sender_goes),
     cmocka_unit_test(the_last_receiver_goes),
+    cmocka_unit_test(one_that_joins_later_is_asked_about),
+    cmocka_unit_test(a_message_that_another_reads_is_waited_for),
     cmocka_unit_test(a_full_queue_hangs_up_too),
     cmocka_unit_test(shutdown_is_for_everybody),
     cmocka_unit_test(a_reservation_is_waited_for_after_the_shutdown),

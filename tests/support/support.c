@@ -254,6 +254,11 @@ uint32_t test_sleepers(const shmx *shm, const volatile void *word)
     return atomic_load(&shm->attachment.control->sleepers[offset / 4 % SHMX_BUCKETS]);
 }
 
+uint32_t test_presence_sleepers(const shmx *shm)
+{
+    return test_sleepers(shm, &shm->attachment.control->presence);
+}
+
 /* ---- other processes ---- */
 
 struct test_child *child_start_program(const char *program, const char *const *words)

@@ -175,6 +175,7 @@ shmx *test_segment(const char *name, size_t size);
 
 /* Count the sleepers on a word of the segment, or on others that share its place in the count. */
 uint32_t test_sleepers(const shmx *shm, const volatile void *word);
+uint32_t test_presence_sleepers(const shmx *shm);
 
 /* ---- time and chance ---- */
 

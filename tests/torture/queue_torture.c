@@ -23,6 +23,7 @@ static long die_at;          /* at that step; 0: never */
 static uint32_t die_chances; /* else at each step with one chance in so many; 0: none */
 static uint32_t chance = 1;
 static long steps;
+static uint32_t bystander; /* the token of the test, which lives */
 
 void shmx_queue_step(void)
 {
@@ -93,6 +94,12 @@ static const struct scene scenes[] = {
      .before = 3,
      .peeked = true,
      .takes = 1},
+    {.name = "peek, release beside one at work", .act = "pbf", .before = 3, .takes = 1},
+    {.name = "peek, release beside a peeked one and one at work",
+     .act = "pbf",
+     .before = 3,
+     .peeked = true,
+     .takes = 1},
     {.name = "peek, close", .act = "pq", .before = 3},
     {.name = "send with a dead producer's in the way",
      .act = "s",
@@ -135,15 +142,23 @@ static int receive_number(shmx_queue *queue, const struct scene *scene, int limi
     return (int)number;
 }
 
+static void write_new(unsigned char *place)
+{
+    memcpy(place, &(uint32_t){NEW}, 4);
+    fill(place + 4, SMALL - 4, NEW);
+}
+
+/* Give the consumers' lock from `from` to `to`, each a token or 0. */
+static void lock_pass(shmx_queue *queue, uint32_t from, uint32_t to)
+{
+    atomic_compare_exchange_strong(&queue->header->consumers.lock, &from, to);
+}
+
 static void act_once(shmx_queue **queue, const struct scene *scene, char act)
 {
     static void *place;
     const void *seen;
-    unsigned char message[LONG];
-    uint32_t number = NEW;
     int status = SHMX_OK;
-    fill(message + 4, SMALL - 4, number);
-    memcpy(message, &number, 4);
     switch (act) {
     case 's':
     case 'S':
@@ -154,7 +169,7 @@ static void act_once(shmx_queue **queue, const struct scene *scene, char act)
         break;
     case 'c':
     case 'l':
-        memcpy(place, message, SMALL);
+        write_new(place);
         status = shmx_queue_commit(*queue, SMALL);
         break;
     case 'x':
@@ -166,6 +181,9 @@ static void act_once(shmx_queue **queue, const struct scene *scene, char act)
         break;
     case 'p':
         status = shmx_queue_peek(*queue, &seen, NULL, 0);
+        break;
+    case 'b': /* another consumer is at work from now on */
+        lock_pass(*queue, 0, bystander);
         break;
     case 'f':
         status = shmx_queue_release(*queue);
@@ -182,10 +200,11 @@ PART(actor)
 {
     shmx *shm;
     shmx_queue *queue;
-    must(argc == 4 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    must(argc == 5 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
     must(shmx_queue_open(&queue, shm, 0, REGION) == SHMX_OK);
     const struct scene *scene = &scenes[atoi(argv[2])];
     die_at = atol(argv[3]);
+    bystander = (uint32_t)strtoul(argv[4], NULL, 10);
     for (const char *act = scene->act; *act != '\0'; act++)
         act_once(&queue, scene, *act);
     die_at = 0;
@@ -276,7 +295,7 @@ static bool die_in_scene(int index, long step)
     static const struct scene plain = {.act = ""};
     const struct scene *scene = &scenes[index];
     const char *name = test_name();
-    char number[16], at[24];
+    char number[16], at[24], token[16];
     const void *seen;
     shmx *shm;
     shmx_queue *queue, *other;
@@ -300,8 +319,10 @@ static bool die_in_scene(int index, long step)
         victim_dies(name, "p");
     snprintf(number, sizeof number, "%d", index);
     snprintf(at, sizeof at, "%ld", step);
-    int ended = child_wait(child_start("actor", name, number, at));
+    snprintf(token, sizeof token, "%u", (unsigned)shmx_token_known(shm));
+    int ended = child_wait(child_start("actor", name, number, at, token));
     assert_true(ended == DEAD || ended == 0);
+    lock_pass(queue, shmx_token_known(shm), 0);
     check_messages(queue, scene, scene->peeked ? 2 : 1, end);
     if (scene->peeked)
         assert_ok(shmx_queue_release(other));

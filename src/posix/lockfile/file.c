@@ -4,59 +4,64 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+/* ---- paths ---- */
+
+void shmx_lockfile_path(char path[LOCKFILE_PATH_MAX], const char *format, ...)
+{
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
+    shmx_system.lock_directory(directory);
+    int length = snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX, directory);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(path + length, LOCKFILE_PATH_MAX - (size_t)length, format, arguments);
+    va_end(arguments);
+}
+
 void shmx_lockfile_path_name(char path[LOCKFILE_PATH_MAX], const char *name)
 {
-    char directory[SHMX_SYSTEM_DIRECTORY_MAX], folded[SHMX_NAME_FOLDED_MAX + 1];
-    shmx_system.lock_directory(directory);
+    char folded[SHMX_NAME_FOLDED_MAX + 1];
     shmx_name_fold(folded, name);
-    snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "n-%s", directory, folded);
+    shmx_lockfile_path(path, "n-%s", folded);
 }
 
 void shmx_lockfile_path_users(char path[LOCKFILE_PATH_MAX], uint64_t id)
 {
-    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
-    shmx_system.lock_directory(directory);
-    snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "u-%016" PRIx64, directory, id);
+    shmx_lockfile_path(path, "u-%016" PRIx64, id);
 }
 
 void shmx_lockfile_path_seat(char path[LOCKFILE_PATH_MAX], uint64_t id, uint32_t number)
 {
-    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
-    shmx_system.lock_directory(directory);
-    snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "s-%016" PRIx64 "-%08" PRIx32,
-             directory, id, number);
+    shmx_lockfile_path(path, "s-%016" PRIx64 "-%08" PRIx32, id, number);
 }
 
 void shmx_lockfile_path_owner(char path[LOCKFILE_PATH_MAX], uint64_t id, uint32_t token)
 {
-    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
-    shmx_system.lock_directory(directory);
-    snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "o-%016" PRIx64 "-%08" PRIx32,
-             directory, id, token);
-}
-
-int shmx_lockfile_list(const char *start, int (*visit)(const char *rest, void *context),
-                       void *context)
-{
-    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
-    shmx_system.lock_directory(directory);
-    return shmx_posix_list(directory, start, visit, context);
+    shmx_lockfile_path(path, "o-%016" PRIx64 "-%08" PRIx32, id, token);
 }
 
 void shmx_lockfile_path_mark(char path[LOCKFILE_PATH_MAX], uint64_t id,
                              const struct shmx_posix_mark *mark)
 {
-    char directory[SHMX_SYSTEM_DIRECTORY_MAX];
-    shmx_system.lock_directory(directory);
-    snprintf(path, LOCKFILE_PATH_MAX,
-             "%s/" LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-%08" PRIx32 "-%08" PRIx32, directory, id,
-             (int)mark->space, mark->key, mark->number);
+    shmx_lockfile_path(path, "m-%016" PRIx64 "-%d-%08" PRIx32 "-%08" PRIx32, id, (int)mark->space,
+                       mark->key, mark->number);
 }
+
+int shmx_lockfile_list(const char *start, int (*visit)(const char *rest, void *context),
+                       void *context)
+{
+    char directory[SHMX_SYSTEM_DIRECTORY_MAX], whole[LOCKFILE_START_MAX + sizeof LOCKFILE_PREFIX];
+    shmx_system.lock_directory(directory);
+    snprintf(whole, sizeof whole, LOCKFILE_PREFIX "%s", start);
+    return shmx_posix_list(directory, whole, visit, context);
+}
+
+/* ---- files ---- */
 
 int shmx_lockfile_set(int fd, int operation)
 {
@@ -169,6 +174,31 @@ int shmx_lockfile_sweep(const char *path, bool *held)
         unlink(path);
     close(fd);
     return error == 0 || error == EWOULDBLOCK ? SHMX_OK : shmx_posix_error(error);
+}
+
+struct sweep_all {
+    const char *start;
+    bool *held; /* NULL: all are swept, held or not */
+};
+
+static int sweep_next(const char *rest, void *context)
+{
+    const struct sweep_all *all = context;
+    char path[LOCKFILE_PATH_MAX];
+    bool held;
+    shmx_lockfile_path(path, "%s%s", all->start, rest);
+    int status = shmx_lockfile_sweep(path, &held);
+    if (all->held == NULL)
+        return SHMX_OK;
+    *all->held = held;
+    return held ? 1 : status;
+}
+
+int shmx_lockfile_sweep_all(const char *start, bool *held)
+{
+    struct sweep_all all = {start, held};
+    int status = shmx_lockfile_list(start, sweep_next, &all);
+    return status > 0 ? SHMX_OK : status;
 }
 
 /* Rounds in which the holder of a lock is likely to be done with it. */

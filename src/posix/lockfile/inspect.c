@@ -125,7 +125,7 @@ static int list_folded(const char *folded, void *listing)
 static int read_names(void *listing)
 {
     shmx_posix_gate_enter();
-    int status = shmx_lockfile_list(LOCKFILE_PREFIX "n-", list_folded, listing);
+    int status = shmx_lockfile_list("n-", list_folded, listing);
     if (status == SHMX_OK && shmx_system.list != NULL)
         status = shmx_system.list(shmx_listing_note, listing);
     shmx_posix_gate_leave();
@@ -188,18 +188,6 @@ int shmx_os_remove_dead(const char *name, bool *removed)
 }
 
 /* ---- leftovers of killed processes ---- */
-
-/* Of a seat, an owner or a mark; context: how their names start. */
-static int leftover_file(const char *rest, void *context)
-{
-    char directory[SHMX_SYSTEM_DIRECTORY_MAX], path[LOCKFILE_PATH_MAX];
-    bool held;
-    shmx_system.lock_directory(directory);
-    int length = snprintf(path, sizeof path, "%s/%s%s", directory, (const char *)context, rest);
-    if (length < (int)sizeof path)
-        shmx_lockfile_sweep(path, &held);
-    return SHMX_OK;
-}
 
 /* The name of the segment that a users file belongs to; false if none can be made out. */
 static bool users_name(int fd, char name[SHMX_NAME_MAX + 1])
@@ -285,8 +273,9 @@ struct sweep {
 
 static int sweep_one(const char *rest, void *context)
 {
-    static char prefix[] = LOCKFILE_PREFIX;
     struct sweep *sweep = context;
+    char path[LOCKFILE_PATH_MAX];
+    bool held;
     if (sweep->pass > 0) {
         sweep->pass--;
         return SHMX_OK;
@@ -296,8 +285,10 @@ static int sweep_one(const char *rest, void *context)
     else if (strncmp(rest, "u-", 2) == 0)
         leftover_users(rest + 2, NULL);
     else if (strncmp(rest, "s-", 2) == 0 || strncmp(rest, "o-", 2) == 0 ||
-             strncmp(rest, "m-", 2) == 0)
-        leftover_file(rest, prefix);
+             strncmp(rest, "m-", 2) == 0) {
+        shmx_lockfile_path(path, "%s", rest);
+        shmx_lockfile_sweep(path, &held);
+    }
     return --sweep->left == 0 ? 1 : SHMX_OK;
 }
 
@@ -320,11 +311,11 @@ void shmx_os_sweep(void)
         place = sweep_begin();
     struct sweep sweep = {place, SWEEP_FILES};
     shmx_posix_gate_enter();
-    shmx_lockfile_list(LOCKFILE_PREFIX, sweep_one, &sweep);
+    shmx_lockfile_list("", sweep_one, &sweep);
     if (sweep.left > 0 && place > 0) { /* that was the end */
         place = 0;
         sweep.pass = 0;
-        shmx_lockfile_list(LOCKFILE_PREFIX, sweep_one, &sweep);
+        shmx_lockfile_list("", sweep_one, &sweep);
     }
     shmx_posix_gate_leave();
     atomic_store(&turn, place + SWEEP_FILES);
@@ -332,14 +323,14 @@ void shmx_os_sweep(void)
 
 int shmx_os_remove_leftovers(void)
 {
-    static char prefixes[][sizeof LOCKFILE_PREFIX + 2] = {
-        LOCKFILE_PREFIX "s-", LOCKFILE_PREFIX "o-", LOCKFILE_PREFIX "m-"};
-    int status = SHMX_OK;
     shmx_posix_gate_enter();
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes && status == SHMX_OK; i++)
-        status = shmx_lockfile_list(prefixes[i], leftover_file, prefixes[i]);
+    int status = shmx_lockfile_sweep_all("s-", NULL);
     if (status == SHMX_OK)
-        status = shmx_lockfile_list(LOCKFILE_PREFIX "u-", leftover_users, NULL);
+        status = shmx_lockfile_sweep_all("o-", NULL);
+    if (status == SHMX_OK)
+        status = shmx_lockfile_sweep_all("m-", NULL);
+    if (status == SHMX_OK)
+        status = shmx_lockfile_list("u-", leftover_users, NULL);
     shmx_posix_gate_leave();
     return status;
 }

@@ -29,7 +29,8 @@
 #define LOCKFILE_PREFIX ".shmx-"
 #define LOCKFILE_PATH_MAX 320
 
-/* The name is folded, as the file system may fold case. */
+/* What follows the prefix is printed; a name is folded, as the file system may fold case. */
+void shmx_lockfile_path(char path[LOCKFILE_PATH_MAX], const char *format, ...);
 void shmx_lockfile_path_name(char path[LOCKFILE_PATH_MAX], const char *name);
 void shmx_lockfile_path_users(char path[LOCKFILE_PATH_MAX], uint64_t id);
 void shmx_lockfile_path_seat(char path[LOCKFILE_PATH_MAX], uint64_t id, uint32_t number);
@@ -37,7 +38,8 @@ void shmx_lockfile_path_owner(char path[LOCKFILE_PATH_MAX], uint64_t id, uint32_
 void shmx_lockfile_path_mark(char path[LOCKFILE_PATH_MAX], uint64_t id,
                              const struct shmx_posix_mark *mark);
 
-/* Visit what follows `start` in their names. */
+/* Visit what follows the prefix and `start` in their names. */
+#define LOCKFILE_START_MAX 64
 int shmx_lockfile_list(const char *start, int (*visit)(const char *rest, void *context),
                        void *context);
 
@@ -69,6 +71,10 @@ bool shmx_lockfile_in_place(int fd, const char *path);
 /* Take the file of a seat, an owner or a mark away if nobody holds its lock. *held: somebody does;
  * a file that we may not open, or that is none, does not count. */
 int shmx_lockfile_sweep(const char *path, bool *held);
+
+/* The same with all whose names have that start; until one is held, or if NULL, whatever happens.
+ */
+int shmx_lockfile_sweep_all(const char *start, bool *held);
 
 /* Sleep a little; false when the patience with the holder of a lock has ended. */
 bool shmx_lockfile_patience(int *round);
@@ -279,7 +285,7 @@ int shmx_lockfile_clean(struct shmx_lockfile_name *file, const char *name);
  * undone. True if so. */
 bool shmx_lockfile_leave_judged(struct shmx_lockfile_name *file, const char *name, int *user_fd);
 
-/* ---- attaching (object.c) ---- */
+/* ---- attaching (object.c, open.c) ---- */
 
 /* The attachment is a user by this descriptor; -1: it is none. `seat`: number of its seat, 0: it
  * has none. */

@@ -42,14 +42,17 @@ static bool is_strangers(const struct shmx_attachment *attachment, const char *p
 }
 
 /* Those whom the segment is open to by one of these flags may open it. root makes it for the
- * segment's owner. */
+ * segment's owner. It is empty, so a limit of what may be written is none for it; that there is no
+ * room for one more is nothing that the callers know of. */
 static int make_owned_file(const struct shmx_attachment *attachment, const char *path,
-                           unsigned flags, const char *text, int *fd)
+                           unsigned flags, int *fd)
 {
     struct stat object;
     bool ours = attachment->control != NULL;
     unsigned others = ours ? attachment->label.flags & flags : SHMX_OTHERS_READ;
-    int status = shmx_lockfile_make_locked(path, LOCK_EX, others, text, fd);
+    int status = shmx_lockfile_make_locked(path, LOCK_EX, others, "", fd);
+    if (status == SHMX_ENOSPC)
+        return SHMX_EIO;
     if (status != SHMX_OK || geteuid() != 0 || fstat(attachment->os.fd, &object) != 0 ||
         object.st_uid == 0 || fchown(*fd, object.st_uid, (gid_t)-1) == 0)
         return status;
@@ -67,7 +70,7 @@ static int try_claim(struct shmx_attachment *attachment, uint32_t token)
     int fd;
     shmx_lockfile_path_owner(path, attachment->label.id, token);
     /* Readers need not open it, and so cannot lock it. */
-    int status = make_owned_file(attachment, path, SHMX_OTHERS_WRITE, attachment->label.name, &fd);
+    int status = make_owned_file(attachment, path, SHMX_OTHERS_WRITE, &fd);
     if (status != SHMX_OK)
         return status == SHMX_EAGAIN ? SHMX_EEXIST : status;
     shmx_posix_tag(fd, attachment);
@@ -156,25 +159,13 @@ void shmx_lockfile_owner_drop(struct shmx_attachment *attachment)
 /* More tokens than this are looked for in the directory. */
 #define TOKENS_FEW 64
 
-static int sweep_token(const char *rest, void *context)
-{
-    char path[LOCKFILE_PATH_MAX];
-    uint32_t token;
-    bool held;
-    if (sscanf(rest, "%8" SCNx32, &token) == 1) {
-        shmx_lockfile_path_owner(path, *(const uint64_t *)context, token);
-        shmx_lockfile_sweep(path, &held);
-    }
-    return SHMX_OK;
-}
-
 void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given)
 {
     char path[LOCKFILE_PATH_MAX];
     bool held;
     if (given > TOKENS_FEW) {
-        snprintf(path, sizeof path, LOCKFILE_PREFIX "o-%016" PRIx64 "-", id);
-        shmx_lockfile_list(path, sweep_token, &id);
+        snprintf(path, sizeof path, "o-%016" PRIx64 "-", id);
+        shmx_lockfile_sweep_all(path, NULL);
         return;
     }
     for (uint32_t token = 1; token <= given; token++) {
@@ -190,8 +181,7 @@ static int try_mark(struct shmx_attachment *attachment, struct shmx_posix_mark *
                     const char *path)
 {
     /* Readers ask for them. */
-    int status =
-        make_owned_file(attachment, path, SHMX_OTHERS_READ | SHMX_OTHERS_WRITE, "", &mark->fd);
+    int status = make_owned_file(attachment, path, SHMX_OTHERS_READ | SHMX_OTHERS_WRITE, &mark->fd);
     if (status == SHMX_OK) {
         shmx_posix_tag(mark->fd, attachment);
         return SHMX_OK;
@@ -270,13 +260,13 @@ static int look_at(const char *rest, void *context)
 int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
                          uint32_t number, bool *held)
 {
-    char start[64];
+    char start[LOCKFILE_START_MAX];
     int status = find_directory(attachment);
     if (status != SHMX_OK)
         return status;
     struct look look = {attachment, {NULL, space, key, number, 0, -1}, false};
-    snprintf(start, sizeof start, LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-%08" PRIx32 "-",
-             attachment->label.id, (int)space, key);
+    snprintf(start, sizeof start, "m-%016" PRIx64 "-%d-%08" PRIx32 "-", attachment->label.id,
+             (int)space, key);
     status = shmx_lockfile_list(start, look_at, &look);
     *held = look.held;
     return status;
@@ -316,9 +306,9 @@ static int search_at(const char *rest, void *context)
 
 int shmx_posix_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key)
 {
-    char start[64];
+    char start[LOCKFILE_START_MAX];
     struct owner_search search = {attachment, from, 0, false};
-    snprintf(start, sizeof start, LOCKFILE_PREFIX "m-%016" PRIx64 "-%d-", attachment->label.id,
+    snprintf(start, sizeof start, "m-%016" PRIx64 "-%d-", attachment->label.id,
              (int)SHMX_OS_PRESENT);
     int status = shmx_lockfile_list(start, search_at, &search);
     *key = search.key;

@@ -55,31 +55,12 @@ void shmx_lockfile_seat_leave(uint64_t id, int fd, uint32_t number)
 
 /* ---- asking ---- */
 
-struct seat_look {
-    uint64_t id;
-    bool taken;
-};
-
-static int look_at_seat(const char *rest, void *context)
-{
-    struct seat_look *look = context;
-    char path[LOCKFILE_PATH_MAX];
-    uint32_t number;
-    if (sscanf(rest, "%8" SCNx32, &number) != 1)
-        return SHMX_OK;
-    shmx_lockfile_path_seat(path, look->id, number);
-    int status = shmx_lockfile_sweep(path, &look->taken);
-    return status == SHMX_OK && look->taken ? 1 : status;
-}
-
 int shmx_lockfile_seats_taken(uint64_t id, bool *taken)
 {
-    char start[64];
-    struct seat_look look = {id, false};
-    snprintf(start, sizeof start, LOCKFILE_PREFIX "s-%016" PRIx64 "-", id);
-    int status = shmx_lockfile_list(start, look_at_seat, &look);
-    *taken = look.taken;
-    return look.taken ? SHMX_OK : status;
+    char start[LOCKFILE_START_MAX];
+    *taken = false;
+    snprintf(start, sizeof start, "s-%016" PRIx64 "-", id);
+    return shmx_lockfile_sweep_all(start, taken);
 }
 
 int shmx_lockfile_seats_judge(const struct shmx_lockfile_name *file, uint64_t id, bool *taken)

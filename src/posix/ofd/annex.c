@@ -32,11 +32,6 @@ static void path_of(char path[PATH_MAX_ANNEX], uint64_t id)
     snprintf(path, PATH_MAX_ANNEX, SHMX_LINUX_DIRECTORY "/" PREFIX "%016" PRIx64, id);
 }
 
-static bool refused(int error)
-{
-    return error == EAGAIN || error == EACCES;
-}
-
 /* May others read, and only read? */
 static bool is_watched(const struct shmx_label *label)
 {
@@ -51,7 +46,7 @@ static int join(int annex, uid_t owner)
     struct stat facts;
     int error = shmx_ofd_set(annex, F_RDLCK, LOCK_USER, 1);
     if (error != 0)
-        return refused(error) ? SHMX_ENOENT : shmx_posix_error(error);
+        return shmx_ofd_refused(error) ? SHMX_ENOENT : shmx_posix_error(error);
     if (fstat(annex, &facts) != 0)
         return shmx_posix_error(errno);
     return facts.st_nlink != 0 && facts.st_uid == owner ? SHMX_OK : SHMX_ENOENT;
@@ -94,7 +89,7 @@ static int file_make(uint64_t *id, uid_t owner, int *annex)
 }
 
 /* Close it, and remove it if nobody else has it. */
-static void file_close(int annex, uint64_t id)
+void shmx_ofd_annex_close(int annex, uint64_t id)
 {
     char path[PATH_MAX_ANNEX];
     struct stat facts, named;
@@ -113,7 +108,7 @@ void shmx_ofd_annex_sweep(const char *name)
         return;
     /* Of another user's nothing is known, and nothing could be done. */
     if (file_open(id, geteuid(), &annex) == SHMX_OK)
-        file_close(annex, id);
+        shmx_ofd_annex_close(annex, id);
 }
 
 /* ---- a segment's ---- */
@@ -138,7 +133,7 @@ static int annex_open(struct shmx_control *control, uid_t owner, bool make, int 
         if (status == SHMX_OK && atomic_compare_exchange_strong(&control->annex, &seen, *id))
             return SHMX_OK;
         if (status == SHMX_OK)
-            file_close(*annex, *id);
+            shmx_ofd_annex_close(*annex, *id);
         else if (status != SHMX_ENOENT)
             return status;
     }
@@ -187,7 +182,7 @@ static void page_drop(struct shmx_attachment *attachment)
 void shmx_ofd_annex_leave(struct shmx_attachment *attachment)
 {
     if (has_annex(attachment))
-        file_close(attachment->os.owner_fd, attachment->os.annex_id);
+        shmx_ofd_annex_close(attachment->os.owner_fd, attachment->os.annex_id);
     page_drop(attachment);
     attachment->os.owner_fd = -1;
 }
@@ -240,7 +235,7 @@ int shmx_ofd_firm_set(struct shmx_attachment *attachment, off_t byte)
         shmx_ofd_set(fd, F_UNLCK, byte, 1);
         return EAGAIN;
     }
-    if (!refused(error) || !may_have(attachment))
+    if (!shmx_ofd_refused(error) || !may_have(attachment))
         return error;
     if (annex_of(attachment, true) != SHMX_OK)
         return error;
@@ -295,54 +290,25 @@ static struct shmx_control *control_map(int fd, const struct stat *facts, void *
 /* A reader has a lock on byte NAME. One there of our own keeps those from it that would have it
  * without an annex, and the annex's keeps the others out. Another program's object has no control
  * block to name an annex: for it, as for that program, the look at the name must do. */
-static int name_past_readers(struct shmx_ofd_removal *removal)
+int shmx_ofd_annex_name(int fd, int *annex, uint64_t *id)
 {
     struct stat facts;
     void *page;
     size_t length;
-    int error = shmx_ofd_set(removal->fd, F_RDLCK, LOCK_NAME, 1);
+    int error = shmx_ofd_set(fd, F_RDLCK, LOCK_NAME, 1);
     if (error != 0)
         return error;
-    if (fstat(removal->fd, &facts) != 0)
+    if (fstat(fd, &facts) != 0)
         return errno;
-    struct shmx_control *control = control_map(removal->fd, &facts, &page, &length);
+    struct shmx_control *control = control_map(fd, &facts, &page, &length);
     if (control == NULL)
         return 0;
-    if (annex_open(control, facts.st_uid, true, &removal->annex, &removal->annex_id) != SHMX_OK) {
-        removal->annex = -1;
+    if (annex_open(control, facts.st_uid, true, annex, id) != SHMX_OK) {
+        *annex = -1;
         error = EAGAIN;
     } else {
-        error = shmx_ofd_set(removal->annex, F_WRLCK, LOCK_NAME, 1);
+        error = shmx_ofd_set(*annex, F_WRLCK, LOCK_NAME, 1);
     }
     munmap(page, length);
     return error;
-}
-
-int shmx_ofd_removal_begin(struct shmx_ofd_removal *removal, int fd, bool last)
-{
-    *removal = (struct shmx_ofd_removal){fd, last, -1, 0};
-    int error = shmx_ofd_set(fd, F_WRLCK, last ? LOCK_USER : LOCK_NAME, last ? 2 : 1);
-    if (!refused(error))
-        return error;
-    if (last && shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 1) != 0)
-        return error; /* there is a user */
-    error = name_past_readers(removal);
-    if (error != 0) {
-        shmx_ofd_removal_undo(removal);
-        shmx_ofd_removal_end(removal);
-    }
-    return error;
-}
-
-void shmx_ofd_removal_undo(const struct shmx_ofd_removal *removal)
-{
-    shmx_ofd_set(removal->fd, F_UNLCK, removal->last ? LOCK_USER : LOCK_NAME,
-                 removal->last ? 2 : 1);
-}
-
-void shmx_ofd_removal_end(struct shmx_ofd_removal *removal)
-{
-    if (removal->annex >= 0)
-        file_close(removal->annex, removal->annex_id);
-    removal->annex = -1;
 }

@@ -182,7 +182,7 @@ int shmx_os_inspect(const char *name, struct shmx_os_view *view)
 {
     int fd;
     shmx_posix_gate_enter();
-    int status = shmx_ofd_open_name(name, SHMX_READ_ONLY, &fd);
+    int status = shmx_system.open_name(name, SHMX_READ_ONLY, &fd);
     if (status == SHMX_OK) {
         status = inspect(fd, name, view);
         close(fd);
@@ -218,23 +218,6 @@ int shmx_os_list(int (*visit)(const char *name, void *context), void *context)
 }
 
 /* ---- the dead ---- */
-
-int shmx_ofd_remove_if_dead(const char *name, bool *removed)
-{
-    int fd;
-    enum shmx_os_kind kind;
-    *removed = false;
-    int status = shmx_ofd_open_name(name, SHMX_READ_ONLY, &fd);
-    if (status != SHMX_OK)
-        return status;
-    status = shmx_ofd_judge(fd, name, &kind);
-    if (status == SHMX_OK && kind == SHMX_OS_DEAD) {
-        status = shmx_ofd_remove_dead(fd, name);
-        *removed = status == SHMX_OK;
-    }
-    close(fd);
-    return status;
-}
 
 int shmx_os_remove_dead(const char *name, bool *removed)
 {

@@ -9,37 +9,36 @@
 
 /* ---- close ---- */
 
-static bool transient(const struct shmx_attachment *attachment)
+/* Does the segment's name go with its last user, and does this attachment count as one? */
+static bool counts(const struct shmx_attachment *attachment)
 {
-    return attachment->control != NULL && !attachment->guest &&
-           attachment->label.name_length != 0 && (attachment->label.flags & SHMX_PERSISTENT) == 0;
+    bool transient = attachment->control != NULL && !attachment->guest &&
+                     attachment->label.name_length != 0 &&
+                     (attachment->label.flags & SHMX_PERSISTENT) == 0;
+    return transient && !attachment->os.unlinked && !attachment->os.left;
 }
 
 /* Leave, and remove the name if nobody else is left. Of several that leave at once the last to
- * drop its lock finds no other. */
-static void leave(struct shmx_attachment *attachment)
+ * drop its lock finds no other. False: the descriptor is not the attachment's any more. */
+static bool leave(struct shmx_attachment *attachment)
 {
     int fd = attachment->os.fd;
-    const char *name = attachment->label.name;
-    if (attachment->read_only) {
-        shmx_ofd_set(fd, F_UNLCK, LOCK_USER, 1);
-        if (shmx_ofd_held(fd, LOCK_USER) == F_UNLCK)
-            shmx_ofd_remove_dead(fd, name);
-        return;
-    }
     struct shmx_ofd_removal removal = {.annex = -1};
-    /* The maker is likely to be the last, anybody else is not: one call is saved either way. It
-     * takes all bytes of users, for less than that the kernel splits the lock that is there. */
-    if (!attachment->os.creator ||
-        shmx_ofd_set(fd, F_WRLCK, LOCK_USERS, LOCK_NAME - LOCK_USERS + 1) != 0) {
-        /* All locks at once, for the same reason. */
-        shmx_ofd_set(fd, F_UNLCK, 0, 0);
-        if (shmx_ofd_held(fd, LOCK_USER) != F_UNLCK ||
-            shmx_ofd_removal_begin(&removal, fd, true) != 0)
-            return;
+    /* The maker is likely to be the last, anybody else is not: one call is saved either way. All
+     * bytes at once, as for less than that the kernel splits the lock that is there. */
+    if (!attachment->os.creator || shmx_ofd_set_all(attachment, F_WRLCK) != 0) {
+        if (shmx_ofd_set_all(attachment, F_UNLCK) != 0 && !shmx_ofd_intact(attachment))
+            return false;
+        if (shmx_ofd_held(fd, LOCK_USER) != F_UNLCK)
+            return true;
+        if (attachment->read_only)
+            shmx_ofd_remove_dead(fd, attachment->label.name);
+        if (attachment->read_only || shmx_ofd_removal_begin(&removal, fd, true) != 0)
+            return true;
     }
-    shmx_ofd_remove_name(attachment->os.device, attachment->os.inode, name);
+    shmx_system.remove_name(attachment->label.name, attachment->os.device, attachment->os.inode);
     shmx_ofd_removal_end(&removal);
+    return true;
 }
 
 /* Is leaving this process's business? Not if another process has the description, and so its locks:
@@ -52,37 +51,23 @@ static bool alone(const struct shmx_attachment *attachment)
 void shmx_posix_leave_at_exit(struct shmx_attachment *attachment)
 {
     shmx_ofd_annex_leave(attachment);
-    if (!transient(attachment) || attachment->os.unlinked || attachment->os.left ||
-        !alone(attachment) || !shmx_ofd_intact(attachment))
+    if (!counts(attachment) || !alone(attachment))
         return;
     shmx_ofd_passed_close(attachment); /* first, as it is a user as well */
-    leave(attachment);
-    attachment->os.left = true;
-}
-
-/* Give up the description without touching its locks, and see by the name whether it was the last
- * that kept the segment. */
-static void give_up_shared(struct shmx_attachment *attachment, bool intact)
-{
-    bool removed;
-    munmap(attachment->data, attachment->length);
-    if (intact)
-        close(attachment->os.fd);
-    if (transient(attachment) && !attachment->os.unlinked)
-        shmx_ofd_remove_if_dead(attachment->label.name, &removed);
+    attachment->os.left = leave(attachment);
 }
 
 static void give_up(struct shmx_attachment *attachment)
 {
-    bool intact = shmx_ofd_intact(attachment);
-    if (!intact || !alone(attachment)) {
-        give_up_shared(attachment, intact);
-        return;
-    }
-    if (transient(attachment) && !attachment->os.unlinked && !attachment->os.left)
-        leave(attachment);
+    bool removed, leaves = counts(attachment) && alone(attachment);
+    bool intact = leaves ? leave(attachment) : shmx_ofd_intact(attachment);
     munmap(attachment->data, attachment->length);
-    close(attachment->os.fd);
+    if (intact)
+        close(attachment->os.fd);
+    /* Locks that this process may not touch, or cannot: the name says whether they were the last.
+     */
+    if (counts(attachment) && !(leaves && intact))
+        shmx_ofd_remove_if_dead(attachment->label.name, &removed);
 }
 
 void shmx_os_close(struct shmx_attachment *attachment)
@@ -116,7 +101,7 @@ static int unlink_once(int fd, const char *name)
         return shmx_ofd_remove_dead(fd, name) == SHMX_EAGAIN ? SHMX_EAGAIN : SHMX_ENOENT;
     struct shmx_ofd_removal removal;
     int error = shmx_ofd_removal_begin(&removal, fd, false);
-    if (error == EAGAIN || error == EACCES)
+    if (shmx_ofd_refused(error))
         return SHMX_EAGAIN;            /* another is about to remove it */
     if (error != 0 && error != ENOSYS) /* without locks it was not ours */
         return shmx_posix_error(error);
@@ -134,8 +119,8 @@ static bool unlink_attached(struct shmx_attachment *attachment, int *status)
         !shmx_ofd_intact(attachment) ||
         shmx_ofd_removal_begin(&removal, attachment->os.fd, false) != 0)
         return false;
-    *status =
-        shmx_ofd_remove_name(attachment->os.device, attachment->os.inode, attachment->label.name);
+    *status = shmx_system.remove_name(attachment->label.name, attachment->os.device,
+                                      attachment->os.inode);
     attachment->os.unlinked = *status == SHMX_OK || *status == SHMX_ENOENT;
     /* For an object without a name the lock means nothing any more. */
     if (!attachment->os.unlinked)
@@ -161,7 +146,7 @@ int shmx_os_unlink(const char *name)
     do {
         int fd;
         shmx_posix_gate_enter();
-        status = shmx_ofd_open_name(name, 0, &fd);
+        status = shmx_system.open_name(name, 0, &fd);
         if (status == SHMX_OK) {
             status = unlink_once(fd, name);
             close(fd);

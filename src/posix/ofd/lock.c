@@ -3,14 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* A kernel without such locks does not know the command: gVisor, Linux before 3.15. */
 static int number_of(int number)
 {
     return number == EINVAL ? ENOSYS : number;
+}
+
+bool shmx_ofd_refused(int error)
+{
+    return error == EAGAIN || error == EACCES;
 }
 
 int shmx_ofd_set(int fd, short type, off_t start, off_t count)
@@ -19,6 +21,21 @@ int shmx_ofd_set(int fd, short type, off_t start, off_t count)
     while (fcntl(fd, F_OFD_SETLK, &lock) != 0)
         if (errno != EINTR)
             return number_of(errno);
+    return 0;
+}
+
+/* Counted from the tag's place the bytes begin with the file's first. From any other place the
+ * first would lie before it (EINVAL), or the last behind what the kernel can count to (EOVERFLOW).
+ */
+int shmx_ofd_set_all(const struct shmx_attachment *attachment, short type)
+{
+    struct flock lock = {.l_type = type,
+                         .l_whence = SEEK_CUR,
+                         .l_start = -shmx_posix_tag_of(attachment),
+                         .l_len = (off_t)INT64_MAX};
+    while (fcntl(attachment->os.fd, F_OFD_SETLK, &lock) != 0)
+        if (errno != EINTR)
+            return errno;
     return 0;
 }
 
@@ -67,39 +84,4 @@ int shmx_ofd_first(int fd, off_t start, off_t count, off_t *first)
         *first = lock.l_start > start ? lock.l_start : start;
     }
     return type;
-}
-
-static bool same_object(int fd, int other)
-{
-    struct stat one, two;
-    return fstat(fd, &one) == 0 && fstat(other, &two) == 0 && one.st_dev == two.st_dev &&
-           one.st_ino == two.st_ino;
-}
-
-/* Without /proc: by the name in its label, if that still leads there. */
-static int reopen_by_name(int fd, unsigned flags, int *out)
-{
-    struct stat facts;
-    struct shmx_label label = {.name_length = 0};
-    enum shmx_control_kind kind = SHMX_CONTROL_NONE;
-    if (fstat(fd, &facts) == 0)
-        shmx_ofd_label(fd, facts.st_size, &label, NULL, &kind);
-    if (kind != SHMX_CONTROL_GOOD || label.name_length == 0 ||
-        shmx_ofd_open_name(label.name, flags, out) != SHMX_OK)
-        return shmx_posix_error(ENOSYS);
-    if (same_object(fd, *out))
-        return SHMX_OK;
-    close(*out);
-    return shmx_posix_error(ENOSYS);
-}
-
-int shmx_ofd_reopen(int fd, unsigned flags, int *out)
-{
-    char self[32];
-    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-    int access = (flags & SHMX_READ_ONLY) != 0 ? O_RDONLY : O_RDWR;
-    *out = shmx_posix_open(self, access, 0);
-    if (*out >= 0)
-        return SHMX_OK;
-    return errno == ENOENT ? reopen_by_name(fd, flags, out) : shmx_posix_error(errno);
 }

@@ -23,126 +23,10 @@
 
 #include "ofd.h"
 
-/* ---- names ---- */
-
-int shmx_ofd_open_name(const char *name, unsigned flags, int *fd)
-{
-    char path[SHMX_POSIX_OBJECT_MAX];
-    shmx_posix_object_path(path, name);
-    return shmx_posix_object_open(path, flags, fd);
-}
-
-int shmx_ofd_remove_name(uint64_t device, uint64_t inode, const char *name)
-{
-    struct stat facts;
-    char path[SHMX_POSIX_OBJECT_MAX];
-    int status = shmx_system.stat_name(name, &facts);
-    if (status != SHMX_OK)
-        return status;
-    if ((uint64_t)facts.st_dev != device || (uint64_t)facts.st_ino != inode)
-        return SHMX_ENOENT;
-    shmx_posix_object_path(path, name);
-    return shm_unlink(path) == 0 ? SHMX_OK : shmx_posix_error(errno);
-}
-
-int shmx_ofd_remove_name_of(int fd, const char *name)
-{
-    struct stat facts;
-    if (fstat(fd, &facts) != 0)
-        return shmx_posix_error(errno);
-    return shmx_ofd_remove_name(facts.st_dev, facts.st_ino, name);
-}
-
 static void identify(struct shmx_attachment *attachment, const struct stat *facts)
 {
     attachment->os.device = facts->st_dev;
     attachment->os.inode = facts->st_ino;
-}
-
-bool shmx_ofd_intact(const struct shmx_attachment *attachment)
-{
-    return shmx_posix_tagged(attachment->os.fd, attachment);
-}
-
-/* ---- what an open descriptor leads to ---- */
-
-int shmx_ofd_label(int fd, off_t size, struct shmx_label *label, const char *name,
-                   enum shmx_control_kind *kind)
-{
-    *kind = SHMX_CONTROL_NONE;
-    if (size <= (off_t)SHMX_CONTROL_SIZE || size % 8 != 0)
-        return SHMX_OK;
-    int status = shmx_system.label(fd, (uint64_t)size, label);
-    if (status == SHMX_OK)
-        *kind = shmx_label_check(label, (uint64_t)size, name);
-    return status == SHMX_ENOENT ? SHMX_OK : status;
-}
-
-/* Judge an object that nobody seems to use. */
-static int judge_unused(int fd, const char *name, enum shmx_os_kind *kind)
-{
-    struct stat facts;
-    struct shmx_label label;
-    enum shmx_control_kind control;
-    *kind = SHMX_OS_FOREIGN;
-    if (fstat(fd, &facts) != 0)
-        return shmx_posix_error(errno);
-    if (!S_ISREG(facts.st_mode))
-        return SHMX_OK;
-    if (facts.st_nlink == 0)
-        return SHMX_EAGAIN;
-    int status = shmx_ofd_label(fd, facts.st_size, &label, name, &control);
-    if (control == SHMX_CONTROL_DAMAGED)
-        *kind = SHMX_OS_DAMAGED;
-    else if (control == SHMX_CONTROL_GOOD)
-        *kind = (label.flags & SHMX_PERSISTENT) != 0 ? SHMX_OS_LIVE : SHMX_OS_DEAD;
-    return status;
-}
-
-/* On a kernel without them users cannot be told; another's object needs none. */
-static int judge_without_locks(int fd, const char *name, enum shmx_os_kind *kind)
-{
-    int status = judge_unused(fd, name, kind);
-    bool ours = *kind == SHMX_OS_LIVE || *kind == SHMX_OS_DEAD;
-    return status == SHMX_OK && ours ? shmx_posix_error(ENOSYS) : status;
-}
-
-int shmx_ofd_judge(int fd, const char *name, enum shmx_os_kind *kind)
-{
-    *kind = SHMX_OS_LIVE;
-    switch (shmx_ofd_held(fd, LOCK_USER)) {
-    case F_RDLCK:
-        return SHMX_OK;
-    case F_WRLCK:
-        return SHMX_EAGAIN;
-    case F_UNLCK:
-        return judge_unused(fd, name, kind);
-    default:
-        return errno == ENOSYS ? judge_without_locks(fd, name, kind) : shmx_posix_error(errno);
-    }
-}
-
-/* fd may be read-only, which cannot take a write lock: then another descriptor of the same object
- * is used. */
-int shmx_ofd_remove_dead(int fd, const char *name)
-{
-    int status = SHMX_OK;
-    int own = fd;
-    if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
-        status = shmx_ofd_reopen(fd, 0, &own);
-    if (status != SHMX_OK)
-        return status;
-    struct shmx_ofd_removal removal;
-    if (shmx_ofd_removal_begin(&removal, own, true) == 0) {
-        status = shmx_ofd_remove_name_of(own, name);
-        shmx_ofd_removal_undo(&removal);
-        shmx_ofd_removal_end(&removal);
-    } else {
-        status = SHMX_EAGAIN;
-    }
-    if (own != fd)
-        close(own);
-    return status;
 }
 
 /* ---- create ---- */
@@ -151,7 +35,7 @@ int shmx_ofd_remove_dead(int fd, const char *name)
 static int make_room(const char *name, int *round)
 {
     int fd;
-    int status = shmx_ofd_open_name(name, SHMX_READ_ONLY, &fd);
+    int status = shmx_system.open_name(name, SHMX_READ_ONLY, &fd);
     if (status == SHMX_ENOENT)
         return SHMX_OK;
     if (status != SHMX_OK)
@@ -188,17 +72,16 @@ static void write_control(struct shmx_attachment *attachment, const struct shmx_
     attachment->label = *label;
 }
 
-/* Fill the new object and give it its name. */
+/* Fill the new object and give it its name. Without one nobody asks for its users. */
 static int complete(struct shmx_attachment *attachment, const char *name,
                     const struct shmx_label *label)
 {
     int fd = attachment->os.fd;
-    if (label != NULL) {
+    if (label != NULL)
         write_control(attachment, label);
-        int error = shmx_ofd_use(fd);
-        if (error != 0)
-            return shmx_posix_error(error);
-    }
+    int error = label != NULL && name != NULL ? shmx_ofd_use(fd) : 0;
+    if (error != 0)
+        return shmx_posix_error(error);
     return name != NULL ? publish_over_dead(fd, name) : SHMX_OK;
 }
 
@@ -213,7 +96,8 @@ static int create_inside(struct shmx_attachment *attachment, const char *name, s
     if (status != SHMX_OK)
         return status;
     shmx_posix_start(attachment, fd, label == NULL);
-    identify(attachment, &facts);
+    if (name != NULL)
+        identify(attachment, &facts);
     status = shmx_posix_fill(attachment, fd, length, flags);
     if (status != SHMX_OK)
         goto close_fd;
@@ -254,7 +138,7 @@ static int become_user(int fd, const char *name, unsigned flags, bool *counted)
     if (kind != SHMX_OS_LIVE || (flags & SHMX_RAW) != 0)
         return SHMX_OK; /* a guest: its lifetime is the system's own */
     int error = shmx_ofd_use(fd);
-    if (error == EAGAIN || error == EACCES)
+    if (shmx_ofd_refused(error))
         return SHMX_EAGAIN;
     *counted = error == 0;
     return error == 0 ? SHMX_OK : shmx_posix_error(error);
@@ -333,6 +217,9 @@ int shmx_ofd_open(struct shmx_attachment *attachment, int fd, const char *name, 
     return SHMX_OK;
 }
 
+/* Rounds of patience for one that hurries: 7 ms. */
+#define ROUNDS_HURRY 3
+
 int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags)
 {
     int round = 0;
@@ -340,10 +227,12 @@ int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned 
     do {
         int fd;
         shmx_posix_gate_enter();
-        status = shmx_ofd_open_name(name, flags, &fd);
+        status = shmx_system.open_name(name, flags, &fd);
         if (status == SHMX_OK)
             status = shmx_ofd_open(attachment, fd, name, flags);
         shmx_posix_gate_leave();
+        if ((flags & SHMX_OS_HURRY) != 0 && round >= ROUNDS_HURRY)
+            break;
     } while (status == SHMX_EAGAIN && shmx_posix_patience(&round));
     return status;
 }

@@ -11,7 +11,6 @@
 /* Bytes that carry locks: far behind the end of any object. */
 #define LOCK_USER ((off_t)1 << 62)
 #define LOCK_NAME (LOCK_USER + 1)
-#define LOCK_USERS (LOCK_USER - ((off_t)1 << 60)) /* before this no user's lock begins */
 #define LOCK_OWNERS ((off_t)1 << 61)
 #define LOCK_PRESENT (LOCK_USER + ((off_t)1 << 33)) /* + key; read locks */
 #define LOCK_JOINED (LOCK_USER + ((off_t)1 << 40))  /* + key << 30 + token; write locks */
@@ -22,6 +21,12 @@
 
 /* Lock or unlock without waiting; 0 or errno. */
 int shmx_ofd_set(int fd, short type, off_t start, off_t count);
+
+/* Does that errno say that another's lock is in the way? */
+bool shmx_ofd_refused(int error);
+
+/* The same for all bytes, and only through the attachment's own description: see shmx_posix_tag. */
+int shmx_ofd_set_all(const struct shmx_attachment *attachment, short type);
 
 /* Be a user by a read lock on byte USER. It begins in front of it, for each description at another
  * byte, so that the kernel's list of locks says which of two lines is the same user. */
@@ -36,9 +41,6 @@ int shmx_ofd_against(int fd, short type, off_t start, off_t count);
 
 /* The first of these bytes on which another description holds any lock; F_UNLCK: none. */
 int shmx_ofd_first(int fd, off_t start, off_t count, off_t *first);
-
-/* Open fd's object once more: a description of its own. flags: SHMX_READ_ONLY. */
-int shmx_ofd_reopen(int fd, unsigned flags, int *out);
 
 /* ---- locks that those who may only read cannot keep from us (annex.c) ---- */
 
@@ -57,6 +59,35 @@ int shmx_ofd_firm_held(struct shmx_attachment *attachment, off_t start, off_t co
 void shmx_ofd_annex_leave(struct shmx_attachment *attachment);
 void shmx_ofd_annex_forget(struct shmx_attachment *attachment);
 
+/* Lock byte NAME of fd's object in its annex, past a reader's lock there; 0 or errno. *annex: to be
+ * closed, or untouched: another program's object has none. */
+int shmx_ofd_annex_name(int fd, int *annex, uint64_t *id);
+
+/* Close it, and remove it if nobody else has it. */
+void shmx_ofd_annex_close(int annex, uint64_t id);
+
+/* Is that the name of an annex? Remove it if nobody uses it. */
+void shmx_ofd_annex_sweep(const char *name);
+
+/* ---- what an object is (judge.c) ---- */
+
+/* Read and check the label of an object of that size. `name` NULL: any. */
+int shmx_ofd_label(int fd, off_t size, struct shmx_label *label, const char *name,
+                   enum shmx_control_kind *kind);
+
+/* Find out what fd leads to. Only if nobody seems to use it its label is read: LIVE may turn out to
+ * be FOREIGN or DAMAGED. SHMX_EAGAIN: it is being removed. A failure says nothing about it. */
+int shmx_ofd_judge(int fd, const char *name, enum shmx_os_kind *kind);
+
+/* Is the attachment's descriptor still what it was? A program that closes all descriptors closes
+ * this one, and its number may be another file's since. */
+bool shmx_ofd_intact(const struct shmx_attachment *attachment);
+
+/* Open fd's object once more: a description of its own. flags: SHMX_READ_ONLY. */
+int shmx_ofd_reopen(int fd, unsigned flags, int *out);
+
+/* ---- taking its name away (remove.c) ---- */
+
 /* A removal of a name. */
 struct shmx_ofd_removal {
     int fd;    /* of the object */
@@ -71,43 +102,24 @@ int shmx_ofd_removal_begin(struct shmx_ofd_removal *removal, int fd, bool last);
 void shmx_ofd_removal_undo(const struct shmx_ofd_removal *removal);
 void shmx_ofd_removal_end(struct shmx_ofd_removal *removal);
 
-/* Is that the name of an annex? Remove it if nobody uses it. */
-void shmx_ofd_annex_sweep(const char *name);
-
-/* ---- what an object is (object.c) ---- */
-
-int shmx_ofd_open_name(const char *name, unsigned flags, int *fd);
-
-/* Remove the name if it leads to that object; it may have been renamed, or another file system may
- * have been mounted since. The caller holds the write lock on byte NAME of the object. SHMX_ENOENT:
- * it does not. */
-int shmx_ofd_remove_name(uint64_t device, uint64_t inode, const char *name);
+/* Remove the name if it leads to fd's object, of which a removal has begun. SHMX_ENOENT: it does
+ * not. */
 int shmx_ofd_remove_name_of(int fd, const char *name);
-
-/* Read and check the label of an object of that size. `name` NULL: any. */
-int shmx_ofd_label(int fd, off_t size, struct shmx_label *label, const char *name,
-                   enum shmx_control_kind *kind);
-
-/* Find out what fd leads to. Only if nobody seems to use it its label is read: LIVE may turn out to
- * be FOREIGN or DAMAGED. SHMX_EAGAIN: it is being removed. A failure says nothing about it. */
-int shmx_ofd_judge(int fd, const char *name, enum shmx_os_kind *kind);
 
 /* Remove a dead object's name. SHMX_ENOENT: it had none any more. SHMX_EAGAIN: it is not dead after
  * all, or another removes it. */
 int shmx_ofd_remove_dead(int fd, const char *name);
 
-/* Is the attachment's descriptor still what it was? A program that closes all descriptors closes
- * this one, and its number may be another file's since. */
-bool shmx_ofd_intact(const struct shmx_attachment *attachment);
-
-/* Remove what has the name if it is dead (inspect.c). Inside the gate. */
+/* Remove what has the name if it is dead. Inside the gate. */
 int shmx_ofd_remove_if_dead(const char *name, bool *removed);
+
+/* ---- attaching ---- */
 
 /* Close what was to be inherited (inherit.c). */
 void shmx_ofd_passed_close(struct shmx_attachment *attachment);
 
 /* Attach to fd's object, which then is the attachment's; on failure it is closed. `name` NULL: an
- * object without one. SHMX_EAGAIN: look again by name. */
+ * object without one. SHMX_EAGAIN: look again by name (object.c). */
 int shmx_ofd_open(struct shmx_attachment *attachment, int fd, const char *name, unsigned flags);
 
 #endif

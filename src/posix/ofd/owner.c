@@ -22,10 +22,20 @@ int shmx_posix_claim(struct shmx_attachment *attachment, uint32_t *token)
         int error = shmx_ofd_firm_set(attachment, LOCK_OWNERS + (off_t)*token);
         if (error == 0)
             return SHMX_OK;
-        if (error != EAGAIN && error != EACCES)
+        if (!shmx_ofd_refused(error))
             return shmx_posix_error(error);
     }
     return shmx_posix_error(EACCES);
+}
+
+/* No lock was reported. Does that say that nobody holds one? Not through the parent's description,
+ * since the kernel reports other descriptions' locks only; nor through a descriptor that is another
+ * file's by now. */
+static int silence_check(const struct shmx_attachment *attachment)
+{
+    if (attachment->os.borrowed)
+        return shmx_posix_error(EMFILE);
+    return shmx_ofd_intact(attachment) ? SHMX_OK : shmx_posix_error(EBADF);
 }
 
 int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool *alive)
@@ -40,11 +50,9 @@ int shmx_os_owner_alive(struct shmx_attachment *attachment, uint32_t token, bool
     shmx_posix_gate_leave();
     if (held < 0)
         return shmx_posix_error(error);
-    /* Through a descriptor that is another file's by now, silence is no death. */
-    if (held == F_UNLCK && !shmx_ofd_intact(attachment))
-        return shmx_posix_error(EBADF);
-    *alive = held != F_UNLCK;
-    return SHMX_OK;
+    int status = held == F_UNLCK ? silence_check(attachment) : SHMX_OK;
+    *alive = held != F_UNLCK || status != SHMX_OK;
+    return status;
 }
 
 /* Everybody who may open the object may hold a read lock, and only those who may write it a write
@@ -60,6 +68,8 @@ int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_m
 {
     bool present = mark->space == SHMX_OS_PRESENT;
     off_t place = place_of(mark->space, mark->key) + (present ? 0 : (off_t)mark->number);
+    if (attachment->os.borrowed)
+        return shmx_posix_error(EMFILE); /* as above */
     if (!shmx_ofd_intact(attachment))
         return shmx_posix_error(EBADF);
     int error = present ? shmx_ofd_set(attachment->os.fd, F_RDLCK, place, 1)
@@ -85,10 +95,8 @@ int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space 
                                          : shmx_ofd_firm_held(attachment, place, JOINED_EACH);
     if (found < 0)
         return shmx_posix_error(errno);
-    if (found == F_UNLCK && !shmx_ofd_intact(attachment))
-        return shmx_posix_error(EBADF);
     *held = found != F_UNLCK;
-    return SHMX_OK;
+    return *held ? SHMX_OK : silence_check(attachment);
 }
 
 int shmx_posix_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key)
@@ -98,8 +106,9 @@ int shmx_posix_mark_find(struct shmx_attachment *attachment, uint32_t from, uint
     int found = shmx_ofd_first(attachment->os.fd, place, end - place, &first);
     if (found < 0)
         return shmx_posix_error(errno);
+    int status = found == F_UNLCK ? silence_check(attachment) : SHMX_OK;
     if (found == F_UNLCK)
-        return shmx_ofd_intact(attachment) ? SHMX_ENOENT : shmx_posix_error(EBADF);
+        return status == SHMX_OK ? SHMX_ENOENT : status;
     *key = from + (uint32_t)(first - place);
     return SHMX_OK;
 }

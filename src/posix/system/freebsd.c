@@ -90,6 +90,6 @@ const struct shmx_system shmx_system = {
     .label = shmx_posix_label_read,
     .list = list,
     .footprint = footprint,
-    .available = shmx_posix_available,
+    .has_room = shmx_posix_has_room,
     .sleep = wait_once,
 };

@@ -17,6 +17,7 @@
 #include "system/linux_pages.h"
 
 #define DIRECTORY SHMX_LINUX_DIRECTORY
+#define PATH_SIZE (sizeof DIRECTORY + SHMX_NAME_MAX + 1)
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -53,7 +54,7 @@ static int make_nameless(bool named, unsigned flags, int *fd, struct stat *facts
     *fd = shmx_posix_open(DIRECTORY, O_TMPFILE | O_RDWR | (named ? 0 : O_EXCL), mode);
     if (*fd < 0)
         return shmx_posix_error(lacks_nameless(errno) ? ENOSYS : errno);
-    bool good = stat_timeless(*fd, "", AT_EMPTY_PATH, facts) == 0;
+    bool good = !named || stat_timeless(*fd, "", AT_EMPTY_PATH, facts) == 0;
     if (good && named && (facts->st_mode & 0777) != mode) /* the umask has taken some */
         good = fchmod(*fd, mode) == 0;
     if (good)
@@ -63,21 +64,41 @@ static int make_nameless(bool named, unsigned flags, int *fd, struct stat *facts
     return status;
 }
 
-static int stat_name(const char *name, struct stat *facts)
+/* The path that shm_open(3) would make of it, with more ado. */
+static void object_path(char path[PATH_SIZE], const char *name)
 {
-    char path[sizeof DIRECTORY + SHMX_NAME_MAX + 1] = DIRECTORY "/";
+    memcpy(path, DIRECTORY "/", sizeof DIRECTORY);
     memcpy(path + sizeof DIRECTORY, name, strlen(name) + 1);
-    bool good = stat_timeless(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, facts) == 0;
-    return good ? SHMX_OK : shmx_posix_error(errno);
+}
+
+static int open_name(const char *name, unsigned flags, int *fd)
+{
+    char path[PATH_SIZE];
+    object_path(path, name);
+    /* A pipe that is planted there is not waited for. */
+    int access = (flags & SHMX_READ_ONLY) != 0 ? O_RDONLY : O_RDWR;
+    *fd = shmx_posix_open(path, access | O_NONBLOCK | O_NOFOLLOW, 0);
+    return *fd >= 0 ? SHMX_OK : shmx_posix_error(errno);
+}
+
+static int remove_name(const char *name, uint64_t device, uint64_t inode)
+{
+    struct stat facts;
+    char path[PATH_SIZE];
+    object_path(path, name);
+    if (stat_timeless(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &facts) != 0)
+        return shmx_posix_error(errno);
+    if ((uint64_t)facts.st_dev != device || (uint64_t)facts.st_ino != inode)
+        return SHMX_ENOENT;
+    return unlink(path) == 0 ? SHMX_OK : shmx_posix_error(errno);
 }
 
 /* AT_EMPTY_PATH needs no /proc, and is open to everybody since Linux 6.10; before, to
  * CAP_DAC_READ_SEARCH. */
 static int publish(int fd, const char *name)
 {
-    char self[32];
-    char path[sizeof DIRECTORY + SHMX_NAME_MAX + 1] = DIRECTORY "/";
-    memcpy(path + sizeof DIRECTORY, name, strlen(name) + 1);
+    char self[32], path[PATH_SIZE];
+    object_path(path, name);
     if (SHMX_EMPTYPATH) {
         if (linkat(fd, "", AT_FDCWD, path, AT_EMPTY_PATH) == 0)
             return SHMX_OK;
@@ -155,10 +176,10 @@ static unsigned char *wiped_on_fork(void)
 
 const struct shmx_system shmx_system = {
     .wiped_on_fork = wiped_on_fork,
-    .open_flags = O_NONBLOCK, /* a pipe that is planted there is not waited for */
     .make_nameless = make_nameless,
     .publish = publish,
-    .stat_name = stat_name,
+    .open_name = open_name,
+    .remove_name = remove_name,
     .length_limit = length_limit,
     .reserve = reserve_pieces,
     .reserve_present = reserve_present,
@@ -166,7 +187,7 @@ const struct shmx_system shmx_system = {
     .label = shmx_posix_label_read,
     .list = list,
     .footprint = shmx_posix_footprint,
-    .available = shmx_linux_available,
+    .has_room = shmx_linux_has_room,
     .place = shmx_linux_place,
 };
 

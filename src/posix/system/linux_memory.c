@@ -118,18 +118,39 @@ static void lower_to_groups(const struct version *version, const char *line, uin
     }
 }
 
-bool shmx_linux_available(uint64_t *bytes)
+/* ---- all of them ---- */
+
+static uint64_t available(void)
 {
     char text[TEXT_MAX];
-    bool known = machine(bytes);
-    if (!known)
-        *bytes = UINT64_MAX;
+    uint64_t bytes;
+    if (!machine(&bytes))
+        bytes = UINT64_MAX;
     if (!read_text("/proc/self/cgroup", text))
-        return known;
+        return bytes;
     for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
         const char *line = strstr(text, versions[i].line);
         if (line != NULL)
-            lower_to_groups(&versions[i], line + strlen(versions[i].line), bytes);
+            lower_to_groups(&versions[i], line + strlen(versions[i].line), &bytes);
     }
-    return *bytes != UINT64_MAX;
+    return bytes;
+}
+
+/* A look takes as long as filling half a MiB. One that finds plenty is good for a little more, for
+ * a time in which so much is hardly filled. */
+#define PLENTY ((uint64_t)1 << 30)
+#define LITTLE ((size_t)1 << 24)
+#define GOOD_FOR ((int64_t)20 * 1000 * 1000)
+
+bool shmx_linux_has_room(size_t length)
+{
+    static _Atomic int64_t until;
+    int64_t now = shmx_os_tick();
+    /* Relaxed: no harm is done if two threads look at once. */
+    if (length <= LITTLE && now < atomic_load_explicit(&until, memory_order_relaxed))
+        return true;
+    uint64_t bytes = available();
+    if (bytes >= PLENTY)
+        atomic_store_explicit(&until, now + GOOD_FOR, memory_order_relaxed);
+    return length <= bytes;
 }

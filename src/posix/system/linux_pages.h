@@ -13,7 +13,7 @@ size_t shmx_linux_collapse(const struct shmx_attachment *attachment, int fd);
 
 /* ---- how much memory there is (linux_memory.c) ---- */
 
-bool shmx_linux_available(uint64_t *bytes);
+bool shmx_linux_has_room(size_t length);
 
 #define SHMX_LINUX_DIRECTORY "/dev/shm"
 

@@ -109,6 +109,6 @@ const struct shmx_system shmx_system = {
     .prefault = shmx_posix_prefault,
     .label = shmx_posix_label_map, /* nobody can cut the object short: its length is set once */
     .footprint = footprint,
-    .available = shmx_posix_available,
+    .has_room = shmx_posix_has_room,
     .sleep = wait_once,
 };

@@ -71,6 +71,6 @@ const struct shmx_system shmx_system = {
     .prefault = shmx_posix_prefault,
     .label = shmx_posix_label_map, /* nobody but the owner could cut the object short */
     .footprint = shmx_posix_footprint,
-    .available = shmx_posix_available,
+    .has_room = shmx_posix_has_room,
     .sleep = wait_once,
 };

@@ -21,7 +21,7 @@ typedef int shmx_posix_sleep(_Atomic uint32_t *word, uint32_t expected, int64_t 
 
 struct shmx_system {
     size_t name_limit; /* an object's longest name in bytes; 0: any of ours fits */
-    int open_flags;    /* beside access, for shm_open */
+    int open_flags;    /* lockfile/: beside access, for shm_open */
 
     /* lockfile/: where its files are; made if need be. */
     void (*lock_directory)(char path[SHMX_SYSTEM_DIRECTORY_MAX]);
@@ -34,18 +34,22 @@ struct shmx_system {
     /* ofd/: give it its name. */
     int (*publish)(int fd, const char *name);
 
-    /* ofd/: the same without a name, to be published or (not `named`) never, and what fstat(2) says
-     * of it: device, inode and mode. */
+    /* ofd/: the same without a name, to be published or (not `named`) never; and, if `named`, what
+     * fstat(2) says of it: device, inode and mode. */
     int (*make_nameless)(bool named, unsigned flags, int *fd, struct stat *facts);
+
+    /* ofd/: open what has the name. flags: SHMX_READ_ONLY. */
+    int (*open_name)(const char *name, unsigned flags, int *fd);
+
+    /* ofd/: remove the name if it leads to that object; it may have been renamed, or another file
+     * system may have been mounted since. SHMX_ENOENT: it does not. */
+    int (*remove_name)(const char *name, uint64_t device, uint64_t inode);
 
     /* The library was loaded; NULL: nothing is to be done. */
     void (*loaded)(void);
 
     /* A page that the child of a fork finds zeroed, whatever kind of fork; NULL: there is none. */
     unsigned char *(*wiped_on_fork)(void);
-
-    /* ofd/: device, inode and mode of what has the name, as lstat(2) says. */
-    int (*stat_name)(const char *name, struct stat *facts);
 
     /* The longest file that the process may make. */
     uint64_t (*length_limit)(void);
@@ -68,8 +72,8 @@ struct shmx_system {
     /* Bytes of memory that an object uses. */
     uint64_t (*footprint)(const struct stat *facts);
 
-    /* Bytes that the system could still give to all; false if it cannot say. */
-    bool (*available)(uint64_t *bytes);
+    /* Could the system give so much memory? True if it cannot say. */
+    bool (*has_room)(size_t length);
 
     /* shmx_os_wait, where wait.c makes it of this. */
     shmx_posix_sleep *sleep;
@@ -113,8 +117,8 @@ int shmx_posix_label_map(int fd, uint64_t length, struct shmx_label *label);
 /* footprint: st_blocks, stat(2). */
 uint64_t shmx_posix_footprint(const struct stat *facts);
 
-/* available where the system does not say how much is free: all there is. */
-bool shmx_posix_available(uint64_t *bytes);
+/* has_room where the system does not say how much is free: of all there is. */
+bool shmx_posix_has_room(size_t length);
 
 /* sleep: short naps, longer as they add up (wait.c). */
 shmx_posix_sleep shmx_posix_nap;

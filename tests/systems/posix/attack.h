@@ -10,6 +10,9 @@
  * `users`: those too by which a segment has users. */
 void attack_locks(const char *name, bool users);
 
+/* The segment's users have died: wait until it holds those that were theirs. */
+void attack_wait(void);
+
 /* Can everybody see by the system that a segment has that name? */
 bool attack_sees(const char *name);
 

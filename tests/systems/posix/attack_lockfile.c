@@ -26,6 +26,9 @@ static void path_of(char path[LOCKFILE_PATH_MAX], const char *rest)
     snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "%s", attack.directory, rest);
 }
 
+/* Locks that are waited for, of files that say the segment's name. */
+static _Atomic int awaited;
+
 /* Wait for the exclusive lock, which comes when its owner dies, and keep it. */
 static void wait_for(void *context)
 {
@@ -34,13 +37,25 @@ static void wait_for(void *context)
         must(errno == EINTR);
 }
 
+static void wait_for_own(void *context)
+{
+    wait_for(context);
+    atomic_fetch_sub(&awaited, 1);
+}
+
+static bool says(int fd, const char *name)
+{
+    char text[SHMX_NAME_MAX + 1] = "";
+    size_t length = strlen(name);
+    return pread(fd, text, sizeof text - 1, 0) > 0 && strncmp(text, name, length) == 0;
+}
+
 #define FILES_MOST 4000
 static int files[FILES_MOST];
 static int count;
 
-static int take(const char *rest, void *context)
+static int take(const char *rest, void *name)
 {
-    (void)context;
     char path[LOCKFILE_PATH_MAX];
     path_of(path, rest);
     bool users = rest[0] == 'u' || rest[0] == 's';
@@ -51,8 +66,11 @@ static int take(const char *rest, void *context)
     if (fd < 0)
         return SHMX_OK;
     files[count++] = fd;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-        (void)thread_start(wait_for, &files[count - 1]);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return SHMX_OK;
+    bool own = users && says(fd, name);
+    atomic_fetch_add(&awaited, own);
+    (void)thread_start(own ? wait_for_own : wait_for, &files[count - 1]);
     return SHMX_OK;
 }
 
@@ -88,7 +106,7 @@ static int find_id(const char *rest, void *context)
 static void make_tokens(void)
 {
     char path[LOCKFILE_PATH_MAX];
-    must(shmx_lockfile_list(LOCKFILE_PREFIX "s-", find_id, NULL) == SHMX_OK);
+    must(shmx_lockfile_list("s-", find_id, NULL) == SHMX_OK);
     atexit(unmake);
     for (int i = 0; i < id_count * TOKENS; i++) {
         path_of_token(path, i);
@@ -101,11 +119,16 @@ static void make_tokens(void)
 
 void attack_locks(const char *name, bool users)
 {
-    (void)name;
     shmx_system.lock_directory(attack.directory);
     attack.users = users;
     make_tokens();
-    must(shmx_lockfile_list(LOCKFILE_PREFIX, take, NULL) == SHMX_OK);
+    must(shmx_lockfile_list("", take, (void *)name) == SHMX_OK);
+}
+
+void attack_wait(void)
+{
+    while (atomic_load(&awaited) > 0)
+        shmx_os_sleep(1000000);
 }
 
 bool attack_sees(const char *name)

@@ -129,6 +129,62 @@ static void a_control_groups_limit_is_enospc(void **state)
     assert_int_equal(ended, 0);
 }
 
+/* ---- descriptors that lead elsewhere ---- */
+
+/* A set of descriptors: a bit for each. */
+#define WATCHED 64
+
+static uint64_t descriptors(void)
+{
+    uint64_t there = 0;
+    for (int fd = 0; fd < WATCHED; fd++)
+        there |= (uint64_t)(fcntl(fd, F_GETFD) >= 0) << fd;
+    return there;
+}
+
+static int lowest(uint64_t *set)
+{
+    int fd = 0;
+    while ((*set >> fd & 1) == 0)
+        fd++;
+    *set &= *set - 1;
+    return fd;
+}
+
+/* One attachment's numbers lead to where the other's do. Closing it takes nothing from the other,
+ * whichever came first. */
+static void has_anothers_numbers(void *context)
+{
+    for (int first = 0; first < 2; first++) {
+        shmx *shms[2];
+        shmx_info info;
+        uint64_t before = descriptors(), sets[2];
+        must(shmx_create(&shms[0], context, SIZE, 0) == SHMX_OK);
+        sets[0] = descriptors() & ~before;
+        must(shmx_open(&shms[1], context, 0) == SHMX_OK);
+        sets[1] = descriptors() & ~before & ~sets[0];
+        uint64_t from = sets[!first], taken = 0;
+        for (uint64_t to = sets[first]; from != 0 && to != 0;) {
+            int fd = lowest(&to);
+            must(dup2(lowest(&from), fd) == fd);
+            taken |= (uint64_t)1 << fd;
+        }
+        shmx_close(&shms[first]);
+        must((descriptors() & taken) == taken);
+        must(shmx_stat(context, &info) == SHMX_OK && info.users == 1);
+        while (taken != 0)
+            close(lowest(&taken));
+        shmx_close(&shms[!first]);
+        must(!test_there(context));
+    }
+}
+
+static void anothers_descriptors_are_left_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(forked(has_anothers_numbers, (void *)test_name()), 0);
+}
+
 /* ---- names that lead elsewhere ---- */
 
 static void a_renamed_ones_old_name_is_anothers(void **state)
@@ -223,6 +279,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_crash_loop_runs_for_ever),
     cmocka_unit_test(forked_children_free_the_dead),
     cmocka_unit_test(a_control_groups_limit_is_enospc),
+    cmocka_unit_test(anothers_descriptors_are_left_alone),
     cmocka_unit_test(a_renamed_ones_old_name_is_anothers),
     cmocka_unit_test(another_file_system_since),
     cmocka_unit_test(a_reader_hides_no_death_and_hangs_nobody),

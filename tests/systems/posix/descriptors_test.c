@@ -63,6 +63,32 @@ static void a_limit_of_files_set_later_is_enospc(void **state)
     assert_int_equal(forked(limited_later, NULL), 0);
 }
 
+/* What was made goes on to work: no more is written to files. */
+static void limited_inside(void *context)
+{
+    shmx *shm;
+    shmx_queue *queue;
+    (void)context;
+    must(shmx_create(&shm, NULL, 8192, 0) == SHMX_OK);
+    shmx_mutex *mutex = shmx_data(shm);
+    const struct rlimit none = {0, 0};
+    must(setrlimit(RLIMIT_FSIZE, &none) == 0);
+    must(shmx_mutex_lock(shm, mutex, 0) == SHMX_OK);
+    must(shmx_mutex_unlock(shm, mutex) == SHMX_OK);
+    must(shmx_presence_enter(shm, 1) == SHMX_OK);
+    must(shmx_queue_open(&queue, shm, 64, 4096) == SHMX_OK);
+    must(shmx_queue_join(queue, SHMX_SENDER) == SHMX_OK);
+    must(shmx_queue_send(queue, "m", 1, 0) == SHMX_OK);
+    shmx_queue_close(&queue);
+    shmx_close(&shm);
+}
+
+static void a_limit_of_files_keeps_nobody_from_locking(void **state)
+{
+    (void)state;
+    assert_int_equal(forked(limited_inside, NULL), 0);
+}
+
 /* ---- descriptors of other threads ---- */
 
 #define FAILURES 2000
@@ -222,7 +248,10 @@ static void a_living_owner_is_not_dead_after_closefrom(void **state)
 struct family {
     const char *name;
     shmx *shm;
+    shmx_topic *reader, *writer;
 };
+
+enum { PARENT = 5, CHILD = 6 }; /* keys */
 
 static shmx_mutex *mutex_of(shmx *shm)
 {
@@ -232,8 +261,15 @@ static shmx_mutex *mutex_of(shmx *shm)
 static void child_of_a_poor_fork(void *context)
 {
     struct family *family = context;
+    char buffer[8];
     /* It refuses locks, and does not lie. */
     must(shmx_mutex_lock(family->shm, mutex_of(family->shm) + 1, 0) == SHMX_EMFILE);
+    must(shmx_presence_enter(family->shm, CHILD) == SHMX_EMFILE);
+    must(shmx_presence_enter(family->shm, PARENT) == SHMX_EMFILE);
+    must(shmx_presence_leave(family->shm, PARENT) == SHMX_EINVAL);
+    must(shmx_presence_wait(family->shm, PARENT, 0, 0) == SHMX_EMFILE);
+    must(shmx_topic_next(family->reader, buffer, 8, NULL, NULL, 0) == SHMX_EMFILE);
+    shmx_topic_close(&family->reader);
     shmx_close(&family->shm);
 }
 
@@ -243,15 +279,30 @@ PART(looks)
     must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
     say("%s", shmx_status_name(shmx_mutex_lock(shm, mutex_of(shm), 0)));
     say("%s", shmx_status_name(shmx_mutex_lock(shm, mutex_of(shm) + 1, 0)));
+    say("%s", shmx_status_name(shmx_presence_wait(shm, PARENT, 1, 0)));
+    say("%s", shmx_status_name(shmx_presence_wait(shm, CHILD, 0, 0)));
     shmx_close(&shm);
     return 0;
 }
 
+/* The parent's, which a child might take for a dead one's: a lock, a presence, a reservation, a
+ * side. */
+static void family_begin(struct family *family)
+{
+    void *place;
+    must(shmx_create(&family->shm, family->name, SIZE, 0) == SHMX_OK);
+    must(shmx_mutex_lock(family->shm, mutex_of(family->shm), 0) == SHMX_OK);
+    must(shmx_presence_enter(family->shm, PARENT) == SHMX_OK);
+    must(shmx_topic_open(&family->reader, family->shm, 64, SIZE - 64, 0) == SHMX_OK);
+    must(shmx_topic_open(&family->writer, family->shm, 64, SIZE - 64, 0) == SHMX_OK);
+    must(shmx_topic_join(family->writer, SHMX_SENDER) == SHMX_OK);
+    must(shmx_topic_reserve(family->writer, 1, &place, 0) == SHMX_OK);
+}
+
 static void without_descriptors(void *context)
 {
-    struct family family = {context, NULL};
-    must(shmx_create(&family.shm, family.name, SIZE, 0) == SHMX_OK);
-    must(shmx_mutex_lock(family.shm, mutex_of(family.shm), 0) == SHMX_OK);
+    struct family family = {.name = context};
+    family_begin(&family);
     struct rlimit before, none;
     must(getrlimit(RLIMIT_NOFILE, &before) == 0);
     none = before;
@@ -269,8 +320,13 @@ static void without_descriptors(void *context)
     struct test_child *looks = child_start("looks", family.name);
     const char *said = child_receive(looks);
     must(said != NULL && strcmp(said, "SHMX_ETIMEDOUT") == 0); /* the owner lives */
+    child_expect(looks, "SHMX_OK");
+    child_expect(looks, "SHMX_OK"); /* the parent is there */
+    child_expect(looks, "SHMX_OK"); /* the child is not */
     must(child_wait(looks) == 0);
     must(shmx_mutex_unlock(family.shm, mutex_of(family.shm)) == SHMX_OK);
+    shmx_topic_close(&family.reader);
+    shmx_topic_close(&family.writer);
     shmx_close(&family.shm);
     must(!test_there(family.name));
 }
@@ -372,6 +428,7 @@ static const struct test_part parts[] = {
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_end_of_the_last_thread_counts_as_closing),
     cmocka_unit_test(a_limit_of_files_set_later_is_enospc),
+    cmocka_unit_test(a_limit_of_files_keeps_nobody_from_locking),
     cmocka_unit_test(a_failed_create_closes_nothing_of_others),
     cmocka_unit_test(a_program_that_closes_all_descriptors),
     cmocka_unit_test(opened_anew_it_is_a_user),

@@ -361,6 +361,9 @@ static void a_lock_that_is_held_for_ever_is_eagain(void **state)
     assert_status(shmx_create(&shm, name, 100, 0), SHMX_EAGAIN);
     assert_status(shmx_open(&shm, name, 0), SHMX_EAGAIN);
     assert_status(shmx_unlink(name), SHMX_EAGAIN);
+    int64_t start = test_now_ms();
+    assert_status(shmx_open_wait(&shm, name, 0, 50), SHMX_ETIMEDOUT);
+    assert_true(test_now_ms() - start < 500);
     assert_true(test_now_ms() - before < 30000);
     assert_ok(shmx_prune(NULL));
     close(fd);

@@ -292,6 +292,9 @@ PART(user)
     must(argc == 2);
     become();
     attack_locks(argv[1], true);
+    say("done");
+    must(hear() != NULL);
+    attack_wait();
     return done();
 }
 
@@ -519,6 +522,14 @@ static struct test_child *leave_dead(const char *name, const char *reader)
     return child;
 }
 
+static struct test_child *leave_used(const char *name)
+{
+    struct test_child *reader = leave_dead(name, "user");
+    child_send(reader, "they died");
+    child_expect(reader, "done");
+    return reader;
+}
+
 static void a_reader_keeps_no_dead_ones_name(void **state)
 {
     (void)state;
@@ -549,13 +560,13 @@ static void a_readers_lock_is_a_use(void **state)
     test_needs_others();
     const char *name = test_name();
     shmx *shm;
-    struct test_child *reader = leave_dead(name, "user");
+    struct test_child *reader = leave_used(name);
     assert_status(shmx_create(&shm, name, SIZE, 0), SHMX_EEXIST);
     assert_ok(shmx_unlink(name)); /* which no user can prevent */
     assert_ok(shmx_create(&shm, name, SIZE, 0));
     shmx_close(&shm);
     child_finish(reader);
-    reader = leave_dead(name, "user");
+    reader = leave_used(name);
     child_finish(reader);
     assert_status(shmx_open(&shm, name, 0), SHMX_ENOENT);
 }

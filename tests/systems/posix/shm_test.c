@@ -188,6 +188,12 @@ static void an_empty_object_is_left_alone(void **state)
     int fd = open(path_of(name), O_RDWR | O_CREAT | O_EXCL, 0600);
     assert_true(fd >= 0);
     is_left_alone(name, "an empty object");
+    /* Its maker may be about to size it. */
+    shmx *shm;
+    int64_t start = test_now_ms();
+    assert_status(shmx_open_wait(&shm, name, 0, 50), SHMX_ETIMEDOUT);
+    assert_status(shmx_open_wait(&shm, name, 0, 0), SHMX_ETIMEDOUT);
+    assert_true(test_now_ms() - start < 500);
     close(fd);
     unlink(path_of(name));
 }

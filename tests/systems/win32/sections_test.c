@@ -464,6 +464,18 @@ static void ours_goes_before_another_programs(void **state)
     expect(name, 0);
 }
 
+/* A list goes on behind what has the name, though that cannot be opened. */
+static void expect_listed_behind(const char *name)
+{
+    char behind[200];
+    struct count count = {behind, 0, {{0}, 0, 0, 0, 0, 0, 0, 0}};
+    snprintf(behind, sizeof behind, "%s-behind", name);
+    shmx *shm = create_marked(behind, 0, 1);
+    assert_ok(shmx_list(count_one, &count));
+    assert_int_equal(count.times, 1);
+    shmx_close(&shm);
+}
+
 static void a_section_without_memory_is_refused(void **state)
 {
     (void)state;
@@ -472,6 +484,7 @@ static void a_section_without_memory_is_refused(void **state)
     shmx *shm;
     assert_status(shmx_open(&shm, name, 0), SHMX_EPROTO);
     assert_status(shmx_create(&shm, name, SIZE, 0), SHMX_EEXIST);
+    expect_listed_behind(name);
     CloseHandle(section);
     expect(name, 0);
 }
@@ -590,6 +603,9 @@ static void a_name_whose_lock_is_held_too_long_is_eagain(void **state)
     child_expect(child, "held");
     shmx *shm;
     assert_status(shmx_create(&shm, name, SIZE, 0), SHMX_EAGAIN);
+    int64_t start = test_now_ms();
+    assert_status(shmx_open_wait(&shm, name, 0, 50), SHMX_ETIMEDOUT);
+    assert_true(test_now_ms() - start < 2000);
     child_kill(child);
     child_wait(child);
     shm = create_marked(name, 0, 1);
@@ -705,8 +721,45 @@ static void what_may_not_be_opened_is_eacces(void **state)
     assert_status(shmx_open(&shm, name, SHMX_READ_ONLY), SHMX_EACCES);
     assert_status(shmx_create(&shm, name, SIZE, 0), SHMX_EEXIST);
     assert_status(shmx_unlink(name), SHMX_EACCES);
+    expect_listed_behind(name);
     CloseHandle(section);
     expect(name, 0);
+}
+
+/* Programs below this level may not write to it. */
+static DWORD level_of(const char *name)
+{
+    HANDLE section = OpenFileMappingA(READ_CONTROL, FALSE, local_name(name));
+    assert_non_null(section);
+    ACL *list = NULL;
+    PSECURITY_DESCRIPTOR descriptor = NULL;
+    SYSTEM_MANDATORY_LABEL_ACE *entry;
+    assert_int_equal(GetSecurityInfo(section, SE_KERNEL_OBJECT, LABEL_SECURITY_INFORMATION, NULL,
+                                     NULL, NULL, &list, &descriptor),
+                     ERROR_SUCCESS);
+    CloseHandle(section);
+    assert_non_null(list);
+    assert_int_equal(list->AceCount, 1);
+    assert_true(GetAce(list, 0, (void **)&entry));
+    assert_int_equal(entry->Header.AceType, SYSTEM_MANDATORY_LABEL_ACE_TYPE);
+    DWORD level = *GetSidSubAuthority((SID *)&entry->SidStart, 0);
+    LocalFree(descriptor);
+    return level;
+}
+
+/* An elevated process, as Wine's are, has a higher level than the user's others. */
+static void all_of_the_users_programs_attach(void **state)
+{
+    (void)state;
+    static const unsigned flags[] = {0, SHMX_RAW, SHMX_PERSISTENT, SHMX_OTHERS_WRITE};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        const char *name = test_name();
+        shmx *shm = create_marked(name, flags[i], 1);
+        assert_int_equal(level_of(name), SECURITY_MANDATORY_MEDIUM_RID);
+        if ((flags[i] & SHMX_PERSISTENT) != 0)
+            assert_ok(shmx_unlink(name));
+        shmx_close(&shm);
+    }
 }
 
 /* ---- handing on ---- */
@@ -865,6 +918,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_half_made_segment_is_never_seen),
     cmocka_unit_test(others_have_the_rights_that_the_flags_say),
     cmocka_unit_test(what_may_not_be_opened_is_eacces),
+    cmocka_unit_test(all_of_the_users_programs_attach),
     cmocka_unit_test(a_nameless_segment_is_handed_to_a_child),
     cmocka_unit_test(what_was_read_only_stays_so),
     cmocka_unit_test(a_generation_handed_on_stays_findable),

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Sleeping and waking on Windows, where sleepers stand in slots of the control block. */
+/* Sleeping and waking on Windows, where sleepers stand in slots of the control block, and an owner
+ * is an event. */
+#include <windows.h>
+
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/control.h"
@@ -147,12 +152,47 @@ static void the_dead_take_no_wake_from_the_living(void **state)
     shmx_os_close(&made);
 }
 
+static HANDLE mutex_make(const struct shmx_attachment *attachment, uint32_t token)
+{
+    char name[100];
+    snprintf(name, sizeof name, "Global\\shmx#%016" PRIx64 "#o%" PRIu32, attachment->label.id,
+             token);
+    HANDLE mutex = CreateMutexA(NULL, FALSE, name);
+    assert_non_null(mutex);
+    return mutex;
+}
+
+/* It has an owner's name: a dead one's is dead all the same, and a new owner takes another. */
+static void what_is_no_event_is_no_owner(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    struct shmx_attachment made, other = {0};
+    uint32_t token, next;
+    bool alive;
+    object_make(&made, name);
+    assert_ok(shmx_os_open(&other, name, 0));
+    assert_ok(shmx_os_owner_claim(&other, &token));
+    assert_ok(shmx_os_owner_alive(&made, token, &alive));
+    assert_true(alive);
+    shmx_os_close(&other);
+    HANDLE dead = mutex_make(&made, token), coming = mutex_make(&made, token + 1);
+    assert_ok(shmx_os_owner_alive(&made, token, &alive));
+    assert_false(alive);
+    assert_ok(shmx_os_owner_claim(&made, &next));
+    assert_true(next != token && next != token + 1);
+    CloseHandle(dead);
+    CloseHandle(coming);
+    shmx_os_close(&made);
+}
+
 static const struct test_part parts[] = {{"sleeper", part_sleeper}, {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_one_that_came_first_is_woken_first),
     cmocka_unit_test(turns_wrap),
     cmocka_unit_test(the_dead_take_no_wake_from_the_living),
+    cmocka_unit_test(what_is_no_event_is_no_owner),
 };
 
 TEST_MAIN(tests, parts)

@@ -348,11 +348,32 @@ static int compare(const void *one, const void *other)
     return names != 0 ? names : wcscmp(left->type.Buffer, right->type.Buffer);
 }
 
-/* Sort, and keep one of each. */
+static void sort(struct entry *entries, size_t count)
+{
+    qsort(entries, count, sizeof *entries, compare);
+}
+
+static BOOL has_twice(const struct listing *listing)
+{
+    BOOL result = FALSE;
+    struct listing sorted = *listing;
+    sorted.entries = calloc(listing->count + 1, sizeof *sorted.entries);
+    if (sorted.entries == NULL)
+        abort();
+    if (listing->count > 0)
+        memcpy(sorted.entries, listing->entries, listing->count * sizeof *sorted.entries);
+    sort(sorted.entries, sorted.count);
+    for (size_t i = 1; i < sorted.count; i++)
+        result = result || compare(&sorted.entries[i - 1], &sorted.entries[i]) == 0;
+    free(sorted.entries);
+    return result;
+}
+
+/* Keep one of each. */
 static void unite(struct listing *listing)
 {
     size_t kept = 0;
-    qsort(listing->entries, listing->count, sizeof *listing->entries, compare);
+    sort(listing->entries, listing->count);
     for (size_t i = 0; i < listing->count; i++) {
         if (kept > 0 && compare(&listing->entries[kept - 1], &listing->entries[i]) == 0) {
             free(listing->entries[i].name.Buffer);
@@ -364,45 +385,59 @@ static void unite(struct listing *listing)
     listing->count = kept;
 }
 
-static LONG add_reading(HANDLE directory, struct listing *listing)
+static size_t entry_size(const struct entry *entry)
 {
-    union {
-        struct entry entry;
-        char room[4096];
-    } out;
-    ULONG context = 0, used;
-    LONG result;
-    for (BOOLEAN restart = TRUE;; restart = FALSE) {
-        result =
-            (NtQueryDirectoryObject)(directory, &out, sizeof out, TRUE, restart, &context, &used);
-        if (result != 0)
-            return result;
-        add_entry(listing, &out.entry);
+    return sizeof *entry + entry->name.Length + entry->type.Length + 2 * sizeof(wchar_t);
+}
+
+/* As Wine has it. */
+union single {
+    struct entry entry;
+    char room[4096];
+};
+
+static LONG read_one(HANDLE directory, union single *out, ULONG context)
+{
+    ULONG used;
+    return (NtQueryDirectoryObject)(directory, out, sizeof *out, TRUE, FALSE, &context, &used);
+}
+
+/* Add entries from `context` on: all, or more than there is room for. */
+static LONG add_reading(HANDLE directory, struct listing *listing, ULONG context, size_t size)
+{
+    union single out;
+    LONG result = ALL_ENTRIES;
+    for (size_t used = 0; used <= size && result == ALL_ENTRIES; used += entry_size(&out.entry)) {
+        result = read_one(directory, &out, context++);
+        if (result == ALL_ENTRIES)
+            add_entry(listing, &out.entry);
     }
+    return result == NO_MORE_ENTRIES ? ALL_ENTRIES : result;
+}
+
+/* Did nothing come or go? The last entry is where it was; if one has come and one gone, an entry
+ * was read twice. */
+static BOOL is_exact(HANDLE directory, const struct listing *listing, ULONG context)
+{
+    union single out;
+    if (listing->count == 0)
+        return TRUE;
+    return read_one(directory, &out, context + (ULONG)listing->count - 1) == ALL_ENTRIES &&
+           compare(&out.entry, &listing->entries[listing->count - 1]) == 0 && !has_twice(listing);
 }
 
 #define READINGS 4
 
-/* All that is there all the time: of two readings that are the same, or of some. */
-static LONG read_all(HANDLE directory, struct listing *listing)
+/* All that is there all the time: of one exact reading, or of some. */
+static LONG read_all(HANDLE directory, struct listing *listing, ULONG context, size_t size)
 {
-    size_t before = SIZE_MAX;
-    LONG result = NO_MORE_ENTRIES;
-    for (int i = 0; i < READINGS && result == NO_MORE_ENTRIES; i++) {
-        size_t first = listing->count;
-        result = add_reading(directory, listing);
-        size_t read = listing->count - first;
-        unite(listing);
-        if (read == before && read == listing->count)
-            break;
-        before = read;
-    }
+    LONG result = add_reading(directory, listing, context, size);
+    if (result != ALL_ENTRIES || is_exact(directory, listing, context))
+        return result;
+    for (int i = 1; i < READINGS && result == ALL_ENTRIES; i++)
+        result = add_reading(directory, listing, context, size);
+    unite(listing);
     return result;
-}
-
-static size_t entry_size(const struct entry *entry)
-{
-    return sizeof *entry + entry->name.Length + entry->type.Length + 2 * sizeof(wchar_t);
 }
 
 static wchar_t *put(UNICODE_STRING *string, wchar_t *at)
@@ -413,36 +448,37 @@ static wchar_t *put(UNICODE_STRING *string, wchar_t *at)
     return at + string->Length / sizeof *at + 1;
 }
 
-/* Entries from *context on, as many as there is room for, and one of zeros behind them; then the
- * texts. */
+/* As many entries as there is room for, and one of zeros behind them; then the texts. */
 static LONG put_entries(const struct listing *listing, void *out, ULONG size, ULONG *context,
                         ULONG *used)
 {
     struct entry *entries = out;
-    size_t total = sizeof *entries, count = 0, first = *context;
-    for (; first + count < listing->count; count++) {
-        size_t more = entry_size(&listing->entries[first + count]);
+    size_t total = sizeof *entries, count = 0;
+    for (; count < listing->count; count++) {
+        size_t more = entry_size(&listing->entries[count]);
         if (total + more > size)
             break;
         total += more;
-        entries[count] = listing->entries[first + count];
+        entries[count] = listing->entries[count];
     }
-    if (total > size || first >= listing->count)
-        return total > size ? BUFFER_TOO_SMALL : NO_MORE_ENTRIES;
+    if (total > size)
+        return BUFFER_TOO_SMALL;
+    if (listing->count == 0)
+        return NO_MORE_ENTRIES;
     memset(&entries[count], 0, sizeof *entries);
     wchar_t *at = (wchar_t *)&entries[count + 1];
     for (size_t i = 0; i < count; i++)
         at = put(&entries[i].type, put(&entries[i].name, at));
-    *context = (ULONG)(first + count);
+    *context += (ULONG)count;
     *used = (ULONG)total;
-    return first + count < listing->count ? MORE_ENTRIES : ALL_ENTRIES;
+    return count < listing->count ? MORE_ENTRIES : ALL_ENTRIES;
 }
 
 static LONG read_many(HANDLE directory, void *out, ULONG size, ULONG *context, ULONG *used)
 {
     struct listing listing = {NULL, 0, 0};
-    LONG result = read_all(directory, &listing);
-    if (result == NO_MORE_ENTRIES)
+    LONG result = read_all(directory, &listing, *context, size);
+    if (result == ALL_ENTRIES)
         result = put_entries(&listing, out, size, context, used);
     for (size_t i = 0; i < listing.count; i++) {
         free(listing.entries[i].name.Buffer);
@@ -452,10 +488,14 @@ static LONG read_many(HANDLE directory, void *out, ULONG size, ULONG *context, U
     return result;
 }
 
-/* Once in so many calls something that came before has gone. */
-#define GONE 5
+/* Before one of so many calls, now this one and now that, something that came before has gone. */
+#define GONE 3
 
-static LONG listing_calls;
+static BOOL has_gone(void)
+{
+    static volatile LONG calls;
+    return ((uint32_t)InterlockedIncrement(&calls) * 2654435761u >> 16) % GONE == 0;
+}
 
 /* ntoskrnl/ob/obdir.c, NtQueryDirectoryObject: one call holds the directory, and gives what it has
  * room for: STATUS_MORE_ENTRIES if that is not all. The context is a number of entries to pass
@@ -465,7 +505,7 @@ LONG NTAPI sim_directory_read(HANDLE directory, void *out, ULONG size, BOOLEAN s
 {
     if (restart)
         *context = 0;
-    else if (sometimes(&listing_calls, GONE))
+    else if (has_gone())
         ++*context;
     if (single)
         return (NtQueryDirectoryObject)(directory, out, size, TRUE, FALSE, context, used);

@@ -36,6 +36,9 @@ void fake_clock_pass(long long ns);
 /* The thread that locks ends, as far as the portable code can see. */
 void fake_thread_end(void);
 
+/* The next owner that is asked about does this before the answer, and is dead by then. */
+void fake_owner_dies(void (*last)(void));
+
 /* Forget all names. */
 void fake_clear(void);
 

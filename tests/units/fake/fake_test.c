@@ -436,6 +436,80 @@ static void creates_look_for_the_dead_now_and_then(void **state)
     fake_clear();
 }
 
+/* ---- an owner that ends normally while it is asked about ---- */
+
+static shmx_queue *ending; /* of the other attachment */
+
+static void release_and_end(void)
+{
+    assert_int_equal(shmx_queue_release(ending), SHMX_OK);
+}
+
+static void commit_and_end(void)
+{
+    assert_int_equal(shmx_queue_commit(ending, 5), SHMX_OK);
+}
+
+static void begin_ending(void)
+{
+    begin();
+    assert_int_equal(shmx_open(&made, NAME, 0), SHMX_OK);
+    assert_int_equal(shmx_queue_open(&queue, base, 0, SIZE), SHMX_OK);
+    assert_int_equal(shmx_queue_open(&ending, made, 0, SIZE), SHMX_OK);
+}
+
+static void end_ending(void)
+{
+    shmx_queue_close(&ending);
+    end();
+}
+
+/* What a receive without waiting reports while `last` is done. */
+static int receive_meanwhile(void (*last)(void))
+{
+    char text[8];
+    fake_owner_dies(last);
+    int status = shmx_queue_receive(queue, text, sizeof text, NULL, 0);
+    fake_owner_dies(NULL);
+    return status;
+}
+
+/* The message is the oldest one, or lies behind another one that is being read. */
+static void read_once(bool behind)
+{
+    const void *place;
+    shmx_queue *beside;
+    begin_ending();
+    assert_int_equal(shmx_queue_open(&beside, base, 0, SIZE), SHMX_OK);
+    if (behind) {
+        assert_int_equal(shmx_queue_send(queue, "first", 5, 0), SHMX_OK);
+        assert_int_equal(shmx_queue_peek(beside, &place, NULL, 0), SHMX_OK);
+    }
+    assert_int_equal(shmx_queue_send(queue, "hello", 5, 0), SHMX_OK);
+    assert_int_equal(shmx_queue_peek(ending, &place, NULL, 0), SHMX_OK);
+    assert_int_equal(receive_meanwhile(release_and_end), SHMX_ETIMEDOUT);
+    assert_int_equal(receive_meanwhile(NULL), SHMX_ETIMEDOUT);
+    shmx_queue_close(&beside);
+    end_ending();
+}
+
+static void a_message_that_was_released_does_not_come_back(void **state)
+{
+    (void)state;
+    read_once(false);
+    read_once(true);
+}
+
+static void a_message_that_was_committed_stays(void **state)
+{
+    void *place;
+    (void)state;
+    begin_ending();
+    assert_int_equal(shmx_queue_reserve(ending, 5, &place, 0), SHMX_OK);
+    assert_int_equal(receive_meanwhile(commit_and_end), SHMX_OK);
+    end_ending();
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -443,6 +517,8 @@ int main(void)
         cmocka_unit_test(a_failed_open_removes_nothing),
         cmocka_unit_test(what_another_looks_at_is_listed),
         cmocka_unit_test(creates_look_for_the_dead_now_and_then),
+        cmocka_unit_test(a_message_that_was_released_does_not_come_back),
+        cmocka_unit_test(a_message_that_was_committed_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
