@@ -53,7 +53,7 @@ int shmx_sides_join(shmx *shm, struct shmx_sides *shared, struct shmx_joined *jo
     joined->sides |= done;
     joined->token = shmx_token_known(shm);
     if (status == SHMX_OK) {
-        /* After the marks: whoever sees the flag finds the mark. */
+        /* After the marks: a process that sees the flag finds the mark. */
         atomic_fetch_or(&shared->flags, sides);
         return SHMX_OK;
     }

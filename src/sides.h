@@ -45,8 +45,8 @@ static inline bool shmx_sides_used(const struct shmx_sides *shared)
     return atomic_load_explicit(&shared->flags, memory_order_relaxed) != 0;
 }
 
-/* Was it shut down? Who sends asks while it holds the lock of those who send: so nothing is begun
- * any more once another has held that lock after it saw the end. */
+/* Was it shut down? A sender asks while it holds the senders' lock. So nothing new is begun once
+ * another has held that lock after it saw the end. */
 static inline bool shmx_sides_over(const struct shmx_sides *shared)
 {
     /* Relaxed: the lock does the ordering. */

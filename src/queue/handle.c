@@ -72,7 +72,7 @@ static void put_back(shmx_queue *queue)
 {
     if (queue_own_end(queue, &queue->taken, STATE_COMMITTED) != SHMX_OK)
         return;
-    /* Release: who sees it finds the record's state. */
+    /* Release: a process that sees it finds the record's state. */
     atomic_store_explicit(&queue->header->consumers.returned, 1, memory_order_release);
     queue_tell(queue, &queue->header->producers);
 }

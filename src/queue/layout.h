@@ -11,8 +11,8 @@
  *       v                        v                            v
  *       | TAKEN | FREE | TAKEN   | COMMITTED | RESERVED | ... | EMPTY | room ...
  *
- *   EMPTY      the end of what was sent: written before the record in front of it is shown, so
- *              whoever goes from record to record always finds its end
+ *   EMPTY      the end of what was sent: written before the record in front of it is shown, so a
+ *              walk from record to record always finds it
  *   RESERVED   with the token of the producer who fills it
  *   COMMITTED  a message; before `next`: one that was taken and came back
  *   TAKEN      with the token of the consumer who reads it
@@ -26,7 +26,7 @@
  * Producers take turns by the lock of their side, consumers by theirs; nobody ever holds both.
  * `tail` belongs to the producers, `next` and `head` to the consumers, and only the owner of a
  * RESERVED or TAKEN record changes it, unless the system says that the owner is dead. Every step is
- * one store after which the queue is in order, or is put in order by the next one who takes the
+ * one store after which the queue is in order, or is put in order by the next one that takes the
  * lock: see docs/queue.md.
  */
 #ifndef SHMX_QUEUE_LAYOUT_H

@@ -87,7 +87,7 @@ static void shrink(shmx_queue *queue, const struct queue_own *own, uint32_t size
         atomic_store_explicit(&rest->state, STATE_CANCELLED, memory_order_relaxed);
         STEP();
     }
-    /* Release: who sees the new size sees the record it leads to. */
+    /* Release: a process that sees the new size sees the record it leads to. */
     atomic_store_explicit(&queue_at(queue, own->place)->size, size, memory_order_release);
     STEP();
 }

@@ -27,13 +27,11 @@ int shmx_queue_wake(shmx_queue *queue, struct queue_side *side, uint32_t value)
     return SHMX_OK;
 }
 
-/*
- * Spin until there may be something. In a stream the two sides run close behind each other, and
- * each look takes from the other the cache line that it is writing. So who found something at one
- * of the first looks for several times on end stays away for a moment the next time, and then finds
- * many messages, or much room, at once. Whoever does not was waiting for an answer, which had been
- * there for long: it stays where it is for a good while.
- */
+/* Spin until there may be something. In a stream the two sides run close behind each other, and
+ * each look takes from the other side the cache line that it is writing. So a process that several
+ * times in a row found something at one of the first looks stays away for a moment the next time.
+ * Then it finds many messages, or much room, at once. If it does not, it was waiting for an answer
+ * that had been there for long: then it does not stay away again for a good while. */
 static bool spin_aside(shmx_queue *queue, bool producer)
 {
     struct queue_pace *pace = &queue->pace[producer];

@@ -25,7 +25,7 @@
  * A reader copies a message and then looks whether head has passed it meanwhile; a publisher moves
  * head and then overwrites. See topic_take, and topic_head_move in ring.h.
  *
- * After every step the topic is in order, or is put in order by the next one who takes the lock:
+ * After every step the topic is in order, or is put in order by the next one that takes the lock:
  * shmx_topic_settle. models/topic.pml is the model of this.
  */
 #ifndef SHMX_TOPIC_LAYOUT_H
@@ -265,7 +265,8 @@ static inline bool topic_pending(const shmx_topic *topic)
 }
 
 /* The bytes read of the record at the position are those written there. The fence pairs with that
- * of make_room: whoever loaded anything that was written over it loads a head behind it here. */
+ * of make_room: a reader that loaded anything that was written over it finds head behind it
+ * here. */
 static inline bool topic_whole(const shmx_topic *topic, uint64_t position)
 {
     atomic_thread_fence(memory_order_acquire);

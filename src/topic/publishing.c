@@ -120,7 +120,7 @@ static void topic_shrink(shmx_topic *topic, const struct topic_own *own, uint32_
         atomic_store_explicit(&rest->state, TOPIC_STATE_CANCELLED, memory_order_relaxed);
         TOPIC_STEP();
     }
-    /* Release: who sees the new size sees the record it leads to. */
+    /* Release: a process that sees the new size sees the record it leads to. */
     atomic_store_explicit(&topic_record(topic, own->position)->size, size, memory_order_release);
     TOPIC_STEP();
 }
@@ -139,7 +139,7 @@ static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, siz
     } else {
         if (size != own->size)
             topic_shrink(topic, own, (uint32_t)size);
-        /* Release: what the owner wrote is seen by who sees the state. */
+        /* Release: a process that sees the state sees what the owner wrote. */
         atomic_store_explicit(&record->state, state, memory_order_release);
         TOPIC_STEP();
         status = shmx_topic_settle(topic, false);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The usual publish; and what the quick ways (quick.c) leave to others: a call at their end, which
- * begins again from the arguments, so that the quick ways keep nothing for it. */
+/* The usual publish, and the functions that the quick ways (quick.c) call in any unusual case. Such
+ * a function is called last and begins again from the arguments, so that a quick way keeps nothing
+ * for it. */
 #ifndef SHMX_TOPIC_QUICK_H
 #define SHMX_TOPIC_QUICK_H
 

@@ -75,7 +75,7 @@ static inline void topic_show(struct topic_header *header, uint64_t position, ui
 {
     bool message = state == TOPIC_STATE_COMMITTED;
     TOPIC_STEP();
-    /* Release: who sees it finds the record, and all before it. */
+    /* Release: a reader that sees it finds the record, and all before it. */
     if (message)
         atomic_store_explicit(&header->front.newest, position + 1, memory_order_release);
     TOPIC_STEP();
@@ -83,7 +83,7 @@ static inline void topic_show(struct topic_header *header, uint64_t position, ui
     atomic_store_explicit(&header->publishers.number, number + message, memory_order_relaxed);
     TOPIC_STEP();
     atomic_store_explicit(&header->publishers.shown, end, memory_order_relaxed);
-    /* Release: who sees the turn finds the message. */
+    /* Release: a process that sees the turn finds the message. */
     if (message)
         atomic_store_explicit(&header->front.turn, (uint32_t)end, memory_order_release);
 }

@@ -167,7 +167,7 @@ int shmx_lockfile_sweep(const char *path, bool *held)
     if (status != SHMX_OK)
         return status == SHMX_ENOENT || status == SHMX_EACCES || status == SHMX_EPROTO ? SHMX_OK
                                                                                        : status;
-    /* Shared, so that whoever asks at the same moment does not take this look for an owner. */
+    /* Shared, so that another that asks at the same moment does not take this look for an owner. */
     int error = shmx_lockfile_set(fd, LOCK_SH);
     *held = error == EWOULDBLOCK;
     if (error == 0 && shmx_lockfile_in_place(fd, path))
@@ -201,7 +201,7 @@ int shmx_lockfile_sweep_all(const char *start, bool *held)
     return status > 0 ? SHMX_OK : status;
 }
 
-/* Rounds in which whoever holds a lock is likely to be done with it. */
+/* Rounds in which the holder of a lock is likely to be done with it. */
 #define ROUNDS_SHORT 40
 
 bool shmx_lockfile_is_short(int round)

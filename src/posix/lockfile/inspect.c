@@ -144,7 +144,7 @@ static int remove_listed(struct shmx_lockfile_name *file, const char *name, bool
     struct shmx_lockfile_judged judged = {0};
     int status = shmx_lockfile_judge(file, name, SHMX_READ_ONLY, &judged);
     if (status == SHMX_EAGAIN)
-        return SHMX_OK; /* whoever holds all locks on the users file removes the segment */
+        return SHMX_OK; /* the holder of all locks on the users file removes the segment */
     if (status == SHMX_ENOENT) {
         /* Of one that was whole nothing is left to be freed: the machine has been restarted. */
         bool half = file->record.state != LOCKFILE_LIVE;
@@ -247,8 +247,8 @@ static int leftover_users(const char *rest, void *context)
     return SHMX_OK;
 }
 
-/* A name file without a users file: its maker was killed, or whoever removed the segment; or the
- * segment is persistent. One with a users file goes with that. */
+/* A name file without a users file: its maker was killed, or a process that was removing the
+ * segment; or the segment is persistent. One with a users file goes with that. */
 static void leftover_name(const char *folded)
 {
     struct shmx_lockfile_name file;

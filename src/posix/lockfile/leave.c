@@ -110,7 +110,7 @@ static void leave(struct shmx_attachment *attachment)
         return;
     int round = 0;
     while (remove_as_last(attachment) == SHMX_EAGAIN) {
-        /* Whoever holds the name file finds that the last user is leaving, and lets go. */
+        /* The holder of the name file finds that the last user is leaving, and lets go. */
         shmx_posix_gate_leave();
         bool more = shmx_lockfile_patience(&round);
         shmx_posix_gate_enter();
@@ -188,8 +188,8 @@ static int unlink_unlisted(const char *name)
     return status == SHMX_OK || only ? shmx_lockfile_unlink_object(name, found.probe) : status;
 }
 
-/* There is one of a neighbour. A segment is its owner's to unlink, though some systems would let
- * all those do it who may write to the object. */
+/* There is one of a neighbour. A segment is its owner's to unlink, though on some systems every
+ * process that may write to the object could do it. */
 static int unlink_neighbours(const char *name)
 {
     struct shmx_lockfile_judged judged = {0};

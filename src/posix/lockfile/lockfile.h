@@ -7,10 +7,9 @@
  *   the file still has its place, may create, join, judge and remove the segment. The file is made
  *   anew for each segment, and only its maker writes it. Only the segment's owner can open it.
  * - Users file: one for each segment of its owner alone that goes with its last user. A user holds
- * a shared lock. A process that gets the exclusive one knows that nobody lives.
- * - Seat: the same of a segment that is open to others, one for each user, who makes it and holds
- *   its lock. A neighbour who may open files may lock them, and here that does no more than to be a
- *   user.
+ *   a shared lock. A process that gets the exclusive one knows that nobody lives.
+ * - Seat: one for each user of a segment that is open to others. The user makes it and holds its
+ *   lock. A neighbour that may open such a file may lock it, which has the effect of being a user.
  * - Owner file: one for each owner token. The owner holds its lock.
  */
 #ifndef SHMX_LOCKFILE_H
@@ -77,7 +76,7 @@ int shmx_lockfile_sweep(const char *path, bool *held);
  */
 int shmx_lockfile_sweep_all(const char *start, bool *held);
 
-/* Sleep a little; false when the patience with whoever holds a lock has ended. */
+/* Sleep a little; false when the patience with the holder of a lock has ended. */
 bool shmx_lockfile_patience(int *round);
 
 /* True while nothing slower is to be expected than another's look. */
@@ -123,12 +122,13 @@ bool shmx_lockfile_name_there(const char *name);
 /* True if it leads to a segment, whole or not. */
 bool shmx_lockfile_name_tells(const struct shmx_lockfile_name *file);
 
-/* Let others come that cannot lock the file, or not: they see its mode. The maker of a segment does
- * when it is whole, and who wants to remove it does not, before it looks for users. */
+/* Admit processes that cannot lock the file, or do not: they see its mode. The maker admits them
+ * when the segment is whole. A process that wants to remove the segment stops that before it looks
+ * for users. */
 int shmx_lockfile_name_admit(const struct shmx_lockfile_name *file, bool admit);
 
-/* Such another's look at the name file of an object that has this owner. False: the object is being
- * made or removed. True if there is no such file. */
+/* The look of such a process at the name file of an object that has this owner. False: the object
+ * is being made or removed. True if there is no such file. */
 bool shmx_lockfile_name_admits(const char *name, uid_t owner);
 
 /* Write down how far the maker has come. */
@@ -280,8 +280,9 @@ int shmx_lockfile_remove_dead(struct shmx_lockfile_name *file, const char *name)
 /* Take away a name file that leads to no segment, and what a dead maker left half-made. */
 int shmx_lockfile_clean(struct shmx_lockfile_name *file, const char *name);
 
-/* Stop being the user that judging a LIVE one made of us. The last of the others may have left
- * meanwhile and have seen us: then it is for us to do what it left undone. True if so. */
+/* Stop being a user, which judging a LIVE one has made of this process. The last other user may
+ * have left meanwhile and have seen this one: then this process has to do what that user left
+ * undone. True if so. */
 bool shmx_lockfile_leave_judged(struct shmx_lockfile_name *file, const char *name, int *user_fd);
 
 /* ---- attaching (object.c, open.c) ---- */

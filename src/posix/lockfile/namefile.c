@@ -87,8 +87,8 @@ int shmx_lockfile_name_make(struct shmx_lockfile_name *file, const char *name,
     int status = make_file(file, name);
     if (status != SHMX_OK)
         return status;
-    /* Between the two calls another may have locked it. To him it is a leftover, and he takes it
-     * away. */
+    /* Between the two calls another may have locked it. That process takes it for a leftover, and
+     * removes it. */
     status = hold(file);
     if (status != SHMX_OK) {
         close(file->fd);
@@ -162,7 +162,7 @@ bool shmx_lockfile_name_there(const char *name)
 
 /* ---- those who cannot lock it ---- */
 
-/* Whoever may write to the file, which is its owner alone, is at work. */
+/* A process that may write to the file is at work: only the owner may. */
 #define MODE_AT_WORK 0600
 #define MODE_ADMITS 0400
 

@@ -76,7 +76,7 @@ static int open_live(struct shmx_attachment *attachment, struct shmx_lockfile_ju
     return status;
 }
 
-/* What may be known of the name file of an object that is looked for by its own name. */
+/* The name file of an object that is looked for by its own name, as far as it can be known. */
 enum unlisted {
     NOT_THERE,  /* and so nobody made the object when that was seen */
     NEIGHBOURS, /* only its owner can lock it */

@@ -19,7 +19,7 @@ int shmx_lockfile_remove_segment(struct shmx_lockfile_name *file, const char *na
 {
     if (!shmx_lockfile_name_ours(file))
         return shmx_posix_error(EACCES);
-    /* The name file goes last: who dies here leaves it, and it leads to the rest. */
+    /* The name file goes last: a process that dies here leaves it, and it leads to the rest. */
     int status = shmx_lockfile_unlink_object(name, (int)file->record.probe);
     if (status != SHMX_OK && status != SHMX_ENOENT)
         return status;

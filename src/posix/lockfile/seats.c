@@ -18,7 +18,7 @@ bool shmx_lockfile_has_seats(const struct shmx_label *label)
 /* Numbers that others may have taken. */
 #define TRIES_MOST 16
 
-/* What a seat says: the name of its segment, and its number. */
+/* The contents of a seat: the name of its segment, and its number. */
 #define TEXT_MAX (SHMX_NAME_MAX + 10)
 
 static int try_seat(uint64_t id, const char *name, int *fd, uint32_t *number)

@@ -83,9 +83,9 @@ int shmx_lockfile_users_again(uint64_t id, int own, int *fd)
 bool shmx_lockfile_users_leave(uint64_t id, bool shared, int *fd)
 {
     if (*fd >= 0 && !shared) {
-        /* First give up, then ask for all: of two that leave at once, who asks last has seen the
-         * other give up. To turn one lock into the other in one call is no such order on systems
-         * that keep the old one when the new one is refused. */
+        /* First give up, then ask for all: of two processes that leave at once, the one that asks
+         * last finds that the other has given up. One call that turns one lock into the other has
+         * no such order on systems that keep the old lock when they refuse the new one. */
         shmx_lockfile_set(*fd, LOCK_UN);
         return shmx_lockfile_set(*fd, LOCK_EX) == 0;
     }

@@ -4,13 +4,13 @@
  * fcntl(2)). docs/lifetime.md has the proof; the rules are:
  *
  *   - An object appears under its name whole: it is made without one, filled, and then published.
- * No name ever leads to a half-made object of ours.
+ *     No name ever leads to a half-made object of ours.
  *   - A user holds a read lock on byte USER of the object. The creator takes it before the object
  *     has a name, everybody else only after having seen another user's lock. So an object without
  *     one is dead, for ever.
- *   - Only who holds the write lock on byte NAME of an object, and has seen under it that the
- *     object still has its name, may remove the name. As an object of ours gets one name only, and
- *     nobody else can remove it meanwhile, a successor's name is never removed.
+ *   - Only a process that holds the write lock on byte NAME of an object, and has seen under it
+ *     that the object still has its name, may remove the name. As an object of ours gets one name
+ *     only, and nobody else can remove it meanwhile, a successor's name is never removed.
  *   - The last user finds that it is the last by getting the write lock on both bytes.
  *
  * Foreign and raw objects carry no such locks and only lose their name by shmx_unlink.
@@ -133,7 +133,7 @@ static int become_user(int fd, const char *name, unsigned flags, bool *counted)
     int status = shmx_ofd_judge(fd, name, &kind);
     if (status != SHMX_OK)
         return status;
-    if (kind == SHMX_OS_DEAD) /* who may not remove it sees that it is dead all the same */
+    if (kind == SHMX_OS_DEAD) /* not for us to remove, but dead all the same */
         return shmx_ofd_remove_dead(fd, name) == SHMX_EAGAIN ? SHMX_EAGAIN : SHMX_ENOENT;
     if (kind != SHMX_OS_LIVE || (flags & SHMX_RAW) != 0)
         return SHMX_OK; /* a guest: its lifetime is the system's own */
