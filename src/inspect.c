@@ -29,7 +29,8 @@ static void info_fill(shmx_info *info, const char *name, const struct shmx_os_vi
     info->flags = view->label.flags;
 }
 
-static int info_read(const char *name, shmx_info *info)
+/* `empty`: the status of an object without a length, which another program is about to size. */
+static int info_read(const char *name, shmx_info *info, int empty)
 {
     struct shmx_os_view view;
     int status = shmx_os_inspect(name, &view);
@@ -39,19 +40,21 @@ static int info_read(const char *name, shmx_info *info)
         return SHMX_ENOENT;
     if (view.kind == SHMX_OS_DAMAGED)
         return SHMX_EPROTO;
+    if (view.kind == SHMX_OS_FOREIGN && view.length == 0)
+        return empty;
     info_fill(info, name, &view);
     return SHMX_OK;
 }
 
 /* As long as there are looks left. */
-static int describe_patiently(const char *name, shmx_info *info, int *looks)
+static int describe_patiently(const char *name, shmx_info *info, int *looks, int empty)
 {
     int64_t pause = PAUSE_FIRST;
-    int status = info_read(name, info);
+    int status = info_read(name, info, empty);
     for (; status == SHMX_EAGAIN && *looks > 0; --*looks) {
         shmx_os_sleep(pause);
         pause = pause < PAUSE_MOST ? 2 * pause : pause;
-        status = info_read(name, info);
+        status = info_read(name, info, empty);
     }
     return status;
 }
@@ -60,7 +63,7 @@ int shmx_stat(const char *name, shmx_info *info)
 {
     int looks = LOOKS_MOST;
     int status = info == NULL ? SHMX_EINVAL : shmx_name_check(name);
-    return status == SHMX_OK ? shmx_result(describe_patiently(name, info, &looks))
+    return status == SHMX_OK ? shmx_result(describe_patiently(name, info, &looks, SHMX_EAGAIN))
                              : shmx_refuse(status);
 }
 
@@ -80,7 +83,7 @@ static int list_one(const char *name, void *context)
 {
     struct listing *listing = context;
     shmx_info info;
-    int status = describe_patiently(name, &info, &listing->looks);
+    int status = describe_patiently(name, &info, &listing->looks, SHMX_ENOENT);
     if (status == SHMX_OK)
         return listing->visit(&info, listing->context);
     /* A segment that went away meanwhile, or that this user may not see, is left out. A failure

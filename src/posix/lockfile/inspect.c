@@ -36,8 +36,6 @@ static int inspect_listed(struct shmx_lockfile_name *file, const char *name,
 static bool is_half_made(const struct shmx_lockfile_found *found, const char *name,
                          const struct shmx_lockfile_name *file, bool neighbours)
 {
-    if (found->length == 0)
-        return true;
     if (neighbours)
         return found->kind == SHMX_CONTROL_NONE && !shmx_lockfile_surely_foreign(found, name);
     return file == NULL && shmx_lockfile_name_there(name);

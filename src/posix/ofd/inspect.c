@@ -159,8 +159,8 @@ static int inspect(int fd, const char *name, struct shmx_os_view *view)
         status = shmx_posix_error(errno);
     if (status == SHMX_OK && !S_ISREG(facts.st_mode))
         status = shmx_posix_error(ENXIO);
-    if (status == SHMX_OK && (facts.st_nlink == 0 || facts.st_size == 0))
-        status = SHMX_EAGAIN; /* removed meanwhile; or a foreign creator is about to size it */
+    if (status == SHMX_OK && facts.st_nlink == 0)
+        status = SHMX_EAGAIN; /* removed meanwhile */
     if (status == SHMX_OK)
         status = shmx_ofd_label(fd, facts.st_size, &view->label, name, &kind);
     if (status != SHMX_OK)

@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -824,7 +825,34 @@ static const struct test_part parts[] = {{"stranger", part_stranger},
                                          {"reader_of_scribble", part_reader_of_scribble},
                                          {NULL, NULL}};
 
+static int pass_on(const shmx_info *info, void *context)
+{
+    (void)info;
+    (void)context;
+    return 0;
+}
+
+/* A listing may wait for a quarter of a second in all, which 20 times are 5 s. */
+static void an_object_without_a_length_delays_no_listing(void **state)
+{
+    (void)state;
+    char path[64];
+    shmx_info info;
+    const char *name = test_name();
+    snprintf(path, sizeof path, "/%s", name);
+    int fd = shm_open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    assert_true(fd >= 0);
+    assert_status(shmx_stat(name, &info), SHMX_EAGAIN); /* somebody is about to size it */
+    int64_t start = test_now_ms();
+    for (int i = 0; i < 20; i++)
+        assert_ok(shmx_list(pass_on, NULL));
+    assert_true(test_now_ms() - start < 4000);
+    close(fd);
+    assert_int_equal(shm_unlink(path), 0);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(an_object_without_a_length_delays_no_listing),
     cmocka_unit_test(a_stranger_gets_nothing),
     cmocka_unit_test(a_stranger_sees_the_name),
     cmocka_unit_test(a_stranger_takes_a_name_first),
