@@ -439,10 +439,11 @@ SHMX_API int shmx_queue_release(shmx_queue *queue);
 /* Make this handle one of the queue's senders (SHMX_SENDER), its receivers (SHMX_RECEIVER), or
  * both, until it is closed or its process ends; calls add up.
  * When all senders that joined are gone, receive and peek first give the messages that are left,
- * and then SHMX_EHANGUP. (One that another handle has peeked is left until it is released.) When
- * all receivers that joined are gone, send and reserve are SHMX_EHANGUP. Each learns it within
- * 100 ms. A handle that joins later ends the state. A side that nobody has joined never counts as
- * gone, and a handle that has joined both is there on both.
+ * and then SHMX_EHANGUP. One that another handle has peeked is left until it is released; only a
+ * handle that has peeked one itself does not wait for that. When all receivers that joined are
+ * gone, send and reserve are SHMX_EHANGUP. Each learns it within 100 ms. A handle that joins later
+ * ends the state. A side that nobody has joined never counts as gone, and a handle that has joined
+ * both is there on both.
  * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP,
  *         SHMX_EIO */
 #define SHMX_SENDER 0x1u

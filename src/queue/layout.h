@@ -127,7 +127,7 @@ struct shmx_queue {
     /* Found by the last attempt: it must change before the next one is worth while. */
     const _Atomic uint32_t *watch;
     uint32_t watch_value;
-    bool lent; /* ... which found messages that another has taken and may give back */
+    bool lent; /* ... which found messages that a handle has taken and may give back */
     struct queue_pace pace[2]; /* as consumer, as producer */
 };
 

@@ -257,13 +257,6 @@ static uint32_t give_back(const shmx_queue *queue, uint32_t place, uint32_t take
     return state;
 }
 
-/* Is it another handle's for now, which may give it back? */
-static bool is_lent(const shmx_queue *queue, uint32_t place, uint32_t state, bool held)
-{
-    bool own = queue_owned(queue, &queue->taken) && queue->taken.place == place;
-    return !own && (held || (state & STATE_KIND) == STATE_TAKEN);
-}
-
 /* Go through the records before `next`: give back those of dead consumers if `ask`, and stop at the
  * first message that has come back. */
 static int find_returned(shmx_queue *queue, bool ask, struct queue_own *found)
@@ -284,7 +277,7 @@ static int find_returned(shmx_queue *queue, bool ask, struct queue_own *found)
             return status;
         if (dead)
             state = give_back(queue, walk.place, state);
-        queue->lent |= is_lent(queue, walk.place, state, held);
+        queue->lent |= held || (state & STATE_KIND) == STATE_TAKEN;
         if (state == STATE_COMMITTED && !held)
             return found_at(queue, walk.place, found);
         if (!walk_on(queue, &walk, state))

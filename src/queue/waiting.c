@@ -98,7 +98,9 @@ static int queue_attempt_last(struct shmx_waiter *waiter)
         status = queue_attempt(waiter, true);
     if (status != SHMX_NOTHING)
         return status;
-    return queue->lent || (over && reserved_by_another(queue)) ? SHMX_NOTHING : SHMX_EHANGUP;
+    /* Two that each wait for what the other has peeked would wait for ever. */
+    bool comes_back = queue->lent && !queue_owned(queue, &queue->taken);
+    return comes_back || (over && reserved_by_another(queue)) ? SHMX_NOTHING : SHMX_EHANGUP;
 }
 
 static bool queue_spin(struct shmx_waiter *waiter)

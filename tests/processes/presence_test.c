@@ -494,6 +494,30 @@ static void a_message_that_another_reads_is_waited_for(void **state)
     shmx_close(&shm);
 }
 
+static void two_that_read_do_not_wait_for_each_other(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = test_segment(name, SIZE);
+    shmx_queue *queue = queue_of(shm), *other = queue_of(shm), *third = queue_of(shm);
+    const void *message;
+    struct test_child *sender = child_start("side", name, "1", "2");
+    child_expect(sender, "joined");
+    assert_int_equal(child_wait(sender), 0);
+    assert_ok(shmx_queue_peek(queue, &message, NULL, 0));
+    assert_ok(shmx_queue_peek(other, &message, NULL, 0));
+    assert_status(receive(queue, SHMX_FOREVER), SHMX_EHANGUP);
+    assert_status(receive(other, SHMX_FOREVER), SHMX_EHANGUP);
+    assert_status(receive(third, 0), SHMX_ETIMEDOUT);
+    assert_ok(shmx_queue_release(queue));
+    assert_ok(shmx_queue_release(other));
+    assert_status(receive(third, SHMX_FOREVER), SHMX_EHANGUP);
+    shmx_queue_close(&third);
+    shmx_queue_close(&other);
+    shmx_queue_close(&queue);
+    shmx_close(&shm);
+}
+
 static void a_full_queue_hangs_up_too(void **state)
 {
     (void)state;
@@ -721,6 +745,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_last_receiver_goes),
     cmocka_unit_test(one_that_joins_later_is_asked_about),
     cmocka_unit_test(a_message_that_another_reads_is_waited_for),
+    cmocka_unit_test(two_that_read_do_not_wait_for_each_other),
     cmocka_unit_test(a_full_queue_hangs_up_too),
     cmocka_unit_test(shutdown_is_for_everybody),
     cmocka_unit_test(a_reservation_is_waited_for_after_the_shutdown),
