@@ -11,7 +11,7 @@
  *   -DPLAIN the owner is an attachment and not a thread, as in a queue's sides
  *   -DONCE  src/once.c: what is locked for is done once
  *
- * A wake goes to ANY of the sleepers. A sleeper looks for itself (after SHMX_SLICE) only when somebody
+ * A wake goes to ANY of the sleepers. A sleeper looks for itself (after shmx_slice) only when somebody
  * was killed, and only if it would find something: as long as nobody is killed, the lock must do
  * without. Checked:
  *

@@ -286,7 +286,7 @@ static int handle_held(struct attempt *attempt, uint32_t word)
         if (dead)
             return take_dead(attempt, word) ? SHMX_EOWNERDEAD : AGAIN;
         /* Once it waits for long it wakes less often. */
-        attempt->ask_at = now + (attempt->waiters != 0 ? SHMX_SLICE : SHMX_SLICE / 2);
+        attempt->ask_at = now + (attempt->waiters != 0 ? shmx_slice() : shmx_slice() / 2);
     }
     return now >= attempt->deadline ? attempt_give_up(attempt, word) : sleep_on(attempt, word);
 }

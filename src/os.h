@@ -31,10 +31,11 @@
 /* ---- facts ---- */
 
 struct shmx_os_facts {
-    size_t page_size;    /* granularity of a mapping's length */
-    bool futex;          /* waiting needs no control block, so it works on foreign segments */
-    bool raw_unlink;     /* a segment without a control block can lose its name */
-    unsigned processors; /* that this process may run on */
+    size_t page_size;     /* granularity of a mapping's length */
+    bool futex;           /* waiting needs no control block, so it works on foreign segments */
+    bool raw_unlink;      /* a segment without a control block can lose its name */
+    unsigned processors;  /* that this process may run on */
+    int64_t sleep_excess; /* ns by which a sleep may be longer than asked for */
 };
 
 const struct shmx_os_facts *shmx_os_facts(void);

@@ -81,7 +81,7 @@ static int wait_until(shmx *shm, uint32_t key, bool present, int64_t deadline)
         if (slept != SHMX_OK)
             return slept;
         if (event != NULL)
-            slept = shmx_event_sleep(shm, event, ticket, deadline, SHMX_SLICE);
+            slept = shmx_event_sleep(shm, event, ticket, deadline, shmx_slice());
         else
             slept = shmx_nap(deadline, &pause, LOOK_MOST) ? SHMX_OK : SHMX_ETIMEDOUT;
     }

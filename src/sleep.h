@@ -29,13 +29,15 @@
 #include "segment.h"
 
 /* How long a waiter sleeps before it asks whether another one lives, where that one's death may end
- * the waiting. A death is noticed within 100 ms, and on Windows a sleep lasts up to 16 ms longer.
- */
-#define SHMX_SLICE ((int64_t)80 * 1000 * 1000)
+ * the waiting: a death is noticed within 100 ms. */
+static inline int64_t shmx_slice(void)
+{
+    return (int64_t)95 * 1000 * 1000 - shmx_os_facts()->sleep_excess;
+}
 
 /* The same where nobody's death does. Only a wake that a killed process took with it is made up for
  * as late as at its end. */
-#define SHMX_SLICE_LONG (4 * SHMX_SLICE)
+#define SHMX_SLICE_LONG ((int64_t)360 * 1000 * 1000)
 
 /* A deadline that has always passed: try once. */
 #define SHMX_DEADLINE_PAST ((int64_t)0)

@@ -44,7 +44,7 @@ static int sleep_slice(const struct shmx_waiter *waiter, uint32_t ticket)
 {
     bool asks = shmx_sides_used(waiter->sides) || waiter->hindered(waiter);
     return shmx_event_sleep(waiter->shm, waiter->event, ticket, waiter->limit->deadline,
-                            asks ? SHMX_SLICE : SHMX_SLICE_LONG);
+                            asks ? shmx_slice() : SHMX_SLICE_LONG);
 }
 
 /* Sleep until the other side has done something, and try once more. Between taking the ticket and

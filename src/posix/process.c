@@ -23,6 +23,7 @@ static void find_facts(void)
     os_facts.page_size = (size_t)sysconf(_SC_PAGESIZE);
     os_facts.futex = true; /* sleeping needs the word alone, on every system here */
     os_facts.raw_unlink = true;
+    os_facts.sleep_excess = shmx_system.sleep_excess;
     effective_user = geteuid();
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     os_facts.processors = processors > 0 ? (unsigned)processors : 1;

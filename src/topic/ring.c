@@ -27,7 +27,7 @@ static int topic_handle_reserved(shmx_topic *topic, uint64_t position, uint32_t 
     if (status != SHMX_OK)
         return status;
     if (!dead) {
-        topic->ask_at = now + SHMX_SLICE;
+        topic->ask_at = now + shmx_slice();
         return SHMX_NOTHING;
     }
     *state = TOPIC_STATE_CANCELLED;

@@ -86,7 +86,7 @@ static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, 
     if (status != SHMX_OK)
         return status;
     if (!dead) {
-        topic->ask_at = now + SHMX_SLICE;
+        topic->ask_at = now + shmx_slice();
         return SHMX_NOTHING;
     }
     /* It may have committed before it died. */

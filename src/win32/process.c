@@ -4,6 +4,9 @@
 /* RtlGenRandom, which some headers declare without its calling convention. */
 BOOLEAN NTAPI SystemFunction036(void *bytes, ULONG count);
 
+/* A sleep ends at a tick of 15.6 ms. */
+#define SLEEP_EXCESS ((int64_t)16 * 1000 * 1000)
+
 static struct shmx_os_facts os_facts;
 static INIT_ONCE facts_once = INIT_ONCE_STATIC_INIT;
 
@@ -30,6 +33,7 @@ static BOOL CALLBACK find_facts(INIT_ONCE *once, void *parameter, void **context
     os_facts.page_size = info.dwPageSize;
     os_facts.futex = false; /* sleepers need slots in the control block; see wait.c */
     os_facts.raw_unlink = false;
+    os_facts.sleep_excess = SLEEP_EXCESS;
     os_facts.processors = processors();
     return TRUE;
 }

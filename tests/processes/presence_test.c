@@ -178,7 +178,7 @@ static void awaits(void *context)
     awaited->known_at = test_now_ms();
 }
 
-/* Where nobody wakes the sleeper, it is late by most of 80 ms each time. */
+/* Where nobody wakes the sleeper, it is late by most of 95 ms each time. */
 static void entering_and_leaving_is_noticed_at_once(void **state)
 {
     (void)state;

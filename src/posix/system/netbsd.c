@@ -12,6 +12,9 @@
 
 #define DIRECTORY "/var/shm"
 
+/* Two ticks of 10 ms: tstohz (sys/kern/subr_time.c) rounds a length up and adds one. */
+#define SLEEP_EXCESS ((int64_t)20 * 1000 * 1000)
+
 /* Beside the objects: lock files do not outlive them when the machine is restarted. Sticky, so that
  * nobody removes another user's. */
 static void lock_directory(char path[SHMX_SYSTEM_DIRECTORY_MAX])
@@ -55,4 +58,5 @@ const struct shmx_system shmx_system = {
     .footprint = shmx_posix_footprint,
     .has_room = shmx_posix_has_room,
     .sleep = wait_once,
+    .sleep_excess = SLEEP_EXCESS,
 };

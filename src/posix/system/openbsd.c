@@ -11,6 +11,9 @@
 
 #include "system/system.h"
 
+/* Two ticks of 10 ms: rwsleep_nsec (sys/kern/kern_synch.c) rounds a length up and adds one. */
+#define SLEEP_EXCESS ((int64_t)20 * 1000 * 1000)
+
 /* The system lets the owner attach only, whatever the mode. */
 static int make(const char *path, unsigned flags, int *fd)
 {
@@ -73,4 +76,5 @@ const struct shmx_system shmx_system = {
     .footprint = shmx_posix_footprint,
     .has_room = shmx_posix_has_room,
     .sleep = wait_once,
+    .sleep_excess = SLEEP_EXCESS,
 };

@@ -78,6 +78,8 @@ struct shmx_system {
     /* shmx_os_wait, where wait.c makes it of this. */
     shmx_posix_sleep *sleep;
 
+    int64_t sleep_excess; /* ns by which a sleep may be longer than asked for */
+
     /* Hold address space for a mapping, as aligned as is good for its length; NULL: anywhere. */
     void *(*place)(size_t length);
 };

@@ -6,8 +6,8 @@
 #include "support.h"
 
 #define WAIT_MS 1000
-#define WAKES_ASKING 16 /* 1 s of 80 ms each, and a few more */
-#define WAKES_PATIENT 6 /* of 320 ms each, and a few more */
+#define WAKES_ASKING 16 /* 1 s of 95 ms each, and a few more */
+#define WAKES_PATIENT 6 /* of 360 ms each, and a few more */
 
 struct place {
     shmx *shm;

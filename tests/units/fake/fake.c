@@ -168,7 +168,7 @@ void fake_clear(void)
 
 const struct shmx_os_facts *shmx_os_facts(void)
 {
-    static const struct shmx_os_facts facts = {4096, true, true, 1};
+    static const struct shmx_os_facts facts = {4096, true, true, 1, 0};
     return &facts;
 }
 
