@@ -67,10 +67,9 @@ int shmx_os_create(struct shmx_attachment *attachment, const char *name, size_t 
 /* Attach to what has that name: SHMX_READ_ONLY, SHMX_RAW and SHMX_PREFAULT count in flags. A
  * segment whose users were all killed is SHMX_ENOENT (and is removed if it may be); one without a
  * control block is attached as foreign; with SHMX_RAW a good control block is attached too, but
- * nobody becomes a user. SHMX_EPROTO, SHMX_EAGAIN as in shmx.h; with SHMX_OS_HURRY a peer in the
- * middle of a step is waited for no longer than some milliseconds. */
-#define SHMX_OS_HURRY 0x80000000u
-int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags);
+ * nobody becomes a user. SHMX_EPROTO, SHMX_EAGAIN as in shmx.h. `hurry`: a peer in the middle of
+ * a step is waited for no longer than some milliseconds. */
+int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags, bool hurry);
 
 /* Unmap and give up; the last user of a segment that is not persistent removes it. */
 void shmx_os_close(struct shmx_attachment *attachment);

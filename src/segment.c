@@ -168,13 +168,13 @@ static void take_over(shmx *shm, const char *name)
     memcpy(shm->name, name, strlen(name) + 1);
 }
 
-static int open_checked(shmx **shm, const char *name, unsigned flags)
+static int open_checked(shmx **shm, const char *name, unsigned flags, bool hurry)
 {
     shmx *made;
     int status = allocate(&made);
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = shmx_os_open(&made->attachment, name, flags);
+    status = shmx_os_open(&made->attachment, name, flags, hurry);
     if (status == SHMX_OK)
         take_over(made, name);
     return finish(shm, made, status);
@@ -186,7 +186,7 @@ int shmx_open(shmx **shm, const char *name, unsigned flags)
         return shmx_refuse(SHMX_EINVAL);
     *shm = NULL;
     int status = (flags & ~FLAGS_OPEN) != 0 ? SHMX_EINVAL : shmx_name_check(name);
-    return status == SHMX_OK ? open_checked(shm, name, flags) : shmx_refuse(status);
+    return status == SHMX_OK ? open_checked(shm, name, flags, false) : shmx_refuse(status);
 }
 
 /* From one look for a segment to the next: doubling, and short enough for the promise. */
@@ -197,7 +197,7 @@ static int open_until(shmx **shm, const char *name, unsigned flags, int64_t dead
 {
     int64_t pause = LOOK_FIRST;
     for (;;) {
-        int status = open_checked(shm, name, flags | SHMX_OS_HURRY);
+        int status = open_checked(shm, name, flags, true);
         if (status != SHMX_ENOENT && status != SHMX_EAGAIN)
             return status;
         if (!shmx_nap(deadline, &pause, LOOK_MOST))
@@ -230,7 +230,7 @@ int shmx_open_or_create(shmx **shm, const char *name, size_t size, unsigned flag
     if (status != SHMX_OK)
         return shmx_refuse(status);
     for (int round = 0; round < ROUNDS_MAX; round++) {
-        status = open_checked(shm, name, flags & FLAGS_OPEN);
+        status = open_checked(shm, name, flags & FLAGS_OPEN, false);
         if (status == SHMX_OK && (*shm)->size < size) {
             shmx_close(shm);
             return shmx_refuse(SHMX_ERANGE);

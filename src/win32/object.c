@@ -231,11 +231,10 @@ static int revive(struct shmx_win32_chain *chain, struct shmx_win32_found *found
 }
 
 /* Find what has the name, in the session first, with the rights to use it as flags say. */
-static int find(const char *name, unsigned flags, struct shmx_win32_found *found)
+static int find(const char *name, unsigned flags, bool hurry, struct shmx_win32_found *found)
 {
-    bool soon = (flags & SHMX_OS_HURRY) != 0;
-    struct shmx_win32_chain session = {.name = name, .lock_soon = soon};
-    struct shmx_win32_chain machine = {.name = name, .wide = true, .lock_soon = soon};
+    struct shmx_win32_chain session = {.name = name, .lock_soon = hurry};
+    struct shmx_win32_chain machine = {.name = name, .wide = true, .lock_soon = hurry};
     bool read_only = (flags & SHMX_READ_ONLY) != 0;
     DWORD rights = read_only ? SHMX_WIN32_LOOK_RIGHTS : SHMX_WIN32_USE_RIGHTS;
     int status = shmx_win32_find(&session, rights, revive, found);
@@ -254,12 +253,12 @@ static bool unlinked(const struct shmx_attachment *attachment)
            atomic_load(&attachment->control->state) == SHMX_STATE_UNLINKED;
 }
 
-int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags)
+int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags, bool hurry)
 {
     struct shmx_win32_found found;
     int status;
     do {
-        status = find(name, flags, &found);
+        status = find(name, flags, hurry, &found);
         if (status != SHMX_OK)
             return status;
         attachment->os.hold = found.hold;
@@ -306,7 +305,7 @@ static int unlink_found(struct shmx_win32_found *found)
 int shmx_os_unlink(const char *name)
 {
     struct shmx_win32_found found;
-    int status = find(name, 0, &found);
+    int status = find(name, 0, false, &found);
     if (status != SHMX_OK)
         return status;
     status = unlink_found(&found);

@@ -45,7 +45,7 @@ static struct shmx_attachment *object_open(const char *name, unsigned flags)
 {
     struct shmx_attachment *attachment = calloc(1, sizeof *attachment);
     assert_non_null(attachment);
-    assert_ok(shmx_os_open(attachment, name, flags));
+    assert_ok(shmx_os_open(attachment, name, flags, false));
     return attachment;
 }
 
@@ -58,7 +58,7 @@ static void object_close(struct shmx_attachment *attachment)
 static int open_status(const char *name)
 {
     struct shmx_attachment attachment = {0};
-    int status = shmx_os_open(&attachment, name, 0);
+    int status = shmx_os_open(&attachment, name, 0, false);
     if (status == SHMX_OK)
         shmx_os_close(&attachment);
     return status;

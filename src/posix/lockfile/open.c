@@ -171,7 +171,7 @@ static int open_once(struct shmx_attachment *attachment, struct search *search)
     return status == SHMX_ENOENT ? open_unlisted(attachment, search, NOT_THERE) : status;
 }
 
-int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags)
+int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags, bool hurry)
 {
     struct search search = {.name = name, .flags = flags, .orphan = 0};
     int round = 0;
@@ -180,7 +180,7 @@ int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned 
         shmx_posix_gate_enter();
         status = open_once(attachment, &search);
         shmx_posix_gate_leave();
-        if ((flags & SHMX_OS_HURRY) != 0 && !shmx_lockfile_is_short(round))
+        if (hurry && !shmx_lockfile_is_short(round))
             break;
     } while (status == SHMX_EAGAIN && shmx_lockfile_patience(&round));
     return status;

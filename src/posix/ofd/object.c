@@ -220,7 +220,7 @@ int shmx_ofd_open(struct shmx_attachment *attachment, int fd, const char *name, 
 /* Rounds of patience for one that hurries: 7 ms. */
 #define ROUNDS_HURRY 3
 
-int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags)
+int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags, bool hurry)
 {
     int round = 0;
     int status;
@@ -231,7 +231,7 @@ int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned 
         if (status == SHMX_OK)
             status = shmx_ofd_open(attachment, fd, name, flags);
         shmx_posix_gate_leave();
-        if ((flags & SHMX_OS_HURRY) != 0 && round >= ROUNDS_HURRY)
+        if (hurry && round >= ROUNDS_HURRY)
             break;
     } while (status == SHMX_EAGAIN && shmx_posix_patience(&round));
     return status;

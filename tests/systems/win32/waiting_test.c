@@ -62,7 +62,7 @@ static int sleeping(const struct shmx_attachment *attachment)
 static void sleeper_start(struct sleeper *sleeper, const char *name, int others)
 {
     memset(sleeper, 0, sizeof *sleeper);
-    assert_ok(shmx_os_open(&sleeper->attachment, name, 0));
+    assert_ok(shmx_os_open(&sleeper->attachment, name, 0, false));
     atomic_init(&sleeper->status, 77);
     sleeper->thread = thread_start(sleeps, sleeper);
     while (sleeping(&sleeper->attachment) != others + 1)
@@ -90,7 +90,7 @@ static void the_one_that_came_first_is_woken_first(void **state)
     for (int i = 0; i < 5 * SLEEPERS; i++) {
         struct sleeper *oldest = &sleepers[i % SLEEPERS];
         struct shmx_attachment waker = {0}; /* that knows nothing of who was woken before */
-        assert_ok(shmx_os_open(&waker, name, 0));
+        assert_ok(shmx_os_open(&waker, name, 0, false));
         assert_int_equal(shmx_os_wake(&waker, word_of(&waker), 1), 1);
         shmx_os_close(&waker);
         sleeper_end(oldest);
@@ -126,7 +126,7 @@ PART(sleeper)
 {
     (void)argc;
     struct shmx_attachment attachment = {0};
-    must(shmx_os_open(&attachment, argv[1], 0) == SHMX_OK);
+    must(shmx_os_open(&attachment, argv[1], 0, false) == SHMX_OK);
     say("sleeps");
     must(shmx_os_wait(&attachment, word_of(&attachment), 0, SHMX_OS_NEVER) == SHMX_OK);
     return 0;
@@ -171,7 +171,7 @@ static void what_is_no_event_is_no_owner(void **state)
     uint32_t token, next;
     bool alive;
     object_make(&made, name);
-    assert_ok(shmx_os_open(&other, name, 0));
+    assert_ok(shmx_os_open(&other, name, 0, false));
     assert_ok(shmx_os_owner_claim(&other, &token));
     assert_ok(shmx_os_owner_alive(&made, token, &alive));
     assert_true(alive);

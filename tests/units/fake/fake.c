@@ -216,8 +216,9 @@ int shmx_os_create(struct shmx_attachment *attachment, const char *name, size_t 
     return SHMX_OK;
 }
 
-int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags)
+int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags, bool hurry)
 {
+    (void)hurry;
     int status = step();
     if (status != SHMX_OK)
         return status;
