@@ -410,6 +410,8 @@ PART(reader)
     must(shmx_queue_release(queue) == SHMX_OK);
     say("has read");
     hear();
+    shmx_queue_close(&queue);
+    shmx_close(&shm);
     return 0;
 }
 
