@@ -332,3 +332,32 @@ void footprint_is_the_memory(void **state)
         shmx_close(&shm);
     }
 }
+
+/* ---- waiting ---- */
+
+#define WAIT_MS 400
+
+static int64_t processor_ms(void)
+{
+    struct timespec used;
+    must(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) == 0);
+    return (int64_t)used.tv_sec * 1000 + used.tv_nsec / 1000000;
+}
+
+/* A call that returns at once, time after time, keeps the limit as well as one that sleeps. */
+void waiting_takes_no_processor(void **state)
+{
+    (void)state;
+    static const unsigned ways[] = {0, SHMX_READ_ONLY};
+    const char *name = test_name();
+    shmx *made = test_segment(name, SIZE);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        shmx *shm;
+        assert_ok(shmx_open(&shm, name, ways[i]));
+        int64_t before = processor_ms();
+        assert_status(shmx_wait(shm, (uint32_t *)shmx_data(shm), 0, WAIT_MS), SHMX_ETIMEDOUT);
+        assert_in_range(processor_ms() - before, 0, WAIT_MS / 10);
+        shmx_close(&shm);
+    }
+    shmx_close(&made);
+}

@@ -145,6 +145,8 @@ void rules_room(void **state)
 void rules_hidden(void **state)
 {
     (void)state;
+    char target[16];
     assert_refused(open("/proc/self/maps", O_RDONLY), ENOENT);
     assert_refused(open("/proc/meminfo", O_RDONLY), ENOENT);
+    assert_refused(readlink("/proc/self/fd/0", target, sizeof target), ENOENT);
 }

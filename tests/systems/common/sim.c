@@ -287,6 +287,12 @@ int sim_access(const char *path, int how)
     return (access)(sim_path(path, buffer), how);
 }
 
+ssize_t sim_readlink(const char *path, char *bytes, size_t count)
+{
+    char buffer[SIM_PATH_MAX];
+    return (readlink)(sim_path(path, buffer), bytes, count);
+}
+
 int sim_stat(const char *path, struct stat *facts)
 {
     char buffer[SIM_PATH_MAX];

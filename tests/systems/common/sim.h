@@ -112,6 +112,7 @@ int sim_atfork_for_ever(void (*before)(void), void (*parent)(void), void (*child
 int sim_open(const char *path, int how, ...);
 int sim_unlink(const char *path);
 int sim_access(const char *path, int how);
+ssize_t sim_readlink(const char *path, char *bytes, size_t count);
 int sim_stat(const char *path, struct stat *facts);
 int sim_lstat(const char *path, struct stat *facts);
 int sim_chmod(const char *path, mode_t mode);
@@ -132,6 +133,7 @@ int sim_utimensat(int at, const char *path, const struct timespec times[2], int 
 #define open(...) sim_open(__VA_ARGS__)
 #define unlink(path) sim_unlink(path)
 #define access(path, how) sim_access(path, how)
+#define readlink(path, bytes, count) sim_readlink(path, bytes, count)
 #define stat(path, facts) sim_stat(path, facts)
 #define lstat(path, facts) sim_lstat(path, facts)
 #define chmod(path, mode) sim_chmod(path, mode)

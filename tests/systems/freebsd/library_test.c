@@ -41,12 +41,36 @@ static void a_long_list_is_whole(void **state)
     }
 }
 
+static void creates_in_vain(void *name)
+{
+    shmx *shm;
+    const char *why;
+    const struct rlimit small = {65536, 65536};
+    if (geteuid() == 0 && !test_become_other_user(&why))
+        return;
+    must(setrlimit(RLIMIT_FSIZE, &small) == 0);
+    must(shmx_create(&shm, name, 1 << 20, 0) == SHMX_ENOSPC);
+}
+
+/* The maker, too, unlinks an object only if its mode lets that user read and write it. */
+static void a_failed_create_leaves_no_object(void **state)
+{
+    (void)state;
+    char path[100];
+    const char *name = test_name();
+    snprintf(path, sizeof path, "/%s", name);
+    assert_int_equal(child_wait(child_fork(creates_in_vain, (void *)(uintptr_t)name)), 0);
+    assert_int_equal(shm_open(path, O_RDONLY, 0), -1);
+    assert_int_equal(errno, ENOENT);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         MACHINE_TESTS,
         cmocka_unit_test(lists_what_the_system_lists),
         cmocka_unit_test(a_long_list_is_whole),
+        cmocka_unit_test(a_failed_create_leaves_no_object),
     };
     return machine_main(argc, argv, tests, sizeof tests / sizeof *tests);
 }

@@ -22,6 +22,7 @@
 
 #define SHM "/dev/shm"
 #define SIZE 8192
+#define LARGE ((size_t)2 << 20) /* room is looked for */
 
 /* ---- kernels that lack something ---- */
 
@@ -126,12 +127,17 @@ static void in_child(void (*run)(void *context), void *context)
             _exit(CANNOT);                                                                         \
     } while (0)
 
-static int creates(const char *name, unsigned flags)
+static int creates_of(const char *name, size_t size, unsigned flags)
 {
     shmx *shm;
-    int status = shmx_create(&shm, name, SIZE, flags);
+    int status = shmx_create(&shm, name, size, flags);
     shmx_close(&shm);
     return status;
+}
+
+static int creates(const char *name, unsigned flags)
+{
+    return creates_of(name, SIZE, flags);
 }
 
 static int opens(const char *name)
@@ -159,6 +165,7 @@ static void works(const char *name)
     shmx_close(&shm);
     must(opens(name) == SHMX_ENOENT);
     must(creates(name, SHMX_PREFAULT) == SHMX_OK);
+    must(creates_of(name, LARGE, 0) == SHMX_OK);
     must(creates(name, SHMX_RAW) == SHMX_OK && shmx_unlink(name) == SHMX_OK);
 }
 
