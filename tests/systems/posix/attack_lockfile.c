@@ -26,7 +26,7 @@ static void path_of(char path[LOCKFILE_PATH_MAX], const char *rest)
     snprintf(path, LOCKFILE_PATH_MAX, "%s/" LOCKFILE_PREFIX "%s", attack.directory, rest);
 }
 
-/* Locks that are waited for, of files that say the segment's name. */
+/* Locks that are waited for, of the segment's users and marks. */
 static _Atomic int awaited;
 
 /* Wait for the exclusive lock, which comes when its owner dies, and keep it. */
@@ -50,6 +50,28 @@ static bool says(int fd, const char *name)
     return pread(fd, text, sizeof text - 1, 0) > 0 && strncmp(text, name, length) == 0;
 }
 
+/* The segment's id, which a file of one of its users tells. */
+static uint64_t own_id;
+
+static int find_own_id(const char *rest, void *name)
+{
+    char path[LOCKFILE_PATH_MAX];
+    uint64_t id;
+    snprintf(path, sizeof path, "%s/" LOCKFILE_PREFIX "s-%s", attack.directory, rest);
+    int fd = sscanf(rest, "%16" SCNx64, &id) == 1 ? open(path, O_RDONLY | O_NOFOLLOW) : -1;
+    if (fd >= 0 && says(fd, name))
+        own_id = id;
+    if (fd >= 0)
+        close(fd);
+    return SHMX_OK;
+}
+
+static bool is_own_mark(const char *rest)
+{
+    uint64_t id;
+    return sscanf(rest, "m-%16" SCNx64, &id) == 1 && id == own_id;
+}
+
 #define FILES_MOST 4000
 static int files[FILES_MOST];
 static int count;
@@ -68,7 +90,7 @@ static int take(const char *rest, void *name)
     files[count++] = fd;
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         return SHMX_OK;
-    bool own = users && says(fd, name);
+    bool own = users ? says(fd, name) : is_own_mark(rest);
     atomic_fetch_add(&awaited, own);
     (void)thread_start(own ? wait_for_own : wait_for, &files[count - 1]);
     return SHMX_OK;
@@ -122,6 +144,7 @@ void attack_locks(const char *name, bool users)
     shmx_system.lock_directory(attack.directory);
     attack.users = users;
     make_tokens();
+    must(shmx_lockfile_list("s-", find_own_id, (void *)name) == SHMX_OK);
     must(shmx_lockfile_list("", take, (void *)name) == SHMX_OK);
 }
 

@@ -288,15 +288,26 @@ PART(locker)
     return done();
 }
 
-PART(user)
+static int keep_locks(const char *name, bool users)
 {
-    must(argc == 2);
     become();
-    attack_locks(argv[1], true);
+    attack_locks(name, users);
     say("done");
     must(hear() != NULL);
     attack_wait();
     return done();
+}
+
+PART(user)
+{
+    must(argc == 2);
+    return keep_locks(argv[1], true);
+}
+
+PART(marker)
+{
+    must(argc == 2);
+    return keep_locks(argv[1], false);
 }
 
 PART(asker) /* tries two locks */
@@ -480,9 +491,11 @@ static void a_readers_lock_is_a_presence(void **state)
     shmx *shm;
     assert_ok(shmx_create(&shm, name, SIZE, SHMX_OTHERS_READ));
     struct test_child *present = neighbour("present", name);
-    struct test_child *reader = neighbour("locker", name);
+    struct test_child *reader = neighbour("marker", name);
     child_end_by_kill(present);
-    test_until(shmx_presence_wait(shm, 7, 1, 0) == SHMX_OK); /* of the reader */
+    child_send(reader, "go");
+    child_expect(reader, "done");
+    assert_ok(shmx_presence_wait(shm, 7, 1, 0)); /* of the reader */
     child_finish(reader);
     assert_ok(shmx_presence_wait(shm, 7, 0, 1000));
     shmx_close(&shm);
@@ -806,6 +819,7 @@ static const struct test_part parts[] = {{"stranger", part_stranger},
                                          {"reader", part_reader},
                                          {"locker", part_locker},
                                          {"user", part_user},
+                                         {"marker", part_marker},
                                          {"owner", part_owner},
                                          {"asker", part_asker},
                                          {"receiver", part_receiver},
