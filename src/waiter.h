@@ -39,8 +39,8 @@ struct shmx_waiter {
     /* Is there somebody in the way whose death would make a difference? */
     bool (*hindered)(const struct shmx_waiter *waiter);
 
-    /* For those who read, when nothing was found and nobody is left or it was shut down: the same,
-     * and SHMX_EHANGUP if nothing can come that was begun before. */
+    /* The last attempt of a reader, after all writers have gone or the queue or topic was shut
+     * down. SHMX_EHANGUP: no message that was begun before can come. */
     int (*attempt_last)(struct shmx_waiter *waiter);
 
     /* Spin until there may be something. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* No fork happens while a descriptor is opened or closed. What fork does to the attachments of this
- * process, and its end. */
+/* Fork and the end of the process. A fork waits until no thread opens or closes a descriptor; then
+ * parent and child each go on with descriptions of their own. */
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>

@@ -92,10 +92,8 @@ int shmx_queue_join(shmx_queue *queue, unsigned sides)
 {
     if (queue == NULL || sides == 0 || (sides & ~SIDES_BOTH) != 0)
         return shmx_refuse(SHMX_EINVAL);
-    bool first = !shmx_sides_used(&queue->header->sides);
     int status = shmx_sides_join(queue->shm, &queue->header->sides, &queue->joined, sides);
-    if (first)
-        wake_all(queue);
+    wake_all(queue);
     return shmx_result(status);
 }
 

@@ -20,8 +20,9 @@
  *   SKIP       the rest of the ring, too short for the message that came next
  *   FREE       was read while an older message was not; room again when that one is
  *
- * A consumer that is alone leaves records as they are, whose cache lines the producers are about to
- * write: `holder` is the token of the one who reads the record at head, COMMITTED as it may look.
+ * A consumer that is alone leaves records as they are, because the producers are about to write
+ * their cache lines. `holder` is then the token of the consumer that reads the record at head,
+ * though the record stays COMMITTED.
  *
  * Producers take turns by the lock of their side, consumers by theirs; nobody ever holds both.
  * `tail` belongs to the producers, `next` and `head` to the consumers, and only the owner of a
@@ -58,7 +59,7 @@ struct queue_side {
     _Atomic uint32_t edge;     /* consumers: head; producers: head as they saw it last */
     _Atomic uint32_t returned; /* consumers: there may be messages before next */
     _Atomic uint32_t event;  /* what the other side sleeps on, until this one has done something */
-    _Atomic uint32_t holder; /* consumers: who has the record at head; 0: its state says that */
+    _Atomic uint32_t holder; /* consumers: the token that has the record at head, or 0 */
     uint32_t apart[26];
 };
 
@@ -298,7 +299,7 @@ static inline bool queue_intact(const shmx_queue *queue, const struct queue_own 
 /* Nobody has the record at head by this word any more. */
 static inline void queue_holder_end(const shmx_queue *queue)
 {
-    /* Release: who sees it sees the record's state. */
+    /* Release: a process that sees it sees the record's state. */
     atomic_store_explicit(&queue->header->consumers.holder, 0, memory_order_release);
     STEP();
 }

@@ -230,8 +230,7 @@ static int find_next(shmx_queue *queue, bool ask, struct queue_own *found)
     return SHMX_AGAIN;
 }
 
-/* Does somebody hold the record at head? One who is dead does not, and did perhaps not even come so
- * far as to take it. */
+/* Does a living consumer hold the record at head? A dead one gives it back, if it had taken it. */
 static int find_holder(shmx_queue *queue, bool ask, bool *held)
 {
     uint32_t holder = queue_holder(queue);

@@ -109,8 +109,8 @@ static bool queue_spin(struct shmx_waiter *waiter)
     return spin_aside(own->queue, own->direction->producer);
 }
 
-/* A look without the lock: whoever comes in the way meanwhile comes later. A message taken and not
- * released lies between head and next; a reservation, at next. */
+/* A look without the lock: a message that is taken or reserved meanwhile is not seen. A message
+ * taken and not released lies between head and next; a reservation, at next. */
 static bool queue_hindered(const struct shmx_waiter *waiter)
 {
     const shmx_queue *queue = ((const struct queue_pursuit *)waiter)->queue;

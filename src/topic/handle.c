@@ -122,10 +122,8 @@ int shmx_topic_join(shmx_topic *topic, unsigned sides)
         return shmx_refuse(SHMX_EINVAL);
     if (topic->read_only)
         return shmx_refuse(SHMX_EACCES);
-    bool first = !shmx_sides_used(&topic->header->sides);
     int status = shmx_sides_join(topic->shm, &topic->header->sides, &topic->joined, sides);
-    if (first)
-        tell_all(topic);
+    tell_all(topic);
     return shmx_result(status);
 }
 

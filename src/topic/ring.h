@@ -16,8 +16,9 @@ static inline int topic_lock(shmx_topic *topic, struct shmx_limit *limit)
     return shmx_topic_lock_slowly(topic, limit);
 }
 
-/* Was it shut down? Under the lock. The fence: a read-only reader, which cannot take the lock, sees
- * the end and then that the lock is free only if nobody holds it who does not see the end. */
+/* Was it shut down? Under the lock. The fence is for read-only readers, which cannot take the lock.
+ * If such a reader sees the end and then a free lock, every later holder of the lock sees the end.
+ */
 static inline bool topic_over(const shmx_topic *topic)
 {
     shmx_fence_behind();
