@@ -31,21 +31,3 @@ enum access system_owner(const shmx_info *info, char owner[32])
     close(fd);
     return known ? owner_text(&facts, owner) : ACCESS_UNKNOWN;
 }
-
-bool system_users(const char *name, void (*visit)(int64_t pid, void *context), void *context)
-{
-    (void)name;
-    (void)visit;
-    (void)context;
-    return false;
-}
-
-bool system_present(const char *name,
-                    void (*visit)(int64_t pid, uint32_t first, uint32_t last, void *context),
-                    void *context)
-{
-    (void)name;
-    (void)visit;
-    (void)context;
-    return false;
-}
