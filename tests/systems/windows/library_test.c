@@ -168,7 +168,7 @@ PART(holder) /* NAME */
 
 #define LIVING 12 /* more than one create tries to delete */
 #define KILLED 6
-#define CREATES 200
+#define CREATE_FOR_MS 10000 /* a create looks for them once in a while, and tries a few */
 
 static void files_of_killed_users_go(void **state)
 {
@@ -182,7 +182,8 @@ static void files_of_killed_users_go(void **state)
     int before = files();
     leave_files(KILLED);
     assert_true(files() > before);
-    for (int i = 0; i < CREATES && files() > before; i++) {
+    int64_t end = test_now_ms() + CREATE_FOR_MS;
+    while (files() > before && test_now_ms() < end) {
         assert_ok(shmx_create(&shm, test_name(), SIZE, 0));
         shmx_close(&shm);
     }
