@@ -414,7 +414,7 @@ static void waits_in_a_thread(void *context)
 }
 
 /* Milliseconds from the end of the owner's process to its successor's lock. */
-static int64_t successor_delay(shmx *shm, const char *name)
+static int64_t successor_delay(shmx *shm, const char *name, int64_t waited)
 {
     struct waiting waiting = {.shm = shm};
     struct test_child *owner = child_start("owner", name, "0");
@@ -422,6 +422,8 @@ static int64_t successor_delay(shmx *shm, const char *name)
     struct test_thread *thread = thread_start(waits_in_a_thread, &waiting);
     _Atomic uint32_t *word = (_Atomic uint32_t *)&layout_of(shm)->mutex.word;
     test_until((atomic_load(word) & 0x80000000u) != 0); /* it sleeps, or is about to */
+    int64_t asleep_at = test_now_ms();
+    test_until(test_now_ms() - asleep_at >= waited);
     child_end_by_kill(owner);
     int64_t killed_at = test_now_ms();
     thread_join(thread);
@@ -429,17 +431,28 @@ static int64_t successor_delay(shmx *shm, const char *name)
     return waiting.locked_at - killed_at;
 }
 
+static void assert_told_within(int64_t most, int64_t waited)
+{
+    const char *name = test_name();
+    shmx *shm = test_segment(name, SIZE);
+    int64_t delay = successor_delay(shm, name, waited);
+    for (int i = 1; i < TRIES && delay > most; i++)
+        delay = successor_delay(shm, name, waited);
+    print_message("owner's death noticed after %d ms\n", (int)delay);
+    assert_true(delay <= most);
+    shmx_close(&shm);
+}
+
 static void a_waiter_is_told_within_100_ms(void **state)
 {
     (void)state;
-    const char *name = test_name();
-    shmx *shm = test_segment(name, SIZE);
-    int64_t delay = successor_delay(shm, name);
-    for (int i = 1; i < TRIES && delay > 100; i++)
-        delay = successor_delay(shm, name);
-    print_message("owner's death noticed after %d ms\n", (int)delay);
-    assert_true(delay <= 100);
-    shmx_close(&shm);
+    assert_told_within(100, 0);
+}
+
+static void one_that_has_waited_long_is_told_within_200_ms(void **state)
+{
+    (void)state;
+    assert_told_within(200, 1500);
 }
 
 static void a_stopped_owner_is_alive(void **state)
@@ -689,6 +702,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_newcomer_is_told_at_once),
     cmocka_unit_test(exactly_one_successor_is_told),
     cmocka_unit_test(a_waiter_is_told_within_100_ms),
+    cmocka_unit_test(one_that_has_waited_long_is_told_within_200_ms),
     cmocka_unit_test(a_stopped_owner_is_alive),
     cmocka_unit_test(an_owner_that_execs_is_dead),
     cmocka_unit_test(a_forked_child_owns_nothing),

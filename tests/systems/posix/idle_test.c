@@ -9,6 +9,10 @@
 #define WAKES_ASKING 16 /* 1 s of 95 ms each, and a few more */
 #define WAKES_PATIENT 6 /* of 360 ms each, and a few more */
 
+/* The owner of a mutex is asked after half as often after the first second. */
+#define LONG_MS 3000
+#define WAKES_LONG 26 /* 1 s of 95 ms each, 2 s of 190, and a few more */
+
 struct place {
     shmx *shm;
     shmx_queue *queue;
@@ -45,6 +49,11 @@ static void close_all(struct place *place)
 static int lock(struct place *place)
 {
     return shmx_mutex_lock(place->shm, shmx_data(place->shm), WAIT_MS);
+}
+
+static int lock_long(struct place *place)
+{
+    return shmx_mutex_lock(place->shm, shmx_data(place->shm), LONG_MS);
 }
 
 static int receive_from(shmx_queue *queue)
@@ -99,8 +108,9 @@ static void wait_long(void *context)
     static const struct way {
         int (*wait)(struct place *);
         long most;
-    } ways[] = {{lock, WAKES_ASKING},          {receive, WAKES_ASKING},    {next, WAKES_ASKING},
-                {receive_free, WAKES_PATIENT}, {next_free, WAKES_PATIENT}, {present, WAKES_ASKING}};
+    } ways[] = {{lock, WAKES_ASKING},   {lock_long, WAKES_LONG},       {receive, WAKES_ASKING},
+                {next, WAKES_ASKING},   {receive_free, WAKES_PATIENT}, {next_free, WAKES_PATIENT},
+                {present, WAKES_ASKING}};
     struct place place;
     open_all(&place, context);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
