@@ -292,12 +292,20 @@ static void waits_once(void *context)
     atomic_store(&waiter->ended, 1);
 }
 
+static int ended_of(struct waiter *waiters, int count)
+{
+    int ended = 0;
+    for (int i = 0; i < count; i++)
+        ended += atomic_load(&waiters[i].ended);
+    return ended;
+}
+
 /* Whichever sleepers the system wakes, those that waited before a signal get it: after as many
  * signals as there were waiters, all of them have ended, though newcomers came in between. */
 static void a_newcomer_takes_no_signal(void **state)
 {
     (void)state;
-    enum { OLD = 3, ROUNDS = 20 };
+    enum { OLD = 3, ROUNDS = 20, SOON = 200 }; /* sooner than a sleeper looks by itself */
     shmx *shm = test_segment(test_name(), SIZE);
     for (int round = 0; round < ROUNDS; round++) {
         struct waiter old[OLD], young[OLD];
@@ -312,15 +320,10 @@ static void a_newcomer_takes_no_signal(void **state)
             threads[OLD + i] = thread_start(waits_once, &young[i]);
             assert_ok(shmx_cond_signal(shm, &layout_of(shm)->cond));
         }
-        for (int i = 0; i < OLD; i++) {
-            int64_t start = test_now_ms();
-            while (!atomic_load(&old[i].ended) && test_now_ms() - start < 20)
-                test_sleep_ms(1);
-        }
-        int ended = 0;
-        for (int i = 0; i < OLD; i++)
-            ended += atomic_load(&old[i].ended) + atomic_load(&young[i].ended);
-        assert_true(ended >= OLD);
+        int64_t start = test_now_ms();
+        while (ended_of(old, OLD) + ended_of(young, OLD) < OLD && test_now_ms() - start < SOON)
+            test_sleep_ms(1);
+        assert_true(ended_of(old, OLD) + ended_of(young, OLD) >= OLD);
         for (int i = 0; i < OLD; i++)
             while (!atomic_load(&old[i].ended) || !atomic_load(&young[i].ended))
                 assert_ok(shmx_cond_broadcast(shm, &layout_of(shm)->cond));
