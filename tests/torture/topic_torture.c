@@ -332,9 +332,13 @@ static void death_at_every_step(void **state)
 
 enum { PUBLISHERS = 3, READERS = 5, AUTHORS = 100000, TORTURE_REGION = 32768 };
 
+/* The end comes in steps, each when those of the step before are gone. So there is nothing new for
+ * the readers that stay when they look for the last time. */
+enum { ALL_GO_ON, PUBLISHERS_END, READERS_END, ALL_END };
+
 /* The notes of everybody, in a segment of its own. Each life of a publisher is an author. */
 struct book {
-    _Atomic uint32_t stop;
+    _Atomic uint32_t ending;
     _Atomic uint32_t authors;
     _Atomic uint32_t damaged;
     _Atomic uint32_t late;
@@ -374,7 +378,7 @@ PART(publisher)
     struct stamp stamp = {atomic_fetch_add(&book->authors, 1), 0, 0};
     unsigned char message[LONG];
     void *place;
-    while (atomic_load(&book->stop) == 0 && stamp.author < AUTHORS) {
+    while (atomic_load(&book->ending) == ALL_GO_ON && stamp.author < AUTHORS) {
         stamp.size = stamp.number % 5 != 0 ? 12 + stamp.number % 90 : 12 + stamp.number % 1480;
         fill(message, &stamp);
         int status;
@@ -422,13 +426,18 @@ static void note(struct log *log, struct book *book, const unsigned char *messag
 static void tell(const struct log *log, struct book *book)
 {
     uint32_t untold = 0;
-    for (uint32_t i = 0; log->lossless && i < atomic_load(&book->authors); i++)
-        untold += log->next[i] < atomic_load(&book->sent[i]);
+    for (uint32_t i = 0; log->lossless && i < atomic_load(&book->authors); i++) {
+        uint32_t next = log->next[i], sent = atomic_load(&book->sent[i]);
+        if (next < sent)
+            fprintf(stderr, "author %u: the reader has %u, %u were sent\n", (unsigned)i,
+                    (unsigned)next, (unsigned)sent);
+        untold += next < sent;
+    }
     say("%llu %llu %u", (unsigned long long)log->got, (unsigned long long)log->missed,
         (unsigned)untold);
 }
 
-/* Read until nothing comes for a while after the stop. */
+/* Read until it is time to end and nothing comes any more. */
 PART(reader)
 {
     must(argc == 5);
@@ -441,15 +450,17 @@ PART(reader)
     unsigned char message[LONG];
     uint64_t lost;
     size_t size;
+    uint32_t end = log.staying ? ALL_END : READERS_END;
     say("ready");
-    for (;;) {
-        int status = shmx_topic_next(torture.topic, message, LONG, &size, &lost, 200);
-        if (status == SHMX_ETIMEDOUT && atomic_load(&torture.book->stop) != 0)
-            break;
+    bool last;
+    int status;
+    do {
+        last = atomic_load(&torture.book->ending) >= end;
+        status = shmx_topic_next(torture.topic, message, LONG, &size, &lost, 200);
         must(status == SHMX_OK || status == SHMX_ETIMEDOUT);
         if (status == SHMX_OK)
             note(&log, torture.book, message, size, lost);
-    }
+    } while (status == SHMX_OK || !last);
     if (log.staying)
         tell(&log, torture.book);
     torture_close(&torture);
@@ -508,12 +519,16 @@ static void troupe_disturb(struct troupe *troupe)
 
 static void troupe_end(struct troupe *troupe, struct book *book)
 {
-    atomic_store(&book->stop, 1);
+    atomic_store(&book->ending, PUBLISHERS_END);
     for (int i = 0; i < PUBLISHERS + READERS; i++)
         if (troupe->stopped[i])
             child_continue(troupe->children[i]);
-    for (int i = 0; i < PUBLISHERS + READERS; i++)
+    for (int i = 0; i < PUBLISHERS; i++)
         troupe_join(troupe, i);
+    atomic_store(&book->ending, READERS_END);
+    for (int i = PUBLISHERS; i < PUBLISHERS + READERS; i++)
+        troupe_join(troupe, i);
+    atomic_store(&book->ending, ALL_END);
 }
 
 static int torture_seconds(void)
