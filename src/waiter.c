@@ -77,10 +77,10 @@ static int try_last(struct shmx_waiter *waiter)
 
 int shmx_waiter_persist(struct shmx_waiter *waiter, int status)
 {
-    uint64_t passed = 0;
+    uint32_t again = 0;
     while (status == SHMX_NOTHING || status == SHMX_AGAIN) {
         int64_t end = shmx_limit_end(waiter->limit);
-        if (status == SHMX_AGAIN && (passed += SHMX_PASS_MOST) > waiter->capacity &&
+        if (status == SHMX_AGAIN && ++again > SHMX_AGAIN_MOST + waiter->capacity / SHMX_PASS_MOST &&
             shmx_os_now() >= end)
             return SHMX_ETIMEDOUT;
         if (end == SHMX_DEADLINE_PAST)

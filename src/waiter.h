@@ -13,6 +13,10 @@ enum { SHMX_NOTHING = 1, SHMX_AGAIN = 2 };
 /* Records passed in one attempt, so that time limits are kept whatever the ring holds. */
 #define SHMX_PASS_MOST 4096
 
+/* Others came in between so often, beside those records: a message that is there is found without
+ * any time too. */
+#define SHMX_AGAIN_MOST 16
+
 /* Somebody's time limit; the end is computed when there is something to wait for. All zero but for
  * the first at the beginning. */
 struct shmx_limit {

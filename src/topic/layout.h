@@ -143,7 +143,8 @@ struct shmx_topic {
     struct topic_own reserved;
     struct shmx_joined joined;
     bool held_up; /* the last look found a reservation, of one that lives and is not this handle */
-    int64_t ask_at; /* when to ask next whether the owner of a reservation in the way lives */
+    int64_t ask_at;  /* when to ask next whether the owner of a reservation in the way lives */
+    uint64_t passed; /* reservations before it are those of dead publishers */
     /* Found by the last attempt: it must change before the next one is worth while. */
     const _Atomic uint32_t *watch;
     uint32_t watch_value;
@@ -260,8 +261,9 @@ static inline uint64_t topic_newest(const shmx_topic *topic)
 /* Are there records that nobody has shown? */
 static inline bool topic_pending(const shmx_topic *topic)
 {
-    /* Relaxed: a look in vain does no harm, and there will be another. */
-    return atomic_load_explicit(&topic->header->front.pending, memory_order_relaxed) != 0;
+    /* Acquire: when all is shown, what is shown is seen. So `latest` asks before it looks at
+     * newest; else it would give an older message than one that it found unshown before. */
+    return atomic_load_explicit(&topic->header->front.pending, memory_order_acquire) != 0;
 }
 
 /* The bytes read of the record at the position are those written there. The fence pairs with that

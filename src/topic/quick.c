@@ -28,8 +28,9 @@ int shmx_topic_latest(shmx_topic *topic, void *buffer, size_t capacity, size_t *
 {
     size_t got = capacity;
     uint64_t newest, before;
-    if (!quick_read(topic, buffer, timeout_ms) || (newest = topic_newest(topic)) == 0 ||
-        topic_pending(topic) || !topic_take(topic, newest - 1, buffer, &got, &before))
+    if (!quick_read(topic, buffer, timeout_ms) || topic_pending(topic) ||
+        (newest = topic_newest(topic)) == 0 ||
+        !topic_take(topic, newest - 1, buffer, &got, &before))
         return shmx_topic_latest_slowly(topic, buffer, capacity, size, number, timeout_ms);
     if (size != NULL)
         *size = got;

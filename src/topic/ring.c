@@ -71,7 +71,8 @@ int shmx_topic_settle(shmx_topic *topic, bool ask)
         topic_show(header, shown, state, message_number(topic, shown), end);
         shown = end;
     }
-    atomic_store_explicit(&header->front.pending, 0, memory_order_relaxed);
+    /* Release: a process that sees it finds the newest message. */
+    atomic_store_explicit(&header->front.pending, 0, memory_order_release);
     return SHMX_OK;
 }
 

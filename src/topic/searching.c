@@ -75,19 +75,22 @@ struct unshown {
 };
 
 /* Is the record reserved by a dead publisher? Then it is no message, and another says so later.
- * One that lives is asked about now and then only. */
+ * One that lives is asked about now and then only. A death is remembered: who has seen a message
+ * behind it would else see an older one. */
 static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, bool ask)
 {
-    bool dead;
-    int64_t now = shmx_os_now();
-    if (!ask && now < topic->ask_at)
-        return SHMX_NOTHING;
-    int status = shmx_owner_dead(topic->shm, *state, &dead);
-    if (status != SHMX_OK)
-        return status;
+    bool dead = position < topic->passed;
     if (!dead) {
-        topic->ask_at = now + shmx_slice();
-        return SHMX_NOTHING;
+        int64_t now = shmx_os_now();
+        if (!ask && now < topic->ask_at)
+            return SHMX_NOTHING;
+        int status = shmx_owner_dead(topic->shm, *state, &dead);
+        if (status != SHMX_OK)
+            return status;
+        if (!dead) {
+            topic->ask_at = now + shmx_slice();
+            return SHMX_NOTHING;
+        }
     }
     /* It may have committed before it died. */
     *state = topic_state(topic, position);
@@ -101,35 +104,53 @@ static bool topic_is_own(const shmx_topic *topic, uint64_t position, uint32_t st
     return topic->reserved.state == state && topic->reserved.position == position;
 }
 
-/* Readers, of which some may not write, do not settle what publishers left behind: they look past
- * it. Find the first message from the reader's position on, or the last of all. */
-static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *found)
+/* Go from *at, which is behind the newest message, to the first message from the reader's position
+ * on, or to the last of all. *at is left at what stopped the walk. */
+static int walk(shmx_topic *topic, struct unshown *at, bool last, bool ask, struct unshown *found)
 {
-    uint64_t at, number;
     int status = SHMX_NOTHING;
-    shmx_topic_after(topic, &at, &number);
-    if (!last && topic_newest(topic) > topic->position)
-        return SHMX_AGAIN; /* there is one before these */
+    TOPIC_STEP();
     /* Acquire: the records before it are seen. */
     uint64_t tail = atomic_load_explicit(&topic->header->publishers.tail, memory_order_acquire);
-    while (at != tail && tail - at <= topic->capacity) {
+    while (at->position != tail && tail - at->position <= topic->capacity) {
         uint64_t end;
-        uint32_t state = topic_state(topic, at);
+        TOPIC_STEP();
+        uint32_t state = topic_state(topic, at->position);
         if ((state & TOPIC_STATE_KIND) == TOPIC_STATE_RESERVED) {
-            int owner = look_at_owner(topic, at, &state, ask);
-            topic->held_up = owner == SHMX_NOTHING && !topic_is_own(topic, at, state);
+            int owner = look_at_owner(topic, at->position, &state, ask);
+            topic->held_up = owner == SHMX_NOTHING && !topic_is_own(topic, at->position, state);
             if (owner != SHMX_OK)
                 return owner < 0 ? owner : status;
         }
-        if (state == TOPIC_STATE_COMMITTED && (last || at >= topic->position)) {
-            *found = (struct unshown){at, number};
+        if (state == TOPIC_STATE_COMMITTED && (last || at->position >= topic->position)) {
+            *found = *at;
             status = SHMX_OK;
         }
-        number += state == TOPIC_STATE_COMMITTED;
-        if ((status == SHMX_OK && !last) || !topic_end(topic, at, &end))
+        TOPIC_STEP();
+        if ((status == SHMX_OK && !last) || !topic_end(topic, at->position, &end))
             break;
-        at = end;
+        at->number += state == TOPIC_STATE_COMMITTED;
+        at->position = end;
     }
+    return status;
+}
+
+/* Readers, of which some may not write, do not settle what publishers left behind: they look past
+ * it. */
+static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *found)
+{
+    struct unshown at;
+    shmx_topic_after(topic, &at.position, &at.number);
+    if (!last && topic_newest(topic) > topic->position)
+        return SHMX_AGAIN; /* there is one before these */
+    uint64_t first = at.position;
+    int status = walk(topic, &at, last, ask, found);
+    TOPIC_STEP();
+    /* Through what was overwritten meanwhile the walk led anywhere. */
+    if (!topic_whole(topic, first))
+        return SHMX_AGAIN;
+    if (at.position > topic->passed)
+        topic->passed = at.position;
     return status;
 }
 

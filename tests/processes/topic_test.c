@@ -1126,6 +1126,26 @@ static void a_dead_publishers_reservation_is_no_message(void **state)
     close_both(&fixture);
 }
 
+/* Behind a dead publisher's reservation is a message, and behind that a reservation of one that
+ * lives: however often it is asked for, the newest message is the same. */
+static void the_newest_stays_the_newest(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *reserver = another(&fixture, 0), *reader = another(&fixture, 0);
+    void *place;
+    publish_text(fixture.topic, "one");
+    struct test_child *child = hold(&fixture, "r");
+    publish_text(fixture.topic, "two");
+    assert_ok(shmx_topic_reserve(reserver, 8, &place, 0));
+    child_end_by_kill(child);
+    for (int i = 0; i < 3; i++)
+        expect_latest(reader, "two", 2);
+    shmx_topic_close(&reader);
+    shmx_topic_close(&reserver);
+    close_both(&fixture);
+}
+
 static void a_dead_lossless_reader_holds_nobody_back(void **state)
 {
     (void)state;
@@ -1246,6 +1266,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_read_only_reader_finds_out_later),
     cmocka_unit_test(every_reader_gets_everything_whole_and_in_order),
     cmocka_unit_test(a_dead_publishers_reservation_is_no_message),
+    cmocka_unit_test(the_newest_stays_the_newest),
     cmocka_unit_test(a_dead_lossless_reader_holds_nobody_back),
     cmocka_unit_test(a_dead_sender_has_gone),
     cmocka_unit_test(a_forked_child_reads_for_itself),

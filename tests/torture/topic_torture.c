@@ -24,9 +24,15 @@ static uint32_t die_chances; /* else at each step with one chance in so many; 0:
 static uint32_t chance = 1;
 static long steps;
 
+/* Others come at that step, and publish. */
+static long come_at;
+static void come(void);
+
 void shmx_topic_step(void)
 {
     steps++;
+    if (steps == come_at)
+        come();
     chance = chance * 1664525u + 1013904223u;
     if (steps == die_at || (die_chances != 0 && (chance >> 8) % die_chances == 0))
         _Exit(DEAD); /* nothing is cleaned up */
@@ -328,6 +334,111 @@ static void death_at_every_step(void **state)
                   deaths);
 }
 
+/* ---- others come at every step of a reader ---- */
+
+static struct {
+    shmx_topic *topic;
+    int end; /* number of its next message */
+} others;
+
+/* Publish over all that the reader lets go. */
+static void come(void)
+{
+    come_at = 0;
+    for (int i = 0; i < 300 && publish_number(others.topic, others.end, SMALL, 0) == SHMX_OK; i++)
+        others.end++;
+}
+
+/* Reserve, and wait to be killed. */
+PART(reserver)
+{
+    shmx *shm;
+    void *place;
+    must(argc == 2);
+    must(shmx_topic_reserve(attach(&shm, argv[1], 0), SMALL, &place, 0) == SHMX_OK);
+    say("ready");
+    hear();
+    return 0;
+}
+
+/* Read on: each message's number is that which the reader was told. */
+static void read_numbered(shmx_topic *reader, uint64_t *count, int most)
+{
+    unsigned char message[LONG];
+    struct stamp stamp;
+    size_t size;
+    uint64_t lost;
+    while (most-- > 0 && shmx_topic_next(reader, message, LONG, &size, &lost, 0) == SHMX_OK) {
+        assert_true(filled(message, size, &stamp));
+        *count += lost + 1;
+        assert_int_equal(stamp.number, *count);
+        assert_true(reader->place == NULL || lost == 0);
+    }
+}
+
+/* The newest message has the number told, and is none older than `least`. */
+static void newest_numbered(shmx_topic *reader, uint64_t least)
+{
+    unsigned char message[LONG];
+    struct stamp stamp;
+    size_t size;
+    uint64_t number;
+    assert_ok(shmx_topic_latest(reader, message, LONG, &size, &number, 0));
+    assert_true(filled(message, size, &stamp));
+    assert_int_equal(stamp.number, number);
+    assert_true(number >= least);
+}
+
+/* A reader is behind a dead publisher's reservation that nobody has settled. At the n-th step of
+ * its next call it is settled, and overwritten. True if there was such a step. */
+static bool come_in_scene(long step, unsigned flags, bool latest)
+{
+    const char *name = test_name();
+    shmx *shm;
+    shmx_topic *topic, *reader;
+    uint64_t count = 0;
+    assert_ok(shmx_create(&shm, name, REGION, 0));
+    assert_ok(shmx_topic_open(&topic, shm, 0, REGION, 0));
+    assert_ok(shmx_topic_open(&others.topic, shm, 0, REGION, 0));
+    assert_ok(shmx_topic_open(&reader, shm, 0, REGION, flags));
+    struct test_child *child = child_start("reserver", name);
+    child_expect(child, "ready");
+    topic->ask_at = INT64_MAX; /* it does not settle */
+    for (others.end = 1; others.end < 3; others.end++)
+        assert_ok(publish_number(topic, others.end, SMALL, 0));
+    child_end_by_kill(child);
+    read_numbered(reader, &count, 2);
+    assert_int_equal(count, 2);
+    assert_ok(publish_number(topic, others.end++, SMALL, 0));
+    steps = 0;
+    come_at = step;
+    if (latest)
+        newest_numbered(reader, 3);
+    else
+        read_numbered(reader, &count, 1);
+    bool came = come_at == 0;
+    come_at = 0;
+    newest_numbered(reader, (uint64_t)others.end - 1);
+    read_numbered(reader, &count, 1000);
+    assert_int_equal(count, others.end - 1);
+    shmx_topic_close(&reader);
+    shmx_topic_close(&others.topic);
+    shmx_topic_close(&topic);
+    shmx_close(&shm);
+    return came;
+}
+
+static void others_come_at_every_step(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        long step = 1;
+        while (come_in_scene(step, i == 1 ? SHMX_TOPIC_LOSSLESS : 0, i == 2))
+            step++;
+        assert_true(step > 1);
+    }
+}
+
 /* ---- at random ---- */
 
 enum { PUBLISHERS = 3, READERS = 5, AUTHORS = 100000, TORTURE_REGION = 32768 };
@@ -586,14 +697,13 @@ static void death_at_random(void **state)
     shmx_close(&shm);
 }
 
-static const struct test_part parts[] = {{"actor", part_actor},
-                                         {"victim", part_victim},
-                                         {"publisher", part_publisher},
-                                         {"reader", part_reader},
-                                         {NULL, NULL}};
+static const struct test_part parts[] = {{"actor", part_actor},       {"victim", part_victim},
+                                         {"reserver", part_reserver}, {"publisher", part_publisher},
+                                         {"reader", part_reader},     {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(death_at_every_step),
+    cmocka_unit_test(others_come_at_every_step),
     cmocka_unit_test(death_at_random),
 };
 
