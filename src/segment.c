@@ -20,19 +20,20 @@
 
 static int allocate(shmx **out)
 {
-    *out = calloc(1, sizeof **out);
+    *out = malloc(sizeof **out);
     return *out != NULL ? SHMX_OK : SHMX_ENOMEM;
 }
 
 /* The end of every way to an attachment: give it to the caller, or free it. */
 static int finish(shmx **shm, shmx *made, int status)
 {
-    bool waits = made->attachment.control != NULL || shmx_os_facts()->futex;
-    made->usable = waits && !made->attachment.read_only ? made->size : 0;
-    if (status == SHMX_OK)
+    if (status == SHMX_OK) {
+        bool waits = made->attachment.control != NULL || shmx_os_facts()->futex;
+        made->usable = waits && !made->attachment.read_only ? made->size : 0;
         *shm = made;
-    else
+    } else {
         free(made);
+    }
     return shmx_result(status);
 }
 

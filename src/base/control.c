@@ -26,15 +26,21 @@ struct shmx_control *shmx_control_at(void *mapping, size_t length)
 uint32_t shmx_label_sum(const struct shmx_label *label)
 {
     static_assert(sizeof *label % 8 == 0 && sizeof label->magic == 8, "whole words");
-    struct shmx_label unsummed = *label;
     uint64_t words[sizeof *label / 8], hash = 0;
-    unsummed.check = 0;
-    memcpy(words, &unsummed, sizeof words);
+    memcpy(words, label, sizeof words);
+    memset((char *)words + offsetof(struct shmx_label, check), 0, sizeof label->check);
     for (size_t i = 1; i < sizeof words / sizeof words[0]; i++) { /* behind the magic */
         hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15u;
         hash ^= hash >> 32;
     }
     return (uint32_t)hash;
+}
+
+/* Copy all but the magic. */
+static void copy_body(struct shmx_label *label, const struct shmx_label *from)
+{
+    const size_t start = sizeof label->magic;
+    memcpy((char *)label + start, (const char *)from + start, sizeof *label - start);
 }
 
 int shmx_control_count(_Atomic uint32_t *counter, uint32_t *number)
@@ -59,10 +65,8 @@ void shmx_control_write(void *mapping, size_t length, const struct shmx_label *l
 {
     struct shmx_control *control = shmx_control_at(mapping, length);
     assert(control != NULL);
-    struct shmx_label unmarked = *label;
-    memset(unmarked.magic, 0, sizeof unmarked.magic);
-    unmarked.check = shmx_label_sum(label);
-    control->label = unmarked;
+    copy_body(&control->label, label);
+    control->label.check = shmx_label_sum(label);
     atomic_store_explicit(&control->state, SHMX_STATE_LIVE, memory_order_relaxed);
     /* The magic comes last: on systems where others can already see the mapping, a process that
      * finds the magic finds the rest (release: pairs with the acquire fence of
@@ -107,9 +111,7 @@ void shmx_label_copy(struct shmx_label *label, const struct shmx_label *mapped)
     /* Acquire: a process that finds the magic finds the rest; pairs with shmx_control_write's
      * release. */
     atomic_thread_fence(memory_order_acquire);
-    memcpy((unsigned char *)label + sizeof label->magic,
-           (const unsigned char *)mapped + sizeof label->magic,
-           sizeof *label - sizeof label->magic);
+    copy_body(label, mapped);
 }
 
 enum shmx_control_kind shmx_control_check(struct shmx_label *label, const void *mapping,

@@ -104,26 +104,24 @@ int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
     *token = atomic_load_explicit(&attachment->owner, memory_order_relaxed); /* changes once */
     if (*token != 0)
         return SHMX_OK;
-    shmx_posix_gate_enter();
-    shmx_posix_list_lock();
+    shmx_posix_list_enter();
     *token = atomic_load(&attachment->owner);
     if (*token == 0)
         status = shmx_posix_claim(attachment, token);
     if (status == SHMX_OK)
         atomic_store(&attachment->owner, *token);
-    shmx_posix_list_unlock();
-    shmx_posix_gate_leave();
+    shmx_posix_list_leave();
     return status;
 }
 
 bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *context), void *context)
 {
     bool found = false;
-    shmx_posix_list_lock();
+    shmx_posix_list_enter();
     for (struct shmx_attachment *other = attachments; other != NULL && !found;
          other = other->os.next)
         found = visit(other, context);
-    shmx_posix_list_unlock();
+    shmx_posix_list_leave();
     return found;
 }
 

@@ -7,27 +7,34 @@
 
 #include "system/system.h"
 
-/* Threads inside open and close descriptors; a fork waits until there are none. A read-write lock
- * would do the same, but Darwin's cannot be made anew in a child. */
+/*
+ * Threads inside open and close descriptors; a fork waits until there are none. A read-write lock
+ * would do the same, but Darwin's cannot be made anew in a child.
+ *
+ * All threads change one word, and so in one order. One that enters counts itself and sees in the
+ * same step whether a fork has begun; if so it goes back, and comes in after the fork, whose lock
+ * it has meanwhile. A fork that has begun finds in the word all that were counted before it, and
+ * each of them sees it when it leaves; the last one wakes it under a lock that the fork only gives
+ * up asleep.
+ */
 struct gate {
-    pthread_mutex_t lock;
-    pthread_cond_t empty, open;
-    unsigned inside, forks;
+    _Atomic uint32_t state;    /* threads inside, and FORK */
+    pthread_mutex_t fork_lock; /* from FORK's coming until it has gone */
+    pthread_mutex_t list_lock; /* guards the list of attachments and their tokens; taken inside */
+    pthread_cond_t empty;
 };
 
-static const struct gate gate_new = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
-                                     PTHREAD_COND_INITIALIZER, 0, 0};
-static struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
-                           PTHREAD_COND_INITIALIZER, 0, 0};
+#define FORK 0x80000000u
 
-/* Guards the list of attachments and their tokens. Taken inside the gate. */
-static const pthread_mutex_t list_lock_new = PTHREAD_MUTEX_INITIALIZER;
-static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static const struct gate gate_new = {0, PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+                                     PTHREAD_COND_INITIALIZER};
+static struct gate gate = {0, PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+                           PTHREAD_COND_INITIALIZER};
 
 /* ---- what this thread is at ---- */
 
-/* How deep it is inside the gate and the list: a signal handler that forks there can neither wait
- * for itself nor touch what is half-done. */
+/* How deep it is inside the gate: a signal handler that forks there can neither wait for itself nor
+ * touch what is half-done. */
 static _Thread_local volatile unsigned busy;
 
 /* It forks: between our handlers it has the gate and the list for itself, and handlers of others
@@ -40,9 +47,7 @@ static _Thread_local int cancelable; /* while it is disabled: what it was */
 
 static void cancel_disable(void)
 {
-    int before;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-    cancelable = before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable);
 }
 
 static void cancel_restore(void)
@@ -72,12 +77,12 @@ static void before_fork(void)
     if (busy != 0)
         return;
     cancel_disable();
-    pthread_mutex_lock(&gate.lock);
-    gate.forks++; /* new ones wait, or some would always be inside */
-    while (gate.inside != 0)
-        pthread_cond_wait(&gate.empty, &gate.lock);
-    pthread_mutex_unlock(&gate.lock);
-    pthread_mutex_lock(&list_lock);
+    pthread_mutex_lock(&gate.fork_lock);
+    atomic_fetch_add(&gate.state, FORK); /* new ones wait, or some would always be inside */
+    pthread_mutex_lock(&gate.list_lock);
+    while (atomic_load(&gate.state) != FORK)
+        pthread_cond_wait(&gate.empty, &gate.list_lock);
+    pthread_mutex_unlock(&gate.list_lock);
     forking = true;
     shmx_posix_each(shmx_posix_heir_make);
 }
@@ -88,11 +93,8 @@ static void after_fork_in_parent(void)
         return;
     shmx_posix_each(shmx_posix_heir_drop);
     forking = false;
-    pthread_mutex_unlock(&list_lock);
-    pthread_mutex_lock(&gate.lock);
-    gate.forks--;
-    pthread_cond_broadcast(&gate.open);
-    pthread_mutex_unlock(&gate.lock);
+    atomic_fetch_sub(&gate.state, FORK);
+    pthread_mutex_unlock(&gate.fork_lock);
     cancel_restore();
 }
 
@@ -113,7 +115,6 @@ static void after_fork_in_child(void)
     shmx_posix_each(inherit);
     /* Made anew instead of unlocked: in the child the thread that locked them has another id, which
      * some systems notice. No other thread is there. */
-    memcpy(&list_lock, &list_lock_new, sizeof list_lock);
     memcpy(&gate, &gate_new, sizeof gate);
     forking = false;
     cancel_restore();
@@ -155,7 +156,7 @@ __attribute__((destructor)) static void end_process(void)
     if (forking) /* exit(3) in another's handler of fork */
         return;
     shmx_posix_gate_enter();
-    while (pthread_mutex_trylock(&list_lock) != 0) {
+    while (pthread_mutex_trylock(&gate.list_lock) != 0) {
         if (tries++ == TRIES_AT_EXIT) {
             shmx_posix_gate_leave();
             return;
@@ -163,11 +164,20 @@ __attribute__((destructor)) static void end_process(void)
         shmx_os_sleep(1000000);
     }
     shmx_posix_each(shmx_posix_leave_at_exit);
-    pthread_mutex_unlock(&list_lock);
+    pthread_mutex_unlock(&gate.list_lock);
     shmx_posix_gate_leave();
 }
 
 /* ---- the gate ---- */
+
+static void uncount(void)
+{
+    if (atomic_fetch_sub(&gate.state, 1) != FORK + 1)
+        return;
+    pthread_mutex_lock(&gate.list_lock);
+    pthread_cond_signal(&gate.empty);
+    pthread_mutex_unlock(&gate.list_lock);
+}
 
 void shmx_posix_gate_enter(void)
 {
@@ -175,21 +185,19 @@ void shmx_posix_gate_enter(void)
         return;
     busy++;
     cancel_disable();
-    pthread_mutex_lock(&gate.lock);
-    while (gate.forks != 0)
-        pthread_cond_wait(&gate.open, &gate.lock);
-    gate.inside++;
-    pthread_mutex_unlock(&gate.lock);
+    if (atomic_fetch_add(&gate.state, 1) < FORK)
+        return;
+    uncount();
+    pthread_mutex_lock(&gate.fork_lock);
+    atomic_fetch_add(&gate.state, 1);
+    pthread_mutex_unlock(&gate.fork_lock);
 }
 
 void shmx_posix_gate_leave(void)
 {
     if (forking)
         return;
-    pthread_mutex_lock(&gate.lock);
-    if (--gate.inside == 0 && gate.forks != 0)
-        pthread_cond_broadcast(&gate.empty); /* several threads may be about to fork */
-    pthread_mutex_unlock(&gate.lock);
+    uncount();
     cancel_restore();
     busy--;
 }
@@ -198,16 +206,24 @@ void shmx_posix_gate_leave(void)
 
 void shmx_posix_list_lock(void)
 {
-    if (forking)
-        return;
-    busy++;
-    pthread_mutex_lock(&list_lock);
+    if (!forking)
+        pthread_mutex_lock(&gate.list_lock);
 }
 
 void shmx_posix_list_unlock(void)
 {
-    if (forking)
-        return;
-    pthread_mutex_unlock(&list_lock);
-    busy--;
+    if (!forking)
+        pthread_mutex_unlock(&gate.list_lock);
+}
+
+void shmx_posix_list_enter(void)
+{
+    shmx_posix_gate_enter();
+    shmx_posix_list_lock();
+}
+
+void shmx_posix_list_leave(void)
+{
+    shmx_posix_list_unlock();
+    shmx_posix_gate_leave();
 }

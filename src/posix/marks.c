@@ -49,11 +49,9 @@ int shmx_os_mark_set(struct shmx_attachment *attachment, enum shmx_os_space spac
                                          : shmx_os_random(&number, sizeof number);
     if (status != SHMX_OK)
         return status;
-    shmx_posix_gate_enter();
-    shmx_posix_list_lock();
+    shmx_posix_list_enter();
     status = mark_add(attachment, space, key, number);
-    shmx_posix_list_unlock();
-    shmx_posix_gate_leave();
+    shmx_posix_list_leave();
     return status;
 }
 
@@ -67,22 +65,19 @@ static void mark_end(struct shmx_attachment *attachment, struct shmx_posix_mark 
 
 int shmx_os_mark_drop(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key)
 {
-    shmx_posix_gate_enter();
-    shmx_posix_list_lock();
+    shmx_posix_list_enter();
     struct shmx_posix_mark **at = mark_at(attachment, space, key);
     int status = *at != NULL ? SHMX_OK : SHMX_ENOENT;
     if (*at != NULL && --(*at)->count == 0)
         mark_end(attachment, at);
-    shmx_posix_list_unlock();
-    shmx_posix_gate_leave();
+    shmx_posix_list_leave();
     return status;
 }
 
 int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
                       bool *held)
 {
-    shmx_posix_gate_enter();
-    shmx_posix_list_lock();
+    shmx_posix_list_enter();
     const struct shmx_posix_mark *own = *mark_at(attachment, space, key);
     uint32_t number = own != NULL ? own->number : 0;
     *held = own != NULL && space == SHMX_OS_JOINED;
@@ -94,11 +89,9 @@ int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space spa
 
 int shmx_os_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key)
 {
-    shmx_posix_gate_enter();
-    shmx_posix_list_lock();
+    shmx_posix_list_enter();
     int status = shmx_posix_mark_find(attachment, from, key);
-    shmx_posix_list_unlock();
-    shmx_posix_gate_leave();
+    shmx_posix_list_leave();
     return status;
 }
 

@@ -81,6 +81,10 @@ bool shmx_posix_is_forking(void);
 void shmx_posix_list_lock(void);
 void shmx_posix_list_unlock(void);
 
+/* Both: the gate, and inside it the list. */
+void shmx_posix_list_enter(void);
+void shmx_posix_list_leave(void);
+
 /* The process ends without having closed: give up being a user, and no more: other threads may run.
  * The list is locked. */
 void shmx_posix_leave_at_exit(struct shmx_attachment *attachment);
