@@ -124,7 +124,7 @@ struct shmx_queue {
     size_t quick_end;  /* messages shorter than this are copied under the lock */
     struct queue_own reserved;
     struct queue_own taken;
-    struct shmx_joined joined;
+    struct shmx_party party;
     /* Found by the last attempt: it must change before the next one is worth while. */
     const _Atomic uint32_t *watch;
     uint32_t watch_value;
