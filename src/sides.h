@@ -20,13 +20,27 @@ struct shmx_sides {
 /* What a handle of a queue and one of a topic have in common. */
 struct shmx_party {
     struct shmx_sides *shared;
+    _Atomic uint32_t *lock;            /* the senders' */
     _Atomic uint32_t *sent, *received; /* the events of either side, which wake the other */
     /* The sides that it has joined. */
     uint32_t sides;
     uint32_t key;     /* a copy nobody else can change */
     uint32_t token;   /* of the attachment then; in the child of a fork it is another */
     int64_t asked_at; /* when the system was last asked whether there are receivers */
+    /* Found by the last attempt: it must change before the next one is worth while. */
+    const _Atomic uint32_t *watch;
+    uint32_t watch_value;
+    /* Found since they were set to false: what may still come when all is over. */
+    bool lent;    /* messages that another handle has taken and may give back */
+    bool held_up; /* by a record that another handle, which lives, has reserved */
 };
+
+static inline void shmx_watch(struct shmx_party *party, const _Atomic uint32_t *word,
+                              uint32_t value)
+{
+    party->watch = word;
+    party->watch_value = value;
+}
 
 /* The public function: join these sides; those that were joined already stay so. Nothing is changed
  * after failure. */

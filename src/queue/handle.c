@@ -29,6 +29,7 @@ static void place_handle(shmx_queue *queue, shmx *shm, size_t offset, size_t siz
     queue->shm = shm;
     queue->header = (struct queue_header *)(void *)(shm->attachment.data + offset);
     queue->party.shared = &queue->header->sides;
+    queue->party.lock = &queue->header->producers.lock;
     queue->party.sent = &queue->header->producers.event;
     queue->party.received = &queue->header->consumers.event;
     queue->ring = shm->attachment.data + offset + QUEUE_HEADER_SIZE;

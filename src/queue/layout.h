@@ -125,10 +125,6 @@ struct shmx_queue {
     struct queue_own reserved;
     struct queue_own taken;
     struct shmx_party party;
-    /* Found by the last attempt: it must change before the next one is worth while. */
-    const _Atomic uint32_t *watch;
-    uint32_t watch_value;
-    bool lent; /* ... which found messages that a handle has taken and may give back */
     struct queue_pace pace[2]; /* as consumer, as producer */
 };
 

@@ -43,6 +43,7 @@ static void topic_place_handle(shmx_topic *topic, shmx *shm, size_t offset, size
     topic->read_only = shm->attachment.read_only;
     topic->header = (struct topic_header *)(void *)(shm->attachment.data + offset);
     topic->party.shared = &topic->header->sides;
+    topic->party.lock = &topic->header->publishers.lock;
     topic->party.sent = &topic->header->publishers.event;
     topic->party.received = &topic->header->readers.event;
     topic->ring = shm->attachment.data + offset + TOPIC_HEADER_SIZE;
@@ -61,8 +62,7 @@ int shmx_topic_confirm(shmx_topic *topic)
     const uint32_t facts[] = {TOPIC_MAGIC, TOPIC_VERSION, topic->capacity};
     int status = shmx_header_settle(&header->magic, sizeof *header, facts, topic->read_only);
     topic->confirmed = status == SHMX_OK;
-    topic->watch = &header->magic;
-    topic->watch_value = 0;
+    shmx_watch(&topic->party, &header->magic, 0);
     return status;
 }
 

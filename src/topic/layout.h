@@ -142,11 +142,7 @@ struct shmx_topic {
     uint32_t place_token;
     struct topic_own reserved;
     struct shmx_party party;
-    bool held_up; /* the last look found a reservation, of one that lives and is not this handle */
     int64_t ask_at; /* when to ask next whether the owner of a reservation in the way lives */
-    /* Found by the last attempt: it must change before the next one is worth while. */
-    const _Atomic uint32_t *watch;
-    uint32_t watch_value;
 };
 
 /* The message to be published or read. */

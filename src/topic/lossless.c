@@ -126,8 +126,7 @@ int shmx_topic_floor(shmx_topic *topic, uint64_t head, bool ask)
         if (position >= newest)
             position = shown; /* it has read all; what was cancelled behind it is none of its */
         if (position < head) {
-            topic->watch = &place->turn;
-            topic->watch_value = turn;
+            shmx_watch(&topic->party, &place->turn, turn);
             int status = handle_slow(topic, place, token, ask);
             if (status != SHMX_OK)
                 return status;

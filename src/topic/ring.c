@@ -17,8 +17,7 @@ static inline uint64_t word_load(const _Atomic uint64_t *word)
 static int topic_handle_reserved(shmx_topic *topic, uint64_t position, uint32_t *state, bool ask)
 {
     struct topic_record *record = topic_record(topic, position);
-    topic->watch = &record->state;
-    topic->watch_value = *state;
+    shmx_watch(&topic->party, &record->state, *state);
     int64_t now = shmx_os_now();
     if (!ask && now < topic->ask_at)
         return SHMX_NOTHING;

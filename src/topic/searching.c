@@ -117,7 +117,7 @@ static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *f
         uint32_t state = topic_state(topic, at);
         if ((state & TOPIC_STATE_KIND) == TOPIC_STATE_RESERVED) {
             int owner = look_at_owner(topic, at, &state, ask);
-            topic->held_up = owner == SHMX_NOTHING && !topic_is_own(topic, at, state);
+            topic->party.held_up = owner == SHMX_NOTHING && !topic_is_own(topic, at, state);
             if (owner != SHMX_OK)
                 return owner < 0 ? owner : status;
         }
@@ -131,6 +131,13 @@ static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *f
         at = end;
     }
     return status;
+}
+
+/* There is nothing to read until another message is published. */
+static void topic_watch_turn(shmx_topic *topic)
+{
+    const _Atomic uint32_t *turn = &topic->header->front.turn;
+    shmx_watch(&topic->party, turn, atomic_load_explicit(turn, memory_order_acquire));
 }
 
 /* ---- next ---- */
@@ -161,8 +168,7 @@ static int step_aside(shmx_topic *topic, int status)
 /* Nothing was found at the reader's position. */
 static int nothing_next(shmx_topic *topic, struct topic_job *job, bool ask)
 {
-    topic->watch = &topic->header->front.turn;
-    topic->watch_value = atomic_load_explicit(topic->watch, memory_order_acquire);
+    topic_watch_turn(topic);
     if (topic_newest(topic) > topic->position)
         return SHMX_AGAIN;
     if (topic->place != NULL)
@@ -209,8 +215,7 @@ static int attempt_next(shmx_topic *topic, struct topic_job *job, bool ask)
 
 static int nothing_latest(shmx_topic *topic)
 {
-    topic->watch = &topic->header->front.turn;
-    topic->watch_value = atomic_load_explicit(topic->watch, memory_order_acquire);
+    topic_watch_turn(topic);
     return topic_newest(topic) != 0 ? SHMX_AGAIN : SHMX_NOTHING;
 }
 
