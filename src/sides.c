@@ -2,7 +2,6 @@
 #include "sides.h"
 
 #include "base/control.h"
-#include "lock.h"
 
 /* A key of its own for a queue or topic of the segment; an even number. */
 static int key_new(shmx *shm, uint32_t *key)

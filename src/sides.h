@@ -7,7 +7,7 @@
 #ifndef SHMX_SIDES_H
 #define SHMX_SIDES_H
 
-#include "sleep.h"
+#include "lock.h"
 
 #define SIDES_BOTH (SHMX_SENDER | SHMX_RECEIVER)
 #define SIDES_SHUTDOWN 0x80000000u
@@ -30,6 +30,7 @@ struct shmx_party {
     /* Found by the last attempt: it must change before the next one is worth while. */
     const _Atomic uint32_t *watch;
     uint32_t watch_value;
+    int64_t ask_at; /* when to ask next whether the owner of a reservation in the way lives */
     /* Found since they were set to false: what may still come when all is over. */
     bool lent;    /* messages that another handle has taken and may give back */
     bool held_up; /* by a record that another handle, which lives, has reserved */

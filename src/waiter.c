@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "waiter.h"
 
-#include "lock.h"
-
 int64_t shmx_limit_end(struct shmx_limit *limit)
 {
     if (!limit->begun)
@@ -11,18 +9,25 @@ int64_t shmx_limit_end(struct shmx_limit *limit)
     return limit->deadline;
 }
 
+int shmx_waiter_owner_ended(shmx *shm, struct shmx_party *party, uint32_t state, bool ask)
+{
+    int64_t now = shmx_os_now();
+    if (!ask && now < party->ask_at)
+        return SHMX_NOTHING;
+    int status = shmx_owner_ended(shm, state);
+    if (status == SHMX_NOTHING)
+        party->ask_at = now + shmx_slice();
+    return status;
+}
+
 /* Senders that did not see the end are not inside a call any more: SHMX_OK; SHMX_NOTHING: one may
  * be. See topic_over for those that cannot take the lock. */
 static int pass_senders(const struct shmx_waiter *waiter)
 {
-    bool dead;
     _Atomic uint32_t *lock = waiter->party->lock;
     if (waiter->shm->attachment.read_only) {
         uint32_t word = atomic_load(lock);
-        if ((word & SHMX_OWNER_MASK) == 0)
-            return SHMX_OK;
-        int status = shmx_owner_dead(waiter->shm, word, &dead);
-        return status == SHMX_OK && !dead ? SHMX_NOTHING : status;
+        return (word & SHMX_OWNER_MASK) == 0 ? SHMX_OK : shmx_owner_ended(waiter->shm, word);
     }
     int status = shmx_word_acquire(waiter->shm, lock, shmx_limit_end(waiter->limit));
     if (status != SHMX_OK && status != SHMX_EOWNERDEAD)

@@ -6,10 +6,6 @@
 
 #include "sides.h"
 
-/* Statuses of an attempt beside the public ones: not now; try again, for what was in the way is
- * gone. */
-enum { SHMX_NOTHING = 1, SHMX_AGAIN = 2 };
-
 /* Records passed in one attempt, so that time limits are kept whatever the ring holds. */
 #define SHMX_PASS_MOST 4096
 
@@ -42,6 +38,10 @@ struct shmx_waiter {
     /* Spin until there may be something. */
     bool (*spin)(struct shmx_waiter *waiter);
 };
+
+/* Has the owner ended of the reservation in the way? Without `ask` that is asked once a slice: in
+ * between it is SHMX_NOTHING. */
+int shmx_waiter_owner_ended(shmx *shm, struct shmx_party *party, uint32_t state, bool ask);
 
 /* Go on after a first attempt that did not succeed; what it returned is `status`. Returns as a
  * public function does. */

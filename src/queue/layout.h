@@ -33,7 +33,6 @@
 #ifndef SHMX_QUEUE_LAYOUT_H
 #define SHMX_QUEUE_LAYOUT_H
 
-#include "lock.h"
 #include "waiter.h"
 
 #include <string.h>

@@ -31,7 +31,6 @@
 #ifndef SHMX_TOPIC_LAYOUT_H
 #define SHMX_TOPIC_LAYOUT_H
 
-#include "lock.h"
 #include "topic/copy.h"
 #include "waiter.h"
 
@@ -142,7 +141,6 @@ struct shmx_topic {
     uint32_t place_token;
     struct topic_own reserved;
     struct shmx_party party;
-    int64_t ask_at; /* when to ask next whether the owner of a reservation in the way lives */
 };
 
 /* The message to be published or read. */

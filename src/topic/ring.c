@@ -18,17 +18,9 @@ static int topic_handle_reserved(shmx_topic *topic, uint64_t position, uint32_t 
 {
     struct topic_record *record = topic_record(topic, position);
     shmx_watch(&topic->party, &record->state, *state);
-    int64_t now = shmx_os_now();
-    if (!ask && now < topic->ask_at)
-        return SHMX_NOTHING;
-    bool dead;
-    int status = shmx_owner_dead(topic->shm, *state, &dead);
+    int status = shmx_waiter_owner_ended(topic->shm, &topic->party, *state, ask);
     if (status != SHMX_OK)
         return status;
-    if (!dead) {
-        topic->ask_at = now + shmx_slice();
-        return SHMX_NOTHING;
-    }
     *state = TOPIC_STATE_CANCELLED;
     /* Relaxed: readers that see it before it is shown take it for what it is. */
     atomic_store_explicit(&record->state, *state, memory_order_relaxed);

@@ -74,21 +74,12 @@ struct unshown {
     uint64_t number;
 };
 
-/* Is the record reserved by a dead publisher? Then it is no message, and another says so later.
- * One that lives is asked about now and then only. */
+/* Is the record reserved by a dead publisher? Then it is no message, and another says so later. */
 static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, bool ask)
 {
-    bool dead;
-    int64_t now = shmx_os_now();
-    if (!ask && now < topic->ask_at)
-        return SHMX_NOTHING;
-    int status = shmx_owner_dead(topic->shm, *state, &dead);
+    int status = shmx_waiter_owner_ended(topic->shm, &topic->party, *state, ask);
     if (status != SHMX_OK)
         return status;
-    if (!dead) {
-        topic->ask_at = now + shmx_slice();
-        return SHMX_NOTHING;
-    }
     /* It may have committed before it died. */
     *state = topic_state(topic, position);
     if ((*state & TOPIC_STATE_KIND) == TOPIC_STATE_RESERVED)
