@@ -20,8 +20,6 @@
 /* Questions of a waiter in its first second; later it asks half as often. */
 #define ASKED_MUCH 10
 
-enum { AGAIN = 1 };
-
 /* ---- threads ---- */
 
 /* Where a thread's stack of locks is. Entries above its top are not believed, nor need they be. */
@@ -231,26 +229,25 @@ static bool held_by_self(const struct attempt *attempt, uint32_t word)
     return owner.token == attempt->token || shmx_os_find(is_owner, &owner);
 }
 
-int shmx_owner_dead(shmx *shm, uint32_t state, bool *dead)
+int shmx_owner_ended(shmx *shm, uint32_t state)
 {
     uint32_t owner = state & SHMX_OWNER_MASK;
     bool alive = owner != LOCK_ENDED;
     int status = SHMX_OK;
     if (alive && owner != shmx_token_known(shm))
         status = shmx_os_owner_alive(&shm->attachment, owner, &alive);
-    *dead = !alive;
-    return status;
+    return status == SHMX_OK && alive ? SHMX_NOTHING : status;
 }
 
 /* Sleep until the word may have changed, or until it is time to ask again. */
 static int sleep_on(struct attempt *attempt, uint32_t word)
 {
     if ((word & LOCK_WAITERS) == 0 && !word_take(attempt->word, word, word | LOCK_WAITERS))
-        return AGAIN;
+        return SHMX_AGAIN;
     attempt->waiters = LOCK_WAITERS;
     int64_t end = attempt->ask_at < attempt->deadline ? attempt->ask_at : attempt->deadline;
     int status = shmx_os_wait(&attempt->shm->attachment, attempt->word, word | LOCK_WAITERS, end);
-    return status == SHMX_OK || status == SHMX_ETIMEDOUT ? AGAIN : status;
+    return status == SHMX_OK || status == SHMX_ETIMEDOUT ? SHMX_AGAIN : status;
 }
 
 /* Time has run out. A wake that this one was given and does not use must not be lost: the next
@@ -258,7 +255,7 @@ static int sleep_on(struct attempt *attempt, uint32_t word)
 static int attempt_give_up(struct attempt *attempt, uint32_t word)
 {
     uint32_t next = word | attempt->waiters;
-    return next == word || word_take(attempt->word, word, next) ? SHMX_ETIMEDOUT : AGAIN;
+    return next == word || word_take(attempt->word, word, next) ? SHMX_ETIMEDOUT : SHMX_AGAIN;
 }
 
 /* The system failed. Nor must the wake be lost then. */
@@ -294,12 +291,11 @@ static int handle_held(struct attempt *attempt, uint32_t word)
         return SHMX_EDEADLK;
     int64_t now = shmx_os_now();
     if (now >= attempt->ask_at || (word & SHMX_OWNER_MASK) == LOCK_ENDED) {
-        bool dead;
-        int status = shmx_owner_dead(attempt->shm, word, &dead);
-        if (status != SHMX_OK)
+        int status = shmx_owner_ended(attempt->shm, word);
+        if (status == SHMX_OK)
+            return take_dead(attempt, word) ? SHMX_EOWNERDEAD : SHMX_AGAIN;
+        if (status != SHMX_NOTHING)
             return status;
-        if (dead)
-            return take_dead(attempt, word) ? SHMX_EOWNERDEAD : AGAIN;
         attempt->ask_at = now + until_next_question(attempt);
     }
     return now >= attempt->deadline ? attempt_give_up(attempt, word) : sleep_on(attempt, word);
@@ -308,12 +304,12 @@ static int handle_held(struct attempt *attempt, uint32_t word)
 static int acquire_slowly(struct attempt *attempt)
 {
     int spins = attempt->deadline != SHMX_DEADLINE_PAST || attempt->lock == NULL ? SPINS_MOST : 0;
-    int status = AGAIN;
-    while (status == AGAIN) {
+    int status = SHMX_AGAIN;
+    while (status == SHMX_AGAIN) {
         /* Acquire: with CLAIMING gone, the thread is the owner's; see take_dead. */
         uint32_t word = atomic_load_explicit(attempt->word, memory_order_acquire);
         if ((word & SHMX_OWNER_MASK) == 0)
-            status = take_free(attempt, word) ? SHMX_OK : AGAIN;
+            status = take_free(attempt, word) ? SHMX_OK : SHMX_AGAIN;
         else if (spins > 0 && (word & SHMX_OWNER_MASK) != LOCK_ENDED &&
                  !held_by_self(attempt, word))
             spins = shmx_spin_apart(attempt->word, SHMX_OWNER_MASK) ? spins - 1 : 0;

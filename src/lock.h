@@ -18,6 +18,10 @@
 #define LOCK_CLAIMING 0x40000000u
 #define LOCK_ENDED SHMX_OWNER_MASK
 
+/* Statuses of an attempt beside the public ones: not now; try again, for what was in the way is
+ * gone. */
+enum { SHMX_NOTHING = 1, SHMX_AGAIN = 2 };
+
 /* The beginning of a mutex and of a once. */
 struct shmx_lock {
     _Atomic uint32_t word;
@@ -62,8 +66,8 @@ static inline void shmx_word_release(shmx *shm, _Atomic uint32_t *word)
     shmx_word_released(shm, word, atomic_exchange_explicit(word, 0, memory_order_release));
 }
 
-/* *dead: the attachment that the token in `state` names has ended. */
-int shmx_owner_dead(shmx *shm, uint32_t state, bool *dead);
+/* Has the attachment ended that the token in `state` names? SHMX_OK, SHMX_NOTHING or a failure. */
+int shmx_owner_ended(shmx *shm, uint32_t state);
 
 /* ---- owned by a thread ---- */
 

@@ -2,7 +2,6 @@
 #include "sides.h"
 
 #include "base/control.h"
-#include "lock.h"
 
 /* A key of its own for a queue or topic of the segment; an even number. */
 static int key_new(shmx *shm, uint32_t *key)
@@ -35,45 +34,74 @@ static uint32_t mark_of(uint32_t key, uint32_t side)
     return key + (side == SHMX_RECEIVER);
 }
 
-int shmx_sides_join(shmx *shm, struct shmx_sides *shared, struct shmx_joined *joined,
-                    unsigned sides)
+static void marks_drop(shmx *shm, uint32_t key, uint32_t sides)
 {
-    if (joined->token != shmx_token_known(shm))
-        joined->sides = 0; /* they were the parent's */
-    uint32_t fresh = sides & ~joined->sides;
+    for (uint32_t side = SHMX_SENDER; side <= SHMX_RECEIVER; side *= 2)
+        if ((sides & side) != 0)
+            shmx_os_mark_drop(&shm->attachment, SHMX_OS_JOINED, mark_of(key, side));
+}
+
+static int marks_set(shmx *shm, struct shmx_party *party, uint32_t sides)
+{
+    if (party->token != shmx_token_known(shm))
+        party->sides = 0; /* they were the parent's */
+    uint32_t fresh = sides & ~party->sides;
     uint32_t done = 0;
-    int status = key_settle(shm, shared, &joined->key);
+    int status = key_settle(shm, party->shared, &party->key);
     for (uint32_t side = SHMX_SENDER; status == SHMX_OK && side <= SHMX_RECEIVER; side *= 2) {
         if ((fresh & side) == 0)
             continue;
-        status = shmx_os_mark_set(&shm->attachment, SHMX_OS_JOINED, mark_of(joined->key, side));
+        status = shmx_os_mark_set(&shm->attachment, SHMX_OS_JOINED, mark_of(party->key, side));
         if (status == SHMX_OK)
             done |= side;
     }
-    joined->sides |= done;
-    joined->token = shmx_token_known(shm);
-    if (status == SHMX_OK) {
-        /* After the marks: a process that sees the flag finds the mark. */
-        atomic_fetch_or(&shared->flags, sides);
-        return SHMX_OK;
+    party->token = shmx_token_known(shm);
+    if (status != SHMX_OK) {
+        marks_drop(shm, party->key, done);
+        return status;
     }
-    struct shmx_joined undo = {done, joined->key, joined->token, 0};
-    shmx_sides_leave(shm, &undo);
-    joined->sides &= ~done;
-    return status;
+    party->sides |= done;
+    /* After the marks: a process that sees the flag finds the mark. */
+    atomic_fetch_or(&party->shared->flags, sides);
+    return SHMX_OK;
 }
 
-void shmx_sides_leave(shmx *shm, struct shmx_joined *joined)
+/* Those that wait look again, and find that there is somebody to ask about, that somebody has left,
+ * or that all is over. */
+void shmx_sides_wake(shmx *shm, const struct shmx_party *party)
 {
-    for (uint32_t side = SHMX_SENDER; side <= SHMX_RECEIVER; side *= 2)
-        if ((joined->sides & side) != 0)
-            shmx_os_mark_drop(&shm->attachment, SHMX_OS_JOINED, mark_of(joined->key, side));
-    joined->sides = 0;
+    atomic_thread_fence(memory_order_seq_cst);
+    shmx_event_notify(shm, party->sent, SHMX_WAKE_ALL);
+    shmx_event_notify(shm, party->received, SHMX_WAKE_ALL);
 }
 
-void shmx_sides_shutdown(struct shmx_sides *shared)
+int shmx_sides_join(shmx *shm, struct shmx_party *party, unsigned sides)
 {
-    atomic_fetch_or(&shared->flags, SIDES_SHUTDOWN);
+    if (sides == 0 || (sides & ~SIDES_BOTH) != 0)
+        return shmx_refuse(SHMX_EINVAL);
+    if (shm->attachment.read_only)
+        return shmx_refuse(SHMX_EACCES);
+    int status = marks_set(shm, party, sides);
+    shmx_sides_wake(shm, party);
+    return shmx_result(status);
+}
+
+void shmx_sides_leave(shmx *shm, struct shmx_party *party)
+{
+    if (party->sides == 0)
+        return;
+    marks_drop(shm, party->key, party->sides);
+    party->sides = 0;
+    shmx_sides_wake(shm, party);
+}
+
+int shmx_sides_shutdown(shmx *shm, struct shmx_party *party)
+{
+    if (shm->attachment.read_only)
+        return shmx_refuse(SHMX_EACCES);
+    atomic_fetch_or(&party->shared->flags, SIDES_SHUTDOWN);
+    shmx_sides_wake(shm, party);
+    return SHMX_OK;
 }
 
 int shmx_sides_check(shmx *shm, const struct shmx_sides *shared, uint32_t side)
@@ -89,17 +117,17 @@ int shmx_sides_check(shmx *shm, const struct shmx_sides *shared, uint32_t side)
     return status == SHMX_OK && !held ? SHMX_EHANGUP : status;
 }
 
-int shmx_sides_ask_receivers(shmx *shm, const struct shmx_sides *shared, struct shmx_joined *joined)
+int shmx_sides_ask_receivers(shmx *shm, struct shmx_party *party)
 {
-    uint32_t flags = atomic_load(&shared->flags);
+    uint32_t flags = atomic_load(&party->shared->flags);
     if ((flags & SIDES_SHUTDOWN) != 0)
-        return SHMX_EHANGUP;
+        return shmx_report(SHMX_EHANGUP);
     if ((flags & SHMX_RECEIVER) == 0)
         return SHMX_OK;
     int64_t tick = shmx_os_tick();
-    if (tick == joined->asked_at)
+    if (tick == party->asked_at)
         return SHMX_OK;
-    int status = shmx_sides_check(shm, shared, SHMX_RECEIVER);
-    joined->asked_at = status == SHMX_OK ? tick : 0;
-    return status;
+    int status = shmx_sides_check(shm, party->shared, SHMX_RECEIVER);
+    party->asked_at = status == SHMX_OK ? tick : 0;
+    return status == SHMX_OK ? SHMX_OK : shmx_report(status);
 }

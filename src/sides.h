@@ -7,7 +7,7 @@
 #ifndef SHMX_SIDES_H
 #define SHMX_SIDES_H
 
-#include "sleep.h"
+#include "lock.h"
 
 #define SIDES_BOTH (SHMX_SENDER | SHMX_RECEIVER)
 #define SIDES_SHUTDOWN 0x80000000u
@@ -17,23 +17,44 @@ struct shmx_sides {
     _Atomic uint32_t flags; /* sides that somebody has joined, SIDES_SHUTDOWN */
 };
 
-/* A handle's part in it. */
-struct shmx_joined {
+/* What a handle of a queue and one of a topic have in common. */
+struct shmx_party {
+    struct shmx_sides *shared;
+    _Atomic uint32_t *lock;            /* the senders' */
+    _Atomic uint32_t *sent, *received; /* the events of either side, which wake the other */
+    /* The sides that it has joined. */
     uint32_t sides;
     uint32_t key;     /* a copy nobody else can change */
     uint32_t token;   /* of the attachment then; in the child of a fork it is another */
     int64_t asked_at; /* when the system was last asked whether there are receivers */
+    /* Found by the last attempt: it must change before the next one is worth while. */
+    const _Atomic uint32_t *watch;
+    uint32_t watch_value;
+    int64_t ask_at; /* when to ask next whether the owner of a reservation in the way lives */
+    /* Found since they were set to false: what may still come when all is over. */
+    bool lent;    /* messages that another handle has taken and may give back */
+    bool held_up; /* by a record that another handle, which lives, has reserved */
 };
 
-/* Join these sides; those that were joined already stay so. Nothing is changed after failure. */
-int shmx_sides_join(shmx *shm, struct shmx_sides *shared, struct shmx_joined *joined,
-                    unsigned sides);
+static inline void shmx_watch(struct shmx_party *party, const _Atomic uint32_t *word,
+                              uint32_t value)
+{
+    party->watch = word;
+    party->watch_value = value;
+}
 
-/* Leave all. */
-void shmx_sides_leave(shmx *shm, struct shmx_joined *joined);
+/* The public function: join these sides; those that were joined already stay so. Nothing is changed
+ * after failure. */
+int shmx_sides_join(shmx *shm, struct shmx_party *party, unsigned sides);
 
-/* For ever, as long as the region is not zeroed. The caller wakes all. */
-void shmx_sides_shutdown(struct shmx_sides *shared);
+/* Leave all that were joined. */
+void shmx_sides_leave(shmx *shm, struct shmx_party *party);
+
+/* The public function: end it for ever, as long as the region is not zeroed. */
+int shmx_sides_shutdown(shmx *shm, struct shmx_party *party);
+
+/* Wake all that wait, on either side. */
+void shmx_sides_wake(shmx *shm, const struct shmx_party *party);
 
 /* SHMX_EHANGUP: it was shut down, or somebody had joined this side and nobody of them is left. */
 int shmx_sides_check(shmx *shm, const struct shmx_sides *shared, uint32_t side);
@@ -53,15 +74,13 @@ static inline bool shmx_sides_over(const struct shmx_sides *shared)
     return (atomic_load_explicit(&shared->flags, memory_order_relaxed) & SIDES_SHUTDOWN) != 0;
 }
 
-int shmx_sides_ask_receivers(shmx *shm, const struct shmx_sides *shared,
-                             struct shmx_joined *joined);
+int shmx_sides_ask_receivers(shmx *shm, struct shmx_party *party);
 
 /* Is there nobody to send to? For every send: the system is asked when the clock has ticked since
- * the last time. */
-static inline int shmx_sides_check_receivers(shmx *shm, const struct shmx_sides *shared,
-                                             struct shmx_joined *joined)
+ * the last time. The failure is one that a public function returns. */
+static inline int shmx_sides_check_receivers(shmx *shm, struct shmx_party *party)
 {
-    return shmx_sides_used(shared) ? shmx_sides_ask_receivers(shm, shared, joined) : SHMX_OK;
+    return shmx_sides_used(party->shared) ? shmx_sides_ask_receivers(shm, party) : SHMX_OK;
 }
 
 #endif

@@ -9,17 +9,60 @@ int64_t shmx_limit_end(struct shmx_limit *limit)
     return limit->deadline;
 }
 
+int shmx_waiter_owner_ended(shmx *shm, struct shmx_party *party, uint32_t state, bool ask)
+{
+    int64_t now = shmx_os_now();
+    if (!ask && now < party->ask_at)
+        return SHMX_NOTHING;
+    int status = shmx_owner_ended(shm, state);
+    if (status == SHMX_NOTHING)
+        party->ask_at = now + shmx_slice();
+    return status;
+}
+
+/* Senders that did not see the end are not inside a call any more: SHMX_OK; SHMX_NOTHING: one may
+ * be. See topic_over for those that cannot take the lock. */
+static int pass_senders(const struct shmx_waiter *waiter)
+{
+    _Atomic uint32_t *lock = waiter->party->lock;
+    if (waiter->shm->attachment.read_only) {
+        uint32_t word = atomic_load(lock);
+        return (word & SHMX_OWNER_MASK) == 0 ? SHMX_OK : shmx_owner_ended(waiter->shm, word);
+    }
+    int status = shmx_word_acquire(waiter->shm, lock, shmx_limit_end(waiter->limit));
+    if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
+        return status;
+    shmx_word_release(waiter->shm, lock);
+    return SHMX_OK;
+}
+
+/* The last attempt of a reader, after all writers have gone or all was shut down. A message that
+ * was begun before may still come. */
+static int attempt_last(struct shmx_waiter *waiter)
+{
+    struct shmx_party *party = waiter->party;
+    bool over = shmx_sides_over(party->shared);
+    int status = over ? pass_senders(waiter) : SHMX_OK;
+    if (status != SHMX_OK)
+        return status;
+    party->lent = party->held_up = false;
+    status = waiter->attempt(waiter, true);
+    if (status != SHMX_NOTHING)
+        return status;
+    return party->lent || (over && party->held_up) ? SHMX_NOTHING : SHMX_EHANGUP;
+}
+
 /* Nothing was found. Is there nobody left to wait for? A message that the last sender sent before
  * it left is found by trying once more. */
 static int hang_up(struct shmx_waiter *waiter)
 {
-    if (!shmx_sides_used(waiter->sides))
+    if (!shmx_sides_used(waiter->party->shared))
         return SHMX_NOTHING;
-    int status = shmx_sides_check(waiter->shm, waiter->sides, waiter->other);
+    int status = shmx_sides_check(waiter->shm, waiter->party->shared, waiter->other);
     if (status == SHMX_OK)
         return SHMX_NOTHING;
     bool reader = waiter->other == SHMX_SENDER;
-    return status == SHMX_EHANGUP && reader ? waiter->attempt_last(waiter) : status;
+    return status == SHMX_EHANGUP && reader ? attempt_last(waiter) : status;
 }
 
 /* Try, find out who is dead, and who has gone. */
@@ -42,7 +85,7 @@ static int nap(const struct shmx_waiter *waiter)
  */
 static int sleep_slice(const struct shmx_waiter *waiter, uint32_t ticket)
 {
-    bool asks = shmx_sides_used(waiter->sides) || waiter->hindered(waiter);
+    bool asks = shmx_sides_used(waiter->party->shared) || waiter->hindered(waiter);
     return shmx_event_sleep(waiter->shm, waiter->event, ticket, waiter->limit->deadline,
                             asks ? shmx_slice() : SHMX_SLICE_LONG);
 }
@@ -75,7 +118,7 @@ static int try_last(struct shmx_waiter *waiter)
     return status == SHMX_NOTHING ? SHMX_ETIMEDOUT : status;
 }
 
-int shmx_waiter_persist(struct shmx_waiter *waiter, int status)
+static int persist(struct shmx_waiter *waiter, int status)
 {
     uint32_t again = 0;
     while (status == SHMX_NOTHING || status == SHMX_AGAIN) {
@@ -93,8 +136,13 @@ int shmx_waiter_persist(struct shmx_waiter *waiter, int status)
     return status;
 }
 
-int shmx_waiter_report(int status)
+int shmx_waiter_persist(struct shmx_waiter *waiter, int status)
 {
+    const struct shmx_party *party = waiter->party;
+    waiter->event = waiter->other == SHMX_SENDER ? party->sent : party->received;
+    status = persist(waiter, status);
+    if (status == SHMX_OK)
+        return SHMX_OK;
     bool own = status == SHMX_EPROTO || status == SHMX_EMSGSIZE || status == SHMX_ERANGE;
     return own ? shmx_refuse(status) : shmx_report(status);
 }

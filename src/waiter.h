@@ -6,10 +6,6 @@
 
 #include "sides.h"
 
-/* Statuses of an attempt beside the public ones: not now; try again, for what was in the way is
- * gone. */
-enum { SHMX_NOTHING = 1, SHMX_AGAIN = 2 };
-
 /* Records passed in one attempt, so that time limits are kept whatever the ring holds. */
 #define SHMX_PASS_MOST 4096
 
@@ -30,9 +26,9 @@ int64_t shmx_limit_end(struct shmx_limit *limit);
 
 struct shmx_waiter {
     shmx *shm;
-    const struct shmx_sides *sides;
+    struct shmx_party *party;
     uint32_t other;          /* the side that is waited for */
-    _Atomic uint32_t *event; /* by which it tells */
+    _Atomic uint32_t *event; /* by which it tells: set by shmx_waiter_persist */
     uint32_t capacity;       /* of the ring: when records passed have been all */
     struct shmx_limit *limit;
 
@@ -43,18 +39,16 @@ struct shmx_waiter {
     /* Is there somebody in the way whose death would make a difference? */
     bool (*hindered)(const struct shmx_waiter *waiter);
 
-    /* The last attempt of a reader, after all writers have gone or the queue or topic was shut
-     * down. SHMX_EHANGUP: no message that was begun before can come. */
-    int (*attempt_last)(struct shmx_waiter *waiter);
-
     /* Spin until there may be something. */
     bool (*spin)(struct shmx_waiter *waiter);
 };
 
-/* Go on after a first attempt that did not succeed; what it returned is `status`. */
-int shmx_waiter_persist(struct shmx_waiter *waiter, int status);
+/* Has the owner ended of the reservation in the way? Without `ask` that is asked once a slice: in
+ * between it is SHMX_NOTHING. */
+int shmx_waiter_owner_ended(shmx *shm, struct shmx_party *party, uint32_t state, bool ask);
 
-/* Return that from a public function. */
-int shmx_waiter_report(int status);
+/* Go on after a first attempt that did not succeed; what it returned is `status`. Returns as a
+ * public function does. */
+int shmx_waiter_persist(struct shmx_waiter *waiter, int status);
 
 #endif

@@ -28,6 +28,10 @@ static void place_handle(shmx_queue *queue, shmx *shm, size_t offset, size_t siz
     uint64_t units = (size - QUEUE_HEADER_SIZE) / QUEUE_UNIT;
     queue->shm = shm;
     queue->header = (struct queue_header *)(void *)(shm->attachment.data + offset);
+    queue->party.shared = &queue->header->sides;
+    queue->party.lock = &queue->header->producers.lock;
+    queue->party.sent = &queue->header->producers.event;
+    queue->party.received = &queue->header->consumers.event;
     queue->ring = shm->attachment.data + offset + QUEUE_HEADER_SIZE;
     queue->capacity = (uint32_t)(units < QUEUE_CAPACITY_MAX ? units : QUEUE_CAPACITY_MAX);
     /* A record of less than half the ring fits into an empty one wherever its tail is. */
@@ -79,31 +83,18 @@ static void put_back(shmx_queue *queue)
 
 /* ---- sides ---- */
 
-/* Those that wait look again, and find that there is somebody to ask about, that somebody has left,
- * or that all is over. */
-static void wake_all(shmx_queue *queue)
-{
-    atomic_thread_fence(memory_order_seq_cst);
-    shmx_event_notify(queue->shm, &queue->header->producers.event, SHMX_WAKE_ALL);
-    shmx_event_notify(queue->shm, &queue->header->consumers.event, SHMX_WAKE_ALL);
-}
-
 int shmx_queue_join(shmx_queue *queue, unsigned sides)
 {
-    if (queue == NULL || sides == 0 || (sides & ~SIDES_BOTH) != 0)
+    if (queue == NULL)
         return shmx_refuse(SHMX_EINVAL);
-    int status = shmx_sides_join(queue->shm, &queue->header->sides, &queue->joined, sides);
-    wake_all(queue);
-    return shmx_result(status);
+    return shmx_sides_join(queue->shm, &queue->party, sides);
 }
 
 int shmx_queue_shutdown(shmx_queue *queue)
 {
     if (queue == NULL)
         return shmx_refuse(SHMX_EINVAL);
-    shmx_sides_shutdown(&queue->header->sides);
-    wake_all(queue);
-    return SHMX_OK;
+    return shmx_sides_shutdown(queue->shm, &queue->party);
 }
 
 /* ---- closing ---- */
@@ -116,10 +107,7 @@ void shmx_queue_close(shmx_queue **queue)
         shmx_queue_cancel(*queue);
     if (queue_owned(*queue, &(*queue)->taken))
         put_back(*queue);
-    if ((*queue)->joined.sides != 0) {
-        shmx_sides_leave((*queue)->shm, &(*queue)->joined);
-        wake_all(*queue);
-    }
+    shmx_sides_leave((*queue)->shm, &(*queue)->party);
     free(*queue);
     *queue = NULL;
 }

@@ -33,7 +33,6 @@
 #ifndef SHMX_QUEUE_LAYOUT_H
 #define SHMX_QUEUE_LAYOUT_H
 
-#include "lock.h"
 #include "waiter.h"
 
 #include <string.h>
@@ -124,11 +123,7 @@ struct shmx_queue {
     size_t quick_end;  /* messages shorter than this are copied under the lock */
     struct queue_own reserved;
     struct queue_own taken;
-    struct shmx_joined joined;
-    /* Found by the last attempt: it must change before the next one is worth while. */
-    const _Atomic uint32_t *watch;
-    uint32_t watch_value;
-    bool lent; /* ... which found messages that a handle has taken and may give back */
+    struct shmx_party party;
     struct queue_pace pace[2]; /* as consumer, as producer */
 };
 

@@ -10,10 +10,10 @@ static bool nothing_there(shmx_queue *queue)
     uint32_t next = atomic_load_explicit(&side->place, memory_order_relaxed);
     if (next >= queue->capacity)
         return false;
-    queue->watch = &queue_at(queue, next)->state;
-    queue->watch_value = shmx_os_glance(queue->watch);
-    bool reserved = (queue->watch_value & STATE_KIND) == STATE_RESERVED;
-    return (queue->watch_value == STATE_EMPTY || reserved) &&
+    const _Atomic uint32_t *state = &queue_at(queue, next)->state;
+    uint32_t seen = shmx_os_glance(state);
+    shmx_watch(&queue->party, state, seen);
+    return (seen == STATE_EMPTY || (seen & STATE_KIND) == STATE_RESERVED) &&
            atomic_load_explicit(&side->returned, memory_order_relaxed) == 0;
 }
 

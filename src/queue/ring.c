@@ -112,8 +112,7 @@ static int look_at_head(shmx_queue *queue, uint32_t *head)
 {
     /* Acquire: what the consumers did with the records behind it is done. */
     *head = atomic_load_explicit(&queue->header->consumers.edge, memory_order_acquire);
-    queue->watch = &queue->header->consumers.edge;
-    queue->watch_value = *head;
+    shmx_watch(&queue->party, &queue->header->consumers.edge, *head);
     if (*head >= queue->capacity)
         return SHMX_EPROTO;
     atomic_store_explicit(&queue->header->producers.edge, *head, memory_order_relaxed);
@@ -181,12 +180,12 @@ static int pass_over(shmx_queue *queue, uint32_t place, uint32_t state)
 /* A record at `next` that is reserved: wait for it, unless its owner is dead. */
 static int handle_reserved(shmx_queue *queue, bool ask, uint32_t place, uint32_t state)
 {
-    bool dead = false;
-    int status = ask ? shmx_owner_dead(queue->shm, state, &dead) : SHMX_OK;
+    const struct queue_own *own = &queue->reserved;
+    int status = ask ? shmx_owner_ended(queue->shm, state) : SHMX_NOTHING;
+    if (status == SHMX_NOTHING)
+        queue->party.held_up = !queue_owned(queue, own) || own->place != place;
     if (status != SHMX_OK)
         return status;
-    if (!dead)
-        return SHMX_NOTHING;
     /* By exchange: it may have committed before it died. Acquire: its size. */
     atomic_compare_exchange_strong_explicit(&queue_at(queue, place)->state, &state, STATE_CANCELLED,
                                             memory_order_acquire, memory_order_relaxed);
@@ -213,8 +212,7 @@ static int find_next(shmx_queue *queue, bool ask, struct queue_own *found)
         if (!place_load(queue, &queue->header->consumers.place, &place))
             return SHMX_EPROTO;
         uint32_t state = state_load(queue, place);
-        queue->watch = &queue_at(queue, place)->state;
-        queue->watch_value = state;
+        shmx_watch(&queue->party, &queue_at(queue, place)->state, state);
         if (state == STATE_COMMITTED)
             return found_at(queue, place, found);
         if (state == STATE_EMPTY)
@@ -234,12 +232,11 @@ static int find_next(shmx_queue *queue, bool ask, struct queue_own *found)
 static int find_holder(shmx_queue *queue, bool ask, bool *held)
 {
     uint32_t holder = queue_holder(queue);
-    bool dead = false;
-    int status = ask && holder != 0 ? shmx_owner_dead(queue->shm, holder, &dead) : SHMX_OK;
-    *held = holder != 0 && !dead;
-    if (dead)
+    int status = ask && holder != 0 ? shmx_owner_ended(queue->shm, holder) : SHMX_NOTHING;
+    *held = holder != 0 && status == SHMX_NOTHING;
+    if (status == SHMX_OK)
         queue_holder_end(queue);
-    return status;
+    return status < SHMX_OK ? status : SHMX_OK;
 }
 
 /* Its consumer is dead. By exchange: it may have released it, or put it back, before it died. */
@@ -266,23 +263,26 @@ static int find_returned(shmx_queue *queue, bool ask, struct queue_own *found)
         return SHMX_EPROTO;
     struct walk walk = {head, queue->capacity};
     bool held;
+    /* Two that each wait for what the other has taken would wait for ever. */
+    bool waits = !queue_owned(queue, &queue->taken);
     int status = find_holder(queue, ask, &held);
-    for (; status == SHMX_OK && walk.place != next; held = false) {
+    if (status != SHMX_OK)
+        return status;
+    for (; walk.place != next; held = false) {
         uint32_t state = state_load(queue, walk.place);
-        bool dead = false;
-        if (ask && (state & STATE_KIND) == STATE_TAKEN)
-            status = shmx_owner_dead(queue->shm, state, &dead);
-        if (status != SHMX_OK)
+        bool taken = (state & STATE_KIND) == STATE_TAKEN;
+        status = ask && taken ? shmx_owner_ended(queue->shm, state) : SHMX_NOTHING;
+        if (status < SHMX_OK)
             return status;
-        if (dead)
+        if (status == SHMX_OK)
             state = give_back(queue, walk.place, state);
-        queue->lent |= held || (state & STATE_KIND) == STATE_TAKEN;
+        queue->party.lent |= waits && (held || (state & STATE_KIND) == STATE_TAKEN);
         if (state == STATE_COMMITTED && !held)
             return found_at(queue, walk.place, found);
         if (!walk_on(queue, &walk, state))
             return SHMX_EPROTO;
     }
-    return status == SHMX_OK ? SHMX_NOTHING : status;
+    return SHMX_NOTHING;
 }
 
 int shmx_queue_find(shmx_queue *queue, bool ask, struct queue_own *found)

@@ -160,9 +160,9 @@ int shmx_queue_send_slowly(shmx_queue *queue, const void *message, size_t size, 
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = shmx_sides_check_receivers(queue->shm, &queue->header->sides, &queue->joined);
+    status = shmx_sides_check_receivers(queue->shm, &queue->party);
     if (status != SHMX_OK)
-        return shmx_report(status);
+        return status;
     if (size > QUEUE_COPY_LOCKED)
         return send_long(queue, message, size, timeout_ms);
     struct queue_job job;
@@ -181,9 +181,9 @@ int shmx_queue_reserve_slowly(shmx_queue *queue, size_t size, void **message, in
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = shmx_sides_check_receivers(queue->shm, &queue->header->sides, &queue->joined);
+    status = shmx_sides_check_receivers(queue->shm, &queue->party);
     if (status != SHMX_OK)
-        return shmx_report(status);
+        return status;
     status = reserve(queue, size, &queue->reserved, timeout_ms);
     if (status == SHMX_OK)
         *message = queue_message(queue, queue->reserved.place);

@@ -42,14 +42,14 @@ static bool spin_aside(shmx_queue *queue, bool producer)
     for (int i = 0; pace->away && i < AWAY; i++)
         shmx_os_relax();
     for (int i = 0; i < LOOKS_CLOSE; i++) {
-        if (shmx_os_glance(queue->watch) != queue->watch_value) {
+        if (shmx_os_glance(queue->party.watch) != queue->party.watch_value) {
             pace->close += pace->close < CLOSE_ENOUGH;
             return true;
         }
     }
     if (pace->close > 0)
         pace->close = 0;
-    return shmx_spin_glancing(queue->watch, queue->watch_value);
+    return shmx_spin_glancing(queue->party.watch, queue->party.watch_value);
 }
 
 /* One of a queue. */
@@ -66,41 +66,6 @@ static int queue_attempt(struct shmx_waiter *waiter, bool ask)
     own->job->more = false;
     STEP();
     return own->direction->attempt(own->queue, own->job, ask);
-}
-
-/* Producers that did not see the end are not inside a call any more. */
-static int pass_producers(shmx_queue *queue, struct shmx_limit *limit)
-{
-    struct queue_side *side = &queue->header->producers;
-    int status = queue_lock(queue, side, limit);
-    if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
-        return status;
-    queue_unlock(queue, side);
-    return SHMX_OK;
-}
-
-/* Was a reservation in the way of the last attempt, of one that lives and is not this handle? */
-static bool reserved_by_another(const shmx_queue *queue)
-{
-    const struct queue_own *own = &queue->reserved;
-    if ((queue->watch_value & STATE_KIND) != STATE_RESERVED)
-        return false;
-    return !queue_owned(queue, own) || queue->watch != &queue_at(queue, own->place)->state;
-}
-
-static int queue_attempt_last(struct shmx_waiter *waiter)
-{
-    shmx_queue *queue = ((struct queue_pursuit *)waiter)->queue;
-    bool over = shmx_sides_over(waiter->sides);
-    int status = over ? pass_producers(queue, waiter->limit) : SHMX_OK;
-    queue->lent = false;
-    if (status == SHMX_OK)
-        status = queue_attempt(waiter, true);
-    if (status != SHMX_NOTHING)
-        return status;
-    /* Two that each wait for what the other has peeked would wait for ever. */
-    bool comes_back = queue->lent && !queue_owned(queue, &queue->taken);
-    return comes_back || (over && reserved_by_another(queue)) ? SHMX_NOTHING : SHMX_EHANGUP;
 }
 
 static bool queue_spin(struct shmx_waiter *waiter)
@@ -125,25 +90,20 @@ static bool queue_hindered(const struct shmx_waiter *waiter)
 int shmx_queue_persist(shmx_queue *queue, struct queue_job *job,
                        const struct queue_direction *direction, int status)
 {
-    struct queue_header *header = queue->header;
-    bool producer = direction->producer;
-    struct queue_pursuit pursuit = {
-        .waiter = {.shm = queue->shm,
-                   .sides = &header->sides,
-                   .other = producer ? SHMX_RECEIVER : SHMX_SENDER,
-                   .event = producer ? &header->consumers.event : &header->producers.event,
-                   .capacity = queue->capacity,
-                   .limit = &job->limit,
-                   .attempt = queue_attempt,
-                   .hindered = queue_hindered,
-                   .attempt_last = queue_attempt_last,
-                   .spin = queue_spin},
-        .queue = queue,
-        .job = job,
-        .direction = direction};
+    struct shmx_waiter waiter = {
+        .shm = queue->shm,
+        .party = &queue->party,
+        .other = direction->producer ? SHMX_RECEIVER : SHMX_SENDER,
+        .capacity = queue->capacity,
+        .limit = &job->limit,
+        .attempt = queue_attempt,
+        .hindered = queue_hindered,
+        .spin = queue_spin,
+    };
+    struct queue_pursuit pursuit = {waiter, queue, job, direction};
     status = shmx_waiter_persist(&pursuit.waiter, status);
     /* One consumer is woken at a time. If it leaves a message behind, it wakes the next. */
-    if (job->limit.slept && !producer && (status != SHMX_OK || job->more))
-        queue_tell(queue, &header->producers);
-    return status == SHMX_OK ? SHMX_OK : shmx_waiter_report(status);
+    if (job->limit.slept && !direction->producer && (status != SHMX_OK || job->more))
+        queue_tell(queue, &queue->header->producers);
+    return status;
 }

@@ -42,6 +42,10 @@ static void topic_place_handle(shmx_topic *topic, shmx *shm, size_t offset, size
     topic->shm = shm;
     topic->read_only = shm->attachment.read_only;
     topic->header = (struct topic_header *)(void *)(shm->attachment.data + offset);
+    topic->party.shared = &topic->header->sides;
+    topic->party.lock = &topic->header->publishers.lock;
+    topic->party.sent = &topic->header->publishers.event;
+    topic->party.received = &topic->header->readers.event;
     topic->ring = shm->attachment.data + offset + TOPIC_HEADER_SIZE;
     topic->capacity = (uint32_t)(units < TOPIC_CAPACITY_MAX ? units : TOPIC_CAPACITY_MAX);
     /* A third of the ring: beside the newest message, and the rest of the ring that is too short,
@@ -58,8 +62,7 @@ int shmx_topic_confirm(shmx_topic *topic)
     const uint32_t facts[] = {TOPIC_MAGIC, TOPIC_VERSION, topic->capacity};
     int status = shmx_header_settle(&header->magic, sizeof *header, facts, topic->read_only);
     topic->confirmed = status == SHMX_OK;
-    topic->watch = &header->magic;
-    topic->watch_value = 0;
+    shmx_watch(&topic->party, &header->magic, 0);
     return status;
 }
 
@@ -108,32 +111,18 @@ size_t shmx_topic_max_message(const shmx_topic *topic)
 
 /* ---- sides ---- */
 
-/* Tell all who wait, on either side. */
-static void tell_all(shmx_topic *topic)
-{
-    atomic_thread_fence(memory_order_seq_cst);
-    topic_notify(topic, &topic->header->publishers.event);
-    topic_notify(topic, &topic->header->readers.event);
-}
-
 int shmx_topic_join(shmx_topic *topic, unsigned sides)
 {
-    if (topic == NULL || sides == 0 || (sides & ~SIDES_BOTH) != 0)
+    if (topic == NULL)
         return shmx_refuse(SHMX_EINVAL);
-    if (topic->read_only)
-        return shmx_refuse(SHMX_EACCES);
-    int status = shmx_sides_join(topic->shm, &topic->header->sides, &topic->joined, sides);
-    tell_all(topic);
-    return shmx_result(status);
+    return shmx_sides_join(topic->shm, &topic->party, sides);
 }
 
 int shmx_topic_shutdown(shmx_topic *topic)
 {
-    if (topic == NULL || topic->read_only)
-        return shmx_refuse(topic == NULL ? SHMX_EINVAL : SHMX_EACCES);
-    shmx_sides_shutdown(&topic->header->sides);
-    tell_all(topic);
-    return SHMX_OK;
+    if (topic == NULL)
+        return shmx_refuse(SHMX_EINVAL);
+    return shmx_sides_shutdown(topic->shm, &topic->party);
 }
 
 /* ---- closing ---- */
@@ -145,10 +134,7 @@ void shmx_topic_close(shmx_topic **topic)
     if ((*topic)->reserved.state != 0)
         shmx_topic_cancel(*topic);
     shmx_topic_place_leave(*topic);
-    if ((*topic)->joined.sides != 0) {
-        shmx_sides_leave((*topic)->shm, &(*topic)->joined);
-        tell_all(*topic);
-    }
+    shmx_sides_leave((*topic)->shm, &(*topic)->party);
     free(*topic);
     *topic = NULL;
 }

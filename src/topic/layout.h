@@ -31,7 +31,6 @@
 #ifndef SHMX_TOPIC_LAYOUT_H
 #define SHMX_TOPIC_LAYOUT_H
 
-#include "lock.h"
 #include "topic/copy.h"
 #include "waiter.h"
 
@@ -141,13 +140,8 @@ struct shmx_topic {
     struct topic_place *place; /* lossless; or NULL */
     uint32_t place_token;
     struct topic_own reserved;
-    struct shmx_joined joined;
-    bool held_up; /* the last look found a reservation, of one that lives and is not this handle */
-    int64_t ask_at;  /* when to ask next whether the owner of a reservation in the way lives */
+    struct shmx_party party;
     uint64_t passed; /* reservations before it are those of dead publishers */
-    /* Found by the last attempt: it must change before the next one is worth while. */
-    const _Atomic uint32_t *watch;
-    uint32_t watch_value;
 };
 
 /* The message to be published or read. */

@@ -16,11 +16,11 @@ static bool place_owned(const shmx_topic *topic)
            atomic_load_explicit(&topic->place->token, memory_order_relaxed) == topic->place_token;
 }
 
-/* Write that the place is nobody's, if its owner is dead. */
-static int free_dead(shmx_topic *topic, struct topic_place *place, uint32_t token, bool *dead)
+/* Write that the place is nobody's, if its owner is dead: SHMX_OK, SHMX_NOTHING or a failure. */
+static int free_dead(shmx_topic *topic, struct topic_place *place, uint32_t token)
 {
-    int status = shmx_owner_dead(topic->shm, token, dead);
-    if (status == SHMX_OK && *dead)
+    int status = shmx_owner_ended(topic->shm, token);
+    if (status == SHMX_OK)
         atomic_store_explicit(&place->token, 0, memory_order_relaxed);
     TOPIC_STEP();
     return status;
@@ -35,12 +35,11 @@ static int find_place(shmx_topic *topic, struct topic_place **found)
         if (atomic_load_explicit(&places[i].token, memory_order_relaxed) == 0)
             *found = &places[i];
     for (int i = 0; i < TOPIC_PLACES && *found == NULL; i++) {
-        bool dead;
         uint32_t token = atomic_load_explicit(&places[i].token, memory_order_relaxed);
-        int status = free_dead(topic, &places[i], token, &dead);
-        if (status != SHMX_OK)
+        int status = free_dead(topic, &places[i], token);
+        if (status < SHMX_OK)
             return status;
-        if (dead)
+        if (status == SHMX_OK)
             *found = &places[i];
     }
     return *found != NULL ? SHMX_OK : SHMX_EMFILE;
@@ -101,14 +100,6 @@ void shmx_topic_place_move(shmx_topic *topic)
     tell(topic);
 }
 
-/* A reader is in the way of head: wait for it, unless it is dead. */
-static int handle_slow(shmx_topic *topic, struct topic_place *place, uint32_t token, bool ask)
-{
-    bool dead = false;
-    int status = ask ? free_dead(topic, place, token, &dead) : SHMX_OK;
-    return status != SHMX_OK || dead ? status : SHMX_NOTHING;
-}
-
 int shmx_topic_floor(shmx_topic *topic, uint64_t head, bool ask)
 {
     struct topic_header *header = topic->header;
@@ -126,9 +117,9 @@ int shmx_topic_floor(shmx_topic *topic, uint64_t head, bool ask)
         if (position >= newest)
             position = shown; /* it has read all; what was cancelled behind it is none of its */
         if (position < head) {
-            topic->watch = &place->turn;
-            topic->watch_value = turn;
-            int status = handle_slow(topic, place, token, ask);
+            shmx_watch(&topic->party, &place->turn, turn);
+            /* A reader is in the way of head: wait for it, unless it is dead. */
+            int status = ask ? free_dead(topic, place, token) : SHMX_NOTHING;
             if (status != SHMX_OK)
                 return status;
             continue;

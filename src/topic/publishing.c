@@ -8,11 +8,8 @@ static int settle_told(shmx_topic *topic, bool ask)
     const _Atomic uint64_t *shown = &topic->header->publishers.shown;
     uint64_t before = atomic_load_explicit(shown, memory_order_relaxed);
     int status = shmx_topic_settle(topic, ask);
-    if (atomic_load_explicit(shown, memory_order_relaxed) != before) {
-        atomic_thread_fence(memory_order_seq_cst);
-        topic_notify(topic, &topic->header->publishers.event);
-        topic_notify(topic, &topic->header->readers.event);
-    }
+    if (atomic_load_explicit(shown, memory_order_relaxed) != before)
+        shmx_sides_wake(topic->shm, &topic->party);
     /* A reservation that is open may be in nobody's way. */
     return status == SHMX_NOTHING ? SHMX_OK : status;
 }
@@ -172,9 +169,9 @@ int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeo
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = shmx_sides_check_receivers(topic->shm, &topic->header->sides, &topic->joined);
+    status = shmx_sides_check_receivers(topic->shm, &topic->party);
     if (status != SHMX_OK)
-        return shmx_report(status);
+        return status;
     status = topic_reserve(topic, size, &topic->reserved, timeout_ms);
     if (status == SHMX_OK)
         *message = topic_message(topic, topic->reserved.position);
@@ -202,9 +199,9 @@ int shmx_topic_publish_slowly(shmx_topic *topic, const void *message, size_t siz
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    status = shmx_sides_check_receivers(topic->shm, &topic->header->sides, &topic->joined);
+    status = shmx_sides_check_receivers(topic->shm, &topic->party);
     if (status != SHMX_OK)
-        return shmx_report(status);
+        return status;
     if (size > TOPIC_COPY_LOCKED)
         return publish_long(topic, message, size, timeout_ms);
     topic_begin(&job, size, timeout_ms);

@@ -17,19 +17,10 @@ static inline uint64_t word_load(const _Atomic uint64_t *word)
 static int topic_handle_reserved(shmx_topic *topic, uint64_t position, uint32_t *state, bool ask)
 {
     struct topic_record *record = topic_record(topic, position);
-    topic->watch = &record->state;
-    topic->watch_value = *state;
-    int64_t now = shmx_os_now();
-    if (!ask && now < topic->ask_at)
-        return SHMX_NOTHING;
-    bool dead;
-    int status = shmx_owner_dead(topic->shm, *state, &dead);
+    shmx_watch(&topic->party, &record->state, *state);
+    int status = shmx_waiter_owner_ended(topic->shm, &topic->party, *state, ask);
     if (status != SHMX_OK)
         return status;
-    if (!dead) {
-        topic->ask_at = now + shmx_slice();
-        return SHMX_NOTHING;
-    }
     *state = TOPIC_STATE_CANCELLED;
     /* Relaxed: readers that see it before it is shown take it for what it is. */
     atomic_store_explicit(&record->state, *state, memory_order_relaxed);

@@ -74,24 +74,15 @@ struct unshown {
     uint64_t number;
 };
 
-/* Is the record reserved by a dead publisher? Then it is no message, and another says so later.
- * One that lives is asked about now and then only. A death is remembered: who has seen a message
- * behind it would else see an older one. */
+/* Is the record reserved by a dead publisher? Then it is no message, and another says so later. A
+ * death is remembered: a reader that has seen a message behind it would else see an older one. */
 static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, bool ask)
 {
-    bool dead = position < topic->passed;
-    if (!dead) {
-        int64_t now = shmx_os_now();
-        if (!ask && now < topic->ask_at)
-            return SHMX_NOTHING;
-        int status = shmx_owner_dead(topic->shm, *state, &dead);
-        if (status != SHMX_OK)
-            return status;
-        if (!dead) {
-            topic->ask_at = now + shmx_slice();
-            return SHMX_NOTHING;
-        }
-    }
+    int status = SHMX_OK;
+    if (position >= topic->passed)
+        status = shmx_waiter_owner_ended(topic->shm, &topic->party, *state, ask);
+    if (status != SHMX_OK)
+        return status;
     /* It may have committed before it died. */
     *state = topic_state(topic, position);
     if ((*state & TOPIC_STATE_KIND) == TOPIC_STATE_RESERVED)
@@ -118,7 +109,8 @@ static int walk(shmx_topic *topic, struct unshown *at, bool last, bool ask, stru
         uint32_t state = topic_state(topic, at->position);
         if ((state & TOPIC_STATE_KIND) == TOPIC_STATE_RESERVED) {
             int owner = look_at_owner(topic, at->position, &state, ask);
-            topic->held_up = owner == SHMX_NOTHING && !topic_is_own(topic, at->position, state);
+            topic->party.held_up =
+                owner == SHMX_NOTHING && !topic_is_own(topic, at->position, state);
             if (owner != SHMX_OK)
                 return owner < 0 ? owner : status;
         }
@@ -154,6 +146,13 @@ static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *f
     return status;
 }
 
+/* There is nothing to read until another message is published. */
+static void topic_watch_turn(shmx_topic *topic)
+{
+    const _Atomic uint32_t *turn = &topic->header->front.turn;
+    shmx_watch(&topic->party, turn, atomic_load_explicit(turn, memory_order_acquire));
+}
+
 /* ---- next ---- */
 
 static int step_over(shmx_topic *topic, struct topic_job *job)
@@ -182,8 +181,7 @@ static int step_aside(shmx_topic *topic, int status)
 /* Nothing was found at the reader's position. */
 static int nothing_next(shmx_topic *topic, struct topic_job *job, bool ask)
 {
-    topic->watch = &topic->header->front.turn;
-    topic->watch_value = atomic_load_explicit(topic->watch, memory_order_acquire);
+    topic_watch_turn(topic);
     if (topic_newest(topic) > topic->position)
         return SHMX_AGAIN;
     if (topic->place != NULL)
@@ -230,8 +228,7 @@ static int attempt_next(shmx_topic *topic, struct topic_job *job, bool ask)
 
 static int nothing_latest(shmx_topic *topic)
 {
-    topic->watch = &topic->header->front.turn;
-    topic->watch_value = atomic_load_explicit(topic->watch, memory_order_acquire);
+    topic_watch_turn(topic);
     return topic_newest(topic) != 0 ? SHMX_AGAIN : SHMX_NOTHING;
 }
 

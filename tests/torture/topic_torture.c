@@ -403,7 +403,7 @@ static bool come_in_scene(long step, unsigned flags, bool latest)
     assert_ok(shmx_topic_open(&reader, shm, 0, REGION, flags));
     struct test_child *child = child_start("reserver", name);
     child_expect(child, "ready");
-    topic->ask_at = INT64_MAX; /* it does not settle */
+    topic->party.ask_at = INT64_MAX; /* it does not settle */
     for (others.end = 1; others.end < 3; others.end++)
         assert_ok(publish_number(topic, others.end, SMALL, 0));
     child_end_by_kill(child);
