@@ -97,7 +97,8 @@ static bool topic_is_own(const shmx_topic *topic, uint64_t position, uint32_t st
 
 /* Go from *at, which is behind the newest message, to the first message from the reader's position
  * on, or to the last of all. *at is left at what stopped the walk. */
-static int walk(shmx_topic *topic, struct unshown *at, bool last, bool ask, struct unshown *found)
+static int walk_behind(shmx_topic *topic, struct unshown *at, bool last, bool ask,
+                       struct unshown *found)
 {
     int status = SHMX_NOTHING;
     TOPIC_STEP();
@@ -136,7 +137,7 @@ static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *f
     if (!last && topic_newest(topic) > topic->position)
         return SHMX_AGAIN; /* there is one before these */
     uint64_t first = at.position;
-    int status = walk(topic, &at, last, ask, found);
+    int status = walk_behind(topic, &at, last, ask, found);
     TOPIC_STEP();
     /* Through what was overwritten meanwhile the walk led anywhere. */
     if (!topic_whole(topic, first))
