@@ -13,8 +13,8 @@ int shmx_lockfile_users_make(uint64_t id, const char *name, int *fd)
     return shmx_lockfile_make_locked(path, LOCK_SH, 0, name, fd);
 }
 
-/* As shmx_lockfile_users_join, with the file open. */
-static int join(int fd)
+/* SHMX_ENOENT: there is no user. SHMX_OK: there is one, or a sweep just looked; this is one too. */
+static int join_once(int fd)
 {
     int error = shmx_lockfile_set(fd, LOCK_EX);
     if (error == 0)
@@ -24,6 +24,21 @@ static int join(int fd)
     if (error == 0)
         return SHMX_OK;
     return error == EWOULDBLOCK ? SHMX_EAGAIN : shmx_posix_error(error);
+}
+
+/* A sweep has the exclusive lock for an instant, and does not come back so soon. */
+#define LOOKS 3
+
+/* As shmx_lockfile_users_join, with the file open. Between two looks the lock is given up: a system
+ * may keep it when it refuses the other one. */
+static int join(int fd)
+{
+    int status = join_once(fd);
+    for (int looks = 1; looks < LOOKS && status == SHMX_OK; looks++) {
+        shmx_lockfile_set(fd, LOCK_UN);
+        status = join_once(fd);
+    }
+    return status;
 }
 
 int shmx_lockfile_users_join(uint64_t id, uid_t owner, int *fd)

@@ -408,6 +408,40 @@ static void one_who_sweeps_is_met_again(void **state)
     assert_false(is_there(path));
 }
 
+/* As a sweep, which has the lock of a users file without users for a moment. */
+static void sweeps(void *path)
+{
+    for (;;) {
+        int fd = open(path, O_RDONLY);
+        must(fd >= 0);
+        flock(fd, LOCK_EX | LOCK_NB);
+        close(fd);
+        shmx_os_sleep(200000);
+    }
+}
+
+#define ASKING_MS 500
+
+static void one_who_sweeps_is_no_user(void **state)
+{
+    (void)state;
+    const uint64_t id = 0xfedcba9700000000u + (uint32_t)getpid();
+    char path[LOCKFILE_PATH_MAX];
+    int fd, live = 0;
+    assert_ok(shmx_lockfile_users_make(id, test_prefix(), &fd));
+    close(fd);
+    shmx_lockfile_path_users(path, id);
+    struct test_child *child = child_fork(sweeps, path);
+    for (int64_t end = test_now_ms() + ASKING_MS; test_now_ms() < end;) {
+        int status = shmx_lockfile_users_join(id, geteuid(), &fd);
+        live += status == SHMX_OK;
+        shmx_lockfile_close(&fd);
+    }
+    child_end_by_kill(child);
+    shmx_lockfile_users_remove(id, geteuid());
+    assert_int_equal(live, 0);
+}
+
 /* ---- another user ---- */
 
 static void become_other(void)
@@ -770,6 +804,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(garbage_in_a_name_file_is_a_leftover),
     cmocka_unit_test(a_lock_that_is_held_for_ever_is_eagain),
     cmocka_unit_test(one_who_sweeps_is_met_again),
+    cmocka_unit_test(one_who_sweeps_is_no_user),
     cmocka_unit_test(anothers_name_file_is_no_segment),
     cmocka_unit_test(an_owners_segment_is_the_owners),
     cmocka_unit_test(another_user_keeps_a_segment_alive),
