@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reader may copy while a publisher overwrites, and finds that out afterwards. So that this is no
- * race by the rules of C, both copy by relaxed loads and stores of whole words; the ring's side is
- * aligned to 8 and padded to 16. (A message that is written in place is written as its user does
- * it; what a reader saw of that is thrown away like the rest.)
+ * A reader may copy while a publisher overwrites, and finds that out afterwards. C calls that a
+ * race and has no word for such a copy, so that the compiler must be able to conclude nothing from
+ * it: the bytes are moved and not looked at, between fences that no compiler moves memory accesses
+ * over. Whatever order they are moved in is none of ours. Thread sanitizer would watch it, and gets
+ * bytes that are loaded and stored relaxed. (A message that is written in place is written as its
+ * user does it; what a reader saw of that is thrown away like the rest.)
  *
- * More than a few words are copied by memcpy, in a third of the time. C has no word for that: it is
- * called by a pointer that the compiler must load, so that it can conclude nothing from it, and
- * whatever order it copies in is none of ours. Thread sanitizer would watch it, and gets the words.
+ * Short messages are copied without a call, by parts that may overlap: a call costs more than they
+ * do. All others are copied by memcpy, which uses the processor's widest registers, and which is
+ * called by a pointer that the compiler must load.
  */
 #ifndef SHMX_TOPIC_COPY_H
 #define SHMX_TOPIC_COPY_H
@@ -16,9 +18,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-
-typedef size_t topic_word;
-#define TOPIC_COPY_WORDS 32 /* bytes; from here on it pays */
 
 extern void *(*const volatile shmx_topic_copy)(void *to, const void *from, size_t size);
 
@@ -30,84 +29,40 @@ extern void *(*const volatile shmx_topic_copy)(void *to, const void *from, size_
 #define TOPIC_WATCHED 0
 #endif
 
-static inline bool topic_copy_whole(void *to, const void *from, size_t size)
+static inline bool topic_short(size_t size)
 {
-    if (TOPIC_WATCHED || size < TOPIC_COPY_WORDS)
-        return false;
-    shmx_topic_copy(to, from, size);
-    return true;
+    return size - 8 <= 64 - 8 && !TOPIC_WATCHED;
 }
 
-/* Fewer bytes than a word, to or from one. */
-static inline void topic_copy_rest(unsigned char *to, const unsigned char *from, size_t size)
-{
-    size_t four = size & 4, two = size & 2;
-    if (four != 0)
-        memcpy(to, from, 4);
-    if (two != 0)
-        memcpy(to + four, from + four, 2);
-    if ((size & 1) != 0)
-        to[four + two] = from[four + two];
-}
-
-static inline void topic_word_in(unsigned char *target, const void *source)
-{
-    topic_word word;
-    memcpy(&word, source, sizeof word);
-    atomic_store_explicit((_Atomic topic_word *)(void *)target, word, memory_order_relaxed);
-}
-
-static inline void topic_word_out(unsigned char *target, const unsigned char *source)
-{
-    topic_word word = atomic_load_explicit((const _Atomic topic_word *)(const void *)source,
-                                           memory_order_relaxed);
-    memcpy(target, &word, sizeof word);
-}
-
-static inline void topic_copy_in(unsigned char *target, const void *from, size_t size)
-{
-    const unsigned char *source = from;
-    size_t step = sizeof(topic_word);
-    if (topic_copy_whole(target, from, size))
-        return;
-    for (; size >= 2 * step; size -= 2 * step, source += 2 * step, target += 2 * step) {
-        topic_word_in(target, source);
-        topic_word_in(target + step, source + step);
-    }
-    if (size >= step) {
-        topic_word_in(target, source);
-        size -= step;
-        source += step;
-        target += step;
-    }
-    if (size == 0)
-        return;
-    topic_word word = 0;
-    topic_copy_rest((unsigned char *)&word, source, size);
-    topic_word_in(target, &word);
-}
-
-static inline void topic_copy_out(void *to, const unsigned char *source, size_t size)
+/* The first and the last bytes of one that is short. */
+static inline void topic_copy_short(void *to, const void *from, size_t size)
 {
     unsigned char *target = to;
-    size_t step = sizeof(topic_word);
-    if (topic_copy_whole(to, source, size))
+    const unsigned char *source = from;
+    if (size < 16) {
+        memcpy(target, source, 8);
+        memcpy(target + size - 8, source + size - 8, 8);
         return;
-    for (; size >= 2 * step; size -= 2 * step, source += 2 * step, target += 2 * step) {
-        topic_word_out(target, source);
-        topic_word_out(target + step, source + step);
     }
-    if (size >= step) {
-        topic_word_out(target, source);
-        size -= step;
-        source += step;
-        target += step;
+    memcpy(target, source, 16);
+    memcpy(target + size - 16, source + size - 16, 16);
+    if (size > 32) {
+        memcpy(target + 16, source + 16, 16);
+        memcpy(target + size - 32, source + size - 32, 16);
     }
-    if (size == 0)
+}
+
+static inline void topic_copy(void *to, const void *from, size_t size)
+{
+    _Atomic unsigned char *target = to;
+    const _Atomic unsigned char *source = from;
+    if (!TOPIC_WATCHED) {
+        shmx_topic_copy(to, from, size);
         return;
-    topic_word word;
-    topic_word_out((unsigned char *)&word, source);
-    topic_copy_rest(target, (const unsigned char *)&word, size);
+    }
+    for (size_t i = 0; i < size; i++)
+        atomic_store_explicit(&target[i], atomic_load_explicit(&source[i], memory_order_relaxed),
+                              memory_order_relaxed);
 }
 
 #endif

@@ -269,23 +269,43 @@ static inline bool topic_whole(const shmx_topic *topic, uint64_t position)
     return topic_head(topic) <= position;
 }
 
+struct topic_found {
+    const struct topic_record *record;
+    size_t size; /* read once and checked */
+};
+
+/* Find the message at the position, if there is one and it fits. It may be others' bytes by now. */
+static inline bool topic_find(shmx_topic *topic, uint64_t position, size_t capacity,
+                              struct topic_found *found)
+{
+    uint32_t place = topic_place_of(topic, position);
+    const struct topic_record *record = topic_at(topic, place);
+    /* Relaxed: what leads here was loaded with acquire. */
+    uint32_t state = atomic_load_explicit(&record->state, memory_order_relaxed);
+    size_t size = atomic_load_explicit(&record->size, memory_order_relaxed);
+    *found = (struct topic_found){record, size};
+    return state == TOPIC_STATE_COMMITTED && size <= capacity &&
+           topic_fits(topic, place, topic_units((uint32_t)size));
+}
+
+/* Its number: of no worth before topic_whole has been asked, as its bytes. */
+static inline uint64_t topic_number(const struct topic_found *found)
+{
+    return atomic_load_explicit(&found->record->number, memory_order_relaxed);
+}
+
 /* Copy the message at the position, if there is one, it fits, and nothing was written over it. */
 static inline bool topic_take(shmx_topic *topic, uint64_t position, void *buffer, size_t *size,
                               uint64_t *number)
 {
-    uint32_t place = topic_place_of(topic, position);
-    const struct topic_record *record = topic_at(topic, place);
-    /* Relaxed: what leads here was loaded with acquire. All three may be others' bytes by now. */
-    uint32_t state = atomic_load_explicit(&record->state, memory_order_relaxed);
-    uint32_t length = atomic_load_explicit(&record->size, memory_order_relaxed);
-    *number = atomic_load_explicit(&record->number, memory_order_relaxed);
-    if (state != TOPIC_STATE_COMMITTED || length > *size ||
-        !topic_fits(topic, place, topic_units(length)))
+    struct topic_found found;
+    if (!topic_find(topic, position, *size, &found))
         return false;
-    topic_copy_out(buffer, (const unsigned char *)(record + 1), length);
+    topic_copy(buffer, found.record + 1, found.size);
+    *number = topic_number(&found);
     if (!topic_whole(topic, position))
         return false;
-    *size = length;
+    *size = found.size;
     return true;
 }
 
@@ -300,6 +320,22 @@ int shmx_topic_next_slowly(shmx_topic *topic, void *buffer, size_t capacity, siz
                            uint64_t *lost, int timeout_ms);
 int shmx_topic_latest_slowly(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
                              uint64_t *number, int timeout_ms);
+
+/* A read whose message is copied by a call, meanwhile in memory: what is in registers over a call
+ * has to be saved first. */
+struct topic_kept {
+    uint64_t position; /* of the message */
+    void *buffer;
+    size_t capacity;
+    size_t *size;
+    uint64_t *told;
+    uint64_t number; /* next: as it was. Not beside position: loads of the two may not become one */
+    int timeout_ms;
+};
+
+/* The same after the message was overwritten while it was copied. */
+int shmx_topic_next_again(shmx_topic *topic, const struct topic_kept *kept);
+int shmx_topic_latest_again(shmx_topic *topic, const struct topic_kept *kept);
 
 /* ---- lossless readers (lossless.c) ---- */
 
@@ -318,8 +354,14 @@ static inline void topic_step_over(shmx_topic *topic, size_t size, uint64_t numb
 {
     topic->position += topic_units((uint32_t)size);
     topic->number = number + 1;
+}
+
+/* It has copied it, too. SHMX_OK. */
+static inline int topic_passed(shmx_topic *topic)
+{
     if (topic->place != NULL)
         shmx_topic_place_move(topic);
+    return SHMX_OK;
 }
 
 /* ---- handle.c ---- */

@@ -45,7 +45,7 @@ static void publish_locked(shmx_topic *topic, const void *message, size_t size)
 {
     struct topic_entry entry = {.size = (uint32_t)size, .state = TOPIC_STATE_COMMITTED};
     topic_at_tail(topic, topic->header, &entry);
-    topic_copy_in((unsigned char *)(entry.record + 1), message, size);
+    topic_copy(entry.record + 1, message, size);
     topic_append(topic->header, &entry);
     topic_unlock_tell(topic);
 }
@@ -187,7 +187,7 @@ static int publish_long(shmx_topic *topic, const void *message, size_t size, int
     if (status != SHMX_OK)
         return status;
     TOPIC_STEP();
-    topic_copy_in(topic_message(topic, own.position), message, size);
+    topic_copy(topic_message(topic, own.position), message, size);
     return own_end(topic, &own, TOPIC_STATE_COMMITTED, size);
 }
 
@@ -223,5 +223,5 @@ int shmx_topic_publish_held(shmx_topic *topic, const void *message, size_t size,
 
 int shmx_topic_publish_whole(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
 {
-    return topic_publish_quickly(topic, message, size, timeout_ms);
+    return topic_publish_quickly(topic, message, size, timeout_ms, topic_copy);
 }

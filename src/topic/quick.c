@@ -7,35 +7,76 @@ static inline bool quick_read(const shmx_topic *topic, const void *buffer, int t
     return topic != NULL && buffer != NULL && timeout_ms >= SHMX_FOREVER && topic->confirmed;
 }
 
+static inline bool quick_next(shmx_topic *topic, size_t capacity, struct topic_found *found)
+{
+    return topic_newest(topic) > topic->position &&
+           topic_find(topic, topic->position, capacity, found);
+}
+
+static inline bool quick_latest(shmx_topic *topic, size_t capacity, uint64_t *position,
+                                struct topic_found *found)
+{
+    if (topic_pending(topic)) /* asked first: see there */
+        return false;
+    *position = topic_newest(topic) - 1;
+    return *position != UINT64_MAX && topic_find(topic, *position, capacity, found);
+}
+
+static inline void topic_tell(const struct topic_found *found, size_t *size, uint64_t *told,
+                              uint64_t count)
+{
+    if (size != NULL)
+        *size = found->size;
+    if (told != NULL)
+        *told = count;
+}
+
+/* A message that is not short: what is told is told before it is copied, so that less has to be
+ * kept. If that was in vain, the slow way tells anew. */
 int shmx_topic_next(shmx_topic *topic, void *buffer, size_t capacity, size_t *size, uint64_t *lost,
                     int timeout_ms)
 {
-    size_t got = capacity;
-    uint64_t number;
-    if (!quick_read(topic, buffer, timeout_ms) || topic_newest(topic) <= topic->position ||
-        !topic_take(topic, topic->position, buffer, &got, &number))
+    struct topic_found found;
+    if (!quick_read(topic, buffer, timeout_ms) || !quick_next(topic, capacity, &found))
         return shmx_topic_next_slowly(topic, buffer, capacity, size, lost, timeout_ms);
-    if (size != NULL)
-        *size = got;
-    if (lost != NULL)
-        *lost = number - topic->number;
-    topic_step_over(topic, got, number);
-    return SHMX_OK;
+    if (!topic_short(found.size)) {
+        uint64_t number = topic_number(&found);
+        struct topic_kept kept = {topic->position, buffer,    capacity, size, lost,
+                                  topic->number,   timeout_ms};
+        topic_tell(&found, size, lost, number - topic->number);
+        topic_step_over(topic, found.size, number);
+        topic_copy(buffer, found.record + 1, found.size);
+        if (!topic_whole(topic, kept.position))
+            return shmx_topic_next_again(topic, &kept);
+        return topic_passed(topic);
+    }
+    topic_copy_short(buffer, found.record + 1, found.size);
+    uint64_t number = topic_number(&found);
+    if (!topic_whole(topic, topic->position))
+        return shmx_topic_next_slowly(topic, buffer, capacity, size, lost, timeout_ms);
+    topic_tell(&found, size, lost, number - topic->number);
+    topic_step_over(topic, found.size, number);
+    return topic_passed(topic);
 }
 
 int shmx_topic_latest(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
                       uint64_t *number, int timeout_ms)
 {
-    size_t got = capacity;
-    uint64_t newest, before;
-    if (!quick_read(topic, buffer, timeout_ms) || topic_pending(topic) ||
-        (newest = topic_newest(topic)) == 0 ||
-        !topic_take(topic, newest - 1, buffer, &got, &before))
+    struct topic_found found;
+    uint64_t position;
+    if (!quick_read(topic, buffer, timeout_ms) || !quick_latest(topic, capacity, &position, &found))
         return shmx_topic_latest_slowly(topic, buffer, capacity, size, number, timeout_ms);
-    if (size != NULL)
-        *size = got;
-    if (number != NULL)
-        *number = before + 1;
+    if (!topic_short(found.size)) {
+        struct topic_kept kept = {position, buffer, capacity, size, number, 0, timeout_ms};
+        topic_tell(&found, size, number, topic_number(&found) + 1);
+        topic_copy(buffer, found.record + 1, found.size);
+        return topic_whole(topic, position) ? SHMX_OK : shmx_topic_latest_again(topic, &kept);
+    }
+    topic_copy_short(buffer, found.record + 1, found.size);
+    uint64_t before = topic_number(&found);
+    if (!topic_whole(topic, position))
+        return shmx_topic_latest_slowly(topic, buffer, capacity, size, number, timeout_ms);
+    topic_tell(&found, size, number, before + 1);
     return SHMX_OK;
 }
 
@@ -44,7 +85,7 @@ int shmx_topic_publish(shmx_topic *topic, const void *message, size_t size, int 
     if (topic == NULL || message == NULL || timeout_ms < SHMX_FOREVER || size >= topic->quick_end ||
         shmx_sides_used(&topic->header->sides))
         return shmx_topic_publish_slowly(topic, message, size, timeout_ms);
-    if (size >= TOPIC_COPY_WORDS)
+    if (!topic_short(size))
         return shmx_topic_publish_whole(topic, message, size, timeout_ms);
-    return topic_publish_quickly(topic, message, size, timeout_ms);
+    return topic_publish_quickly(topic, message, size, timeout_ms, topic_copy_short);
 }

@@ -13,8 +13,8 @@ int shmx_topic_publish_slowly(shmx_topic *topic, const void *message, size_t siz
 /* The same; the lock is held already. */
 int shmx_topic_publish_held(shmx_topic *topic, const void *message, size_t size, int timeout_ms);
 
-/* The usual publish of a message that is copied by a call: that costs a frame, which shorter ones
- * do without. */
+/* The usual publish of a message that is not short, and is copied by a call: that costs a frame,
+ * which short ones do without. */
 int shmx_topic_publish_whole(shmx_topic *topic, const void *message, size_t size, int timeout_ms);
 
 /* The usual case of shmx_topic_room: all is shown, there is room, or the oldest message lies here
@@ -40,7 +40,8 @@ static inline bool topic_room_quickly(struct topic_header *header, uint32_t capa
 
 /* The usual case, without a job to write down: the lock is free. */
 static inline int topic_publish_quickly(shmx_topic *topic, const void *message, size_t size,
-                                        int timeout_ms)
+                                        int timeout_ms,
+                                        void (*copy)(void *to, const void *from, size_t size))
 {
     uint32_t value;
     struct topic_header *header = topic->header;
@@ -51,7 +52,7 @@ static inline int topic_publish_quickly(shmx_topic *topic, const void *message, 
     topic_at_tail(topic, header, &entry);
     if (topic_over(topic) || !topic_room_quickly(header, topic->capacity, &entry))
         return shmx_topic_publish_held(topic, message, size, timeout_ms);
-    topic_copy_in((unsigned char *)(entry.record + 1), message, size);
+    copy(entry.record + 1, message, size);
     topic_append(header, &entry);
     return topic_unlock_quiet(header, &value) ? SHMX_OK : shmx_topic_wake(topic, value);
 }

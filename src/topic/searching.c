@@ -160,7 +160,7 @@ static int step_over(shmx_topic *topic, struct topic_job *job)
 {
     job->lost = job->number - topic->number;
     topic_step_over(topic, job->size, job->number);
-    return SHMX_OK;
+    return topic_passed(topic);
 }
 
 /* The thing at the position is no message, or is not there any more: go on behind it. */
@@ -314,4 +314,18 @@ int shmx_topic_latest_slowly(shmx_topic *topic, void *buffer, size_t capacity, s
     topic_begin(&job, capacity, timeout_ms);
     int status = read_slowly(topic, &job, &latest);
     return outcome(status, &job, job.number + 1, size, number);
+}
+
+int shmx_topic_next_again(shmx_topic *topic, const struct topic_kept *kept)
+{
+    topic->position = kept->position;
+    topic->number = kept->number;
+    return shmx_topic_next_slowly(topic, kept->buffer, kept->capacity, kept->size, kept->told,
+                                  kept->timeout_ms);
+}
+
+int shmx_topic_latest_again(shmx_topic *topic, const struct topic_kept *kept)
+{
+    return shmx_topic_latest_slowly(topic, kept->buffer, kept->capacity, kept->size, kept->told,
+                                    kept->timeout_ms);
 }

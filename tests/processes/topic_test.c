@@ -318,6 +318,42 @@ static void any_length_at_any_place(void **state)
     }
 }
 
+/* Not a byte too many, there or here: a message has neighbours in the ring. */
+static void each_length_is_copied_to_the_byte(void **state)
+{
+    (void)state;
+    enum { MOST = 300 };
+    struct fixture fixture = open_new(SIZE);
+    shmx_topic *readers[] = {another(&fixture, 0), another(&fixture, SHMX_TOPIC_LOSSLESS)};
+    unsigned char sent[MOST], got[MOST + 1];
+    for (size_t i = 0; i < MOST; i++)
+        sent[i] = (unsigned char)(1 + i * 7 + i / 37);
+    for (size_t length = 0; length < MOST; length++) {
+        size_t size;
+        uint64_t number;
+        memset(got, 0, sizeof got);
+        assert_ok(shmx_topic_publish(fixture.topic, sent, length, 0));
+        assert_ok(shmx_topic_latest(fixture.topic, got, length, &size, &number, 0));
+        assert_int_equal(number, length + 1);
+        assert_int_equal(size, length);
+        assert_memory_equal(got, sent, length);
+        assert_int_equal(got[length], 0);
+    }
+    for (size_t i = 0; i < 2 * MOST; i++) {
+        size_t size, length = i / 2;
+        uint64_t lost;
+        memset(got, 0, sizeof got);
+        assert_ok(shmx_topic_next(readers[i % 2], got, length, &size, &lost, 0));
+        assert_int_equal(lost, 0);
+        assert_int_equal(size, length);
+        assert_memory_equal(got, sent, length);
+        assert_int_equal(got[length], 0);
+    }
+    shmx_topic_close(&readers[0]);
+    shmx_topic_close(&readers[1]);
+    close_both(&fixture);
+}
+
 static void a_slow_reader_is_told_exactly_what_it_missed(void **state)
 {
     (void)state;
@@ -1242,6 +1278,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(arguments_that_are_wrong),
     cmocka_unit_test(the_size_for_so_many_keeps_them),
     cmocka_unit_test(any_length_at_any_place),
+    cmocka_unit_test(each_length_is_copied_to_the_byte),
     cmocka_unit_test(a_slow_reader_is_told_exactly_what_it_missed),
     cmocka_unit_test(where_a_reader_begins),
     cmocka_unit_test(too_long_is_refused_and_loses_nothing),
