@@ -41,7 +41,7 @@ static inline bool topic_room_quickly(struct topic_header *header, uint32_t capa
 /* The usual case, without a job to write down: the lock is free. */
 static inline int topic_publish_quickly(shmx_topic *topic, const void *message, size_t size,
                                         int timeout_ms,
-                                        void (*copy)(void *to, const void *from, size_t size))
+                                        void (*fill)(void *to, const void *from, size_t size))
 {
     uint32_t value;
     struct topic_header *header = topic->header;
@@ -52,7 +52,7 @@ static inline int topic_publish_quickly(shmx_topic *topic, const void *message, 
     topic_at_tail(topic, header, &entry);
     if (topic_over(topic) || !topic_room_quickly(header, topic->capacity, &entry))
         return shmx_topic_publish_held(topic, message, size, timeout_ms);
-    copy(entry.record + 1, message, size);
+    fill(entry.record + 1, message, size);
     topic_append(header, &entry);
     return topic_unlock_quiet(header, &value) ? SHMX_OK : shmx_topic_wake(topic, value);
 }
