@@ -42,7 +42,7 @@ const struct shmx_os_facts *shmx_os_facts(void);
 
 /* ---- objects: make, attach, leave ---- */
 
-/* An attachment of this process. */
+/* An attachment of this process. Create, open and adopt fill all of it. */
 struct shmx_attachment {
     unsigned char *data;          /* the mapping, page-aligned */
     size_t length;                /* bytes mapped; for a foreign object what the system says */
