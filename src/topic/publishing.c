@@ -86,13 +86,6 @@ static int publish_check(const shmx_topic *topic, size_t size, int timeout_ms)
 
 /* ---- records of its own ---- */
 
-/* In the child of a fork the parent's reservation is not the handle's any more. */
-static bool reservation_owned(const shmx_topic *topic)
-{
-    uint32_t state = topic->reserved.state;
-    return state != 0 && (state & SHMX_OWNER_MASK) == shmx_token_known(topic->shm);
-}
-
 static int topic_reserve(shmx_topic *topic, size_t size, struct topic_own *own, int timeout_ms)
 {
     struct topic_job job;
@@ -148,14 +141,14 @@ static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, siz
 
 int shmx_topic_commit(shmx_topic *topic, size_t size)
 {
-    if (topic == NULL || !reservation_owned(topic) || size > topic->reserved.size)
+    if (topic == NULL || !topic_has_reserved(topic) || size > topic->reserved.size)
         return shmx_refuse(SHMX_EINVAL);
     return own_end(topic, &topic->reserved, TOPIC_STATE_COMMITTED, size);
 }
 
 int shmx_topic_cancel(shmx_topic *topic)
 {
-    if (topic == NULL || !reservation_owned(topic))
+    if (topic == NULL || !topic_has_reserved(topic))
         return shmx_refuse(SHMX_EINVAL);
     return own_end(topic, &topic->reserved, TOPIC_STATE_CANCELLED, topic->reserved.size);
 }
@@ -165,7 +158,7 @@ int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeo
     if (message != NULL)
         *message = NULL;
     int status = publish_check(topic, size, timeout_ms);
-    if (topic == NULL || message == NULL || reservation_owned(topic))
+    if (topic == NULL || message == NULL || topic_has_reserved(topic))
         status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);

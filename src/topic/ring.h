@@ -5,6 +5,13 @@
 
 #include "layout.h"
 
+/* In the child of a fork the parent's reservation is not the handle's any more. */
+static inline bool topic_has_reserved(const shmx_topic *topic)
+{
+    uint32_t state = topic->reserved.state;
+    return state != 0 && (state & SHMX_OWNER_MASK) == shmx_token_known(topic->shm);
+}
+
 /* The whole of taking the lock (waiting.c). */
 int shmx_topic_lock_slowly(shmx_topic *topic, struct shmx_limit *limit);
 

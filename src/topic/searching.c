@@ -90,9 +90,9 @@ static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, 
     return SHMX_OK;
 }
 
-static bool topic_is_own(const shmx_topic *topic, uint64_t position, uint32_t state)
+static bool topic_is_own(const shmx_topic *topic, uint64_t position)
 {
-    return topic->reserved.state == state && topic->reserved.position == position;
+    return topic_has_reserved(topic) && topic->reserved.position == position;
 }
 
 /* Go from *at, which is behind the newest message, to the first message from the reader's position
@@ -110,8 +110,7 @@ static int walk_behind(shmx_topic *topic, struct unshown *at, bool last, bool as
         uint32_t state = topic_state(topic, at->position);
         if ((state & TOPIC_STATE_KIND) == TOPIC_STATE_RESERVED) {
             int owner = look_at_owner(topic, at->position, &state, ask);
-            topic->party.held_up =
-                owner == SHMX_NOTHING && !topic_is_own(topic, at->position, state);
+            topic->party.held_up = owner == SHMX_NOTHING && !topic_is_own(topic, at->position);
             if (owner != SHMX_OK)
                 return owner < 0 ? owner : status;
         }

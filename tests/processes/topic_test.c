@@ -1241,6 +1241,30 @@ static void a_forked_child_reads_for_itself(void **state)
         test_skip("this system has no fork");
 }
 
+static void wait_for_the_parents(void *context)
+{
+    char buffer[8];
+    must(shmx_topic_next(context, buffer, sizeof buffer, NULL, NULL, 0) == SHMX_ETIMEDOUT);
+}
+
+static void a_forked_child_waits_for_its_parents_reservation(void **state)
+{
+    (void)state;
+    void *place;
+    struct fixture fixture = open_new(4096);
+    assert_ok(shmx_topic_reserve(fixture.topic, 8, &place, 0));
+    assert_ok(shmx_topic_shutdown(fixture.topic));
+    struct test_child *child = child_fork(wait_for_the_parents, fixture.topic);
+    if (child != NULL)
+        assert_int_equal(child_wait(child), 0);
+    memcpy(place, "last", 4);
+    assert_ok(shmx_topic_commit(fixture.topic, 4));
+    expect_text(fixture.topic, "last", 0);
+    close_both(&fixture);
+    if (child == NULL)
+        test_skip("this system has no fork");
+}
+
 /* ---- hostile ---- */
 
 static void a_damaged_topic_harms_nobody(void **state)
@@ -1307,6 +1331,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_dead_lossless_reader_holds_nobody_back),
     cmocka_unit_test(a_dead_sender_has_gone),
     cmocka_unit_test(a_forked_child_reads_for_itself),
+    cmocka_unit_test(a_forked_child_waits_for_its_parents_reservation),
     cmocka_unit_test(a_damaged_topic_harms_nobody),
 };
 
