@@ -36,13 +36,6 @@ uint32_t shmx_label_sum(const struct shmx_label *label)
     return (uint32_t)hash;
 }
 
-/* Copy all but the magic. */
-static void copy_body(struct shmx_label *label, const struct shmx_label *from)
-{
-    const size_t start = sizeof label->magic;
-    memcpy((char *)label + start, (const char *)from + start, sizeof *label - start);
-}
-
 int shmx_control_count(_Atomic uint32_t *counter, uint32_t *number)
 {
     if (counter == NULL)
@@ -65,8 +58,10 @@ void shmx_control_write(void *mapping, size_t length, const struct shmx_label *l
 {
     struct shmx_control *control = shmx_control_at(mapping, length);
     assert(control != NULL);
-    copy_body(&control->label, label);
-    control->label.check = shmx_label_sum(label);
+    struct shmx_label unmarked = *label;
+    memset(unmarked.magic, 0, sizeof unmarked.magic);
+    unmarked.check = shmx_label_sum(label);
+    control->label = unmarked;
     atomic_store_explicit(&control->state, SHMX_STATE_LIVE, memory_order_relaxed);
     /* The magic comes last: on systems where others can already see the mapping, a process that
      * finds the magic finds the rest (release: pairs with the acquire fence of
@@ -111,7 +106,9 @@ void shmx_label_copy(struct shmx_label *label, const struct shmx_label *mapped)
     /* Acquire: a process that finds the magic finds the rest; pairs with shmx_control_write's
      * release. */
     atomic_thread_fence(memory_order_acquire);
-    copy_body(label, mapped);
+    memcpy((unsigned char *)label + sizeof label->magic,
+           (const unsigned char *)mapped + sizeof label->magic,
+           sizeof *label - sizeof label->magic);
 }
 
 enum shmx_control_kind shmx_control_check(struct shmx_label *label, const void *mapping,
