@@ -32,3 +32,16 @@ void shmx_win32_side_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool 
 {
     snprintf(out, SHMX_WIN32_NAME_MAX, "%s%s#%s", space(wide), name, side);
 }
+
+bool shmx_win32_narrow(char *out, size_t room, const WCHAR *text, size_t length)
+{
+    if (length >= room)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] > 127)
+            return false;
+        out[i] = (char)text[i];
+    }
+    out[length] = '\0';
+    return true;
+}

@@ -46,6 +46,10 @@ void shmx_win32_section_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bo
 void shmx_win32_side_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool wide,
                           const char *side);
 
+/* Copy a text of the system's; false if it is longer than any name of ours or has more than ASCII,
+ * so that it is none. */
+bool shmx_win32_narrow(char *out, size_t room, const WCHAR *text, size_t length);
+
 /* ---- who may do what (security.c) ---- */
 
 /* Everything for the creating user, `everyone` (rights of the kind of object; 0: nothing) for all
