@@ -47,16 +47,10 @@ static const char *space_letter(enum shmx_os_space space)
 
 static int mark_event_make(const struct shmx_attachment *attachment, struct shmx_win32_mark *mark)
 {
-    char kind[24], name[SHMX_WIN32_NAME_MAX];
-    struct shmx_win32_security security;
-    int status = shmx_win32_security(&security, 0); /* a name is all that others need */
-    if (status != SHMX_OK)
-        return status;
+    char kind[24]; /* "p4711#" for a presence under 4711; the number follows */
     snprintf(kind, sizeof kind, "%s%" PRIu32 "#", space_letter(mark->space), mark->key);
-    shmx_win32_event_name(name, attachment, kind, mark->number);
-    mark->event =
-        CreateEventExA(&security.attributes, name, CREATE_EVENT_MANUAL_RESET, SYNCHRONIZE);
-    return mark->event != NULL ? SHMX_OK : shmx_win32_error(GetLastError());
+    /* A name is all that others need. */
+    return shmx_win32_event_make(attachment, kind, mark->number, 0, true, &mark->event);
 }
 
 static int mark_new(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key)

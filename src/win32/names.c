@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The system's names of things. '#' is not in the grammar of segments' names, so nothing of ours
- * but a segment ever has a segment's name. */
+/* The system's names of things, and events by their names. '#' is not in the grammar of segments'
+ * names, so nothing of ours but a segment ever has a segment's name. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -16,6 +16,26 @@ void shmx_win32_event_name(char out[SHMX_WIN32_NAME_MAX], const struct shmx_atta
 {
     snprintf(out, SHMX_WIN32_NAME_MAX, "%sshmx#%016" PRIx64 "#%s%" PRIu32, space(true),
              attachment->label.id, kind, number);
+}
+
+int shmx_win32_event_make(const struct shmx_attachment *attachment, const char *kind,
+                          uint32_t number, DWORD everyone, bool join, HANDLE *event)
+{
+    char name[SHMX_WIN32_NAME_MAX];
+    struct shmx_win32_security security;
+    int status = shmx_win32_security(&security, everyone);
+    if (status != SHMX_OK)
+        return status;
+    shmx_win32_event_name(name, attachment, kind, number);
+    *event = CreateEventExA(&security.attributes, name, 0, SYNCHRONIZE | EVENT_MODIFY_STATE);
+    DWORD error = GetLastError();
+    if (*event != NULL && (join || error != ERROR_ALREADY_EXISTS))
+        return SHMX_OK;
+    if (*event != NULL)
+        CloseHandle(*event);
+    status = shmx_win32_error(error);
+    bool taken = error == ERROR_ACCESS_DENIED || error == ERROR_INVALID_HANDLE;
+    return taken && !join ? SHMX_EEXIST : status;
 }
 
 void shmx_win32_section_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool wide,

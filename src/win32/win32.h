@@ -38,6 +38,11 @@ void shmx_win32_marks_end(struct shmx_attachment *attachment);
 void shmx_win32_event_name(char out[SHMX_WIN32_NAME_MAX], const struct shmx_attachment *attachment,
                            const char *kind, uint32_t number);
 
+/* Make that event; all others may do `everyone` with it. `join`: one that is there already will do.
+ * Else SHMX_EEXIST: something, of whatever kind, has that name already. */
+int shmx_win32_event_make(const struct shmx_attachment *attachment, const char *kind,
+                          uint32_t number, DWORD everyone, bool join, HANDLE *event);
+
 /* Write what the system calls the segment: "Local\NAME" for generation 0, "Local\NAME#3" for 3. */
 void shmx_win32_section_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool wide,
                              uint32_t generation);
