@@ -109,39 +109,15 @@ static int index_raise(struct shmx_win32_chain *chain, uint32_t generation, void
 
 /* ---- the lock ---- */
 
-static int lock_take(HANDLE lock, DWORD patience)
-{
-    switch (WaitForSingleObject(lock, patience)) {
-    case WAIT_OBJECT_0:
-    case WAIT_ABANDONED: /* its holder died: rule 4 */
-        return SHMX_OK;
-    case WAIT_TIMEOUT:
-        return SHMX_EAGAIN;
-    default:
-        return shmx_win32_error(GetLastError());
-    }
-}
-
 int shmx_win32_chain_lock(struct shmx_win32_chain *chain)
 {
     char name[SHMX_WIN32_NAME_MAX];
-    struct shmx_win32_security security;
-    const DWORD rights = SYNCHRONIZE | MUTEX_MODIFY_STATE;
-    int status = shmx_win32_security(&security, rights);
+    shmx_win32_side_name(name, chain->name, chain->wide, "lock");
+    /* If its holder died: rule 4. */
+    int status = shmx_win32_lock(
+        name, true, chain->hurry || chain->lock_soon ? HURRY_MS : PATIENCE_MS, &chain->lock);
     if (status != SHMX_OK)
         return status;
-    shmx_win32_side_name(name, chain->name, chain->wide, "lock");
-    /* Its maker has it. */
-    chain->lock = CreateMutexExA(&security.attributes, name, CREATE_MUTEX_INITIAL_OWNER, rights);
-    DWORD error = GetLastError();
-    if (chain->lock == NULL)
-        return shmx_win32_error(error);
-    if (error == ERROR_ALREADY_EXISTS)
-        status = lock_take(chain->lock, chain->hurry || chain->lock_soon ? HURRY_MS : PATIENCE_MS);
-    if (status != SHMX_OK) {
-        CloseHandle(chain->lock);
-        return status;
-    }
     status = index_read(chain);
     if (status != SHMX_OK)
         shmx_win32_chain_unlock(chain);
@@ -152,8 +128,7 @@ void shmx_win32_chain_unlock(struct shmx_win32_chain *chain)
 {
     if (chain->index != NULL)
         CloseHandle(chain->index);
-    ReleaseMutex(chain->lock);
-    CloseHandle(chain->lock);
+    shmx_win32_unlock(chain->lock);
     chain->lock = chain->index = NULL;
 }
 

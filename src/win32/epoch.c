@@ -148,36 +148,21 @@ static int restore(wchar_t path[SHMX_WIN32_PATH_MAX])
 }
 
 /* The registry is one for all sessions of the user, so the lock is, too. */
-static int lock_open(HANDLE *lock)
-{
-    struct shmx_win32_security security;
-    char user[SHMX_WIN32_NAME_MAX], name[2 * SHMX_WIN32_NAME_MAX];
-    int status = shmx_win32_user(user);
-    if (status == SHMX_OK)
-        status = shmx_win32_security(&security, 0);
-    if (status != SHMX_OK)
-        return status;
-    snprintf(name, sizeof name, "Global\\shmx#epoch#%s", user);
-    *lock = CreateMutexA(&security.attributes, FALSE, name);
-    return *lock != NULL ? SHMX_OK : shmx_win32_error(GetLastError());
-}
-
 static int begin_once(wchar_t path[SHMX_WIN32_PATH_MAX])
 {
     HANDLE lock;
-    int status = lock_open(&lock);
+    char user[SHMX_WIN32_NAME_MAX], name[2 * SHMX_WIN32_NAME_MAX];
+    int status = shmx_win32_user(user);
     if (status != SHMX_OK)
         return status;
-    DWORD result = WaitForSingleObject(lock, PATIENCE_MS);
-    if (result == WAIT_OBJECT_0 || result == WAIT_ABANDONED) {
-        status = record_read(path);
-        if (status == SHMX_ENOENT)
-            status = begin(path);
-        ReleaseMutex(lock);
-    } else {
-        status = result == WAIT_TIMEOUT ? SHMX_EAGAIN : shmx_win32_error(GetLastError());
-    }
-    CloseHandle(lock);
+    snprintf(name, sizeof name, "Global\\shmx#epoch#%s", user);
+    status = shmx_win32_lock(name, false, PATIENCE_MS, &lock);
+    if (status != SHMX_OK)
+        return status;
+    status = record_read(path);
+    if (status == SHMX_ENOENT)
+        status = begin(path);
+    shmx_win32_unlock(lock);
     return status;
 }
 

@@ -51,6 +51,11 @@ void shmx_win32_section_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bo
 void shmx_win32_side_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool wide,
                           const char *side);
 
+/* Take the mutex of that name, which is made if it is not there; `everyone` may. The mutex of a
+ * holder that died is free. SHMX_EAGAIN: it was not for `patience` ms. */
+int shmx_win32_lock(const char *name, bool everyone, DWORD patience, HANDLE *lock);
+void shmx_win32_unlock(HANDLE lock);
+
 /* Copy a text of the system's; false if it is longer than any name of ours or has more than ASCII,
  * so that it is none. */
 bool shmx_win32_narrow(char *out, size_t room, const WCHAR *text, size_t length);
