@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/listing.h"
+#include "chain.h"
 #include "nt.h"
 #include "persist.h"
 
@@ -15,10 +16,11 @@
 
 /* ---- inspect ---- */
 
-static int inspect_in(struct shmx_win32_chain *chain, struct shmx_os_view *view)
+int shmx_os_inspect(const char *name, struct shmx_os_view *view)
 {
+    struct shmx_win32_chain chain = {.name = name, .hurry = true, .look = true};
     struct shmx_win32_found found;
-    int status = shmx_win32_find(chain, SHMX_WIN32_LOOK_RIGHTS, shmx_win32_persist_look, &found);
+    int status = shmx_win32_find_anywhere(&chain, SHMX_WIN32_LOOK_RIGHTS, &found);
     if (status != SHMX_OK)
         return status;
     *view = found.view;
@@ -28,14 +30,6 @@ static int inspect_in(struct shmx_win32_chain *chain, struct shmx_os_view *view)
     }
     shmx_win32_let_go(&found.hold);
     return SHMX_OK;
-}
-
-int shmx_os_inspect(const char *name, struct shmx_os_view *view)
-{
-    struct shmx_win32_chain session = {.name = name, .hurry = true};
-    struct shmx_win32_chain machine = {.name = name, .wide = true, .hurry = true};
-    int status = inspect_in(&session, view);
-    return status == SHMX_ENOENT ? inspect_in(&machine, view) : status;
 }
 
 /* ---- list ---- */

@@ -244,13 +244,13 @@ int shmx_win32_persist_make(uint64_t length, HANDLE *file)
         status = set_length(*file, path, length);
     }
     if (status != SHMX_OK)
-        shmx_win32_persist_discard(*file);
+        shmx_win32_persist_discard(*file, chance);
     return status;
 }
 
-void shmx_win32_persist_discard(HANDLE file)
+void shmx_win32_persist_discard(HANDLE file, uint64_t id)
 {
-    dispose(file);
+    move_away(file, id);
     CloseHandle(file);
 }
 
@@ -261,8 +261,6 @@ int shmx_win32_persist_publish(HANDLE file, const char *name)
     int status = path_of(path, file_name, true);
     if (status == SHMX_OK)
         status = rename_to(file, path);
-    if (status == SHMX_OK)
-        CloseHandle(file);
     return status;
 }
 
@@ -283,18 +281,18 @@ int shmx_win32_persist_open(const char *name, HANDLE *file)
     return status;
 }
 
-int shmx_win32_persist_look(struct shmx_win32_chain *chain, struct shmx_win32_found *found)
+int shmx_win32_persist_look(const char *name, struct shmx_os_view *view)
 {
     HANDLE file;
     struct content content;
-    memset(found, 0, sizeof *found);
-    int status = open_name(chain->name, GENERIC_READ, &file, &content);
+    int status = open_name(name, GENERIC_READ, &file, &content);
     if (status != SHMX_OK)
         return status;
     CloseHandle(file);
-    found->view.kind = content.kind == SHMX_CONTROL_GOOD ? SHMX_OS_LIVE : SHMX_OS_DAMAGED;
-    found->view.label = content.label;
-    found->view.length = found->view.footprint = content.length;
+    view->kind = content.kind == SHMX_CONTROL_GOOD ? SHMX_OS_LIVE : SHMX_OS_DAMAGED;
+    view->label = content.label;
+    view->length = view->footprint = content.length;
+    view->users = 0;
     return content.state == SHMX_STATE_UNLINKED ? SHMX_ENOENT : SHMX_OK;
 }
 
