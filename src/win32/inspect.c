@@ -110,7 +110,7 @@ static int visit_all(HANDLE directory, const struct walk *walk)
     if (result == NT_NOT_IMPLEMENTED)
         status = visit_singly(directory, walk);
     else if (result < 0 && result != NT_NO_MORE_ENTRIES)
-        status = shmx_win32_error(shmx_win32_number(result));
+        status = shmx_win32_error(RtlNtStatusToDosError(result));
     else if (result >= 0 && result != NT_NO_MORE_ENTRIES)
         for (size_t i = 0; status == SHMX_OK && entries[i].name.text != NULL; i++)
             status = visit_entry(walk, &entries[i]);
@@ -132,7 +132,7 @@ int shmx_win32_each_object(const char *path, const char *kind, shmx_win32_object
     HANDLE directory;
     LONG result = NtOpenDirectoryObject(&directory, NT_DIRECTORY_QUERY, &place);
     if (result < 0)
-        return shmx_win32_error(shmx_win32_number(result));
+        return shmx_win32_error(RtlNtStatusToDosError(result));
     int status = visit_all(directory, &walk);
     CloseHandle(directory);
     return status;

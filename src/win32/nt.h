@@ -64,6 +64,9 @@ struct nt_rename { /* FILE_RENAME_INFORMATION */
 #define NT_NOT_IMPLEMENTED ((LONG)0xc0000002)
 #define NT_NO_MEMORY ((LONG)0xc0000017)
 
+/* The number of GetLastError behind a status of these calls. */
+ULONG NTAPI RtlNtStatusToDosError(LONG status);
+
 LONG NTAPI NtQueryObject(HANDLE object, ULONG kind, void *out, ULONG size, ULONG *used);
 LONG NTAPI NtQuerySection(HANDLE section, ULONG kind, void *out, SIZE_T size, SIZE_T *used);
 LONG NTAPI NtOpenDirectoryObject(HANDLE *directory, ACCESS_MASK access, struct nt_place *place);

@@ -120,8 +120,8 @@ static int rename_to(HANDLE file, const wchar_t *path)
     LONG result;
     do
         result = NtSetInformationFile(file, &io, &rename, sizeof rename, NT_FILE_RENAME);
-    while (result < 0 && once_more(shmx_win32_number(result), deadline));
-    return result >= 0 ? SHMX_OK : shmx_win32_error(shmx_win32_number(result));
+    while (result < 0 && once_more(RtlNtStatusToDosError(result), deadline));
+    return result >= 0 ? SHMX_OK : shmx_win32_error(RtlNtStatusToDosError(result));
 }
 
 /* Delete the file when the last handle closes, if the system lets us: not while it is mapped. */

@@ -15,9 +15,6 @@
 /* Remember the number of GetLastError and return the status for it. */
 int shmx_win32_error(DWORD number);
 
-/* The number of GetLastError behind a status of the kernel's own calls. */
-DWORD shmx_win32_number(LONG ntstatus);
-
 /* ---- what comes and goes with an attachment (owner.c, wait.c, marks.c) ---- */
 
 /* The object has been attached, or is about to be closed (its mapping is still there). */
@@ -87,6 +84,10 @@ DWORD shmx_win32_section_rights(unsigned flags);
 DWORD shmx_win32_event_rights(unsigned flags);
 
 /* ---- memory (memory.c) ---- */
+
+/* Map a section from `start` on, a multiple of 64 KiB, and find out how much that is. NULL: see
+ * GetLastError; ERROR_INVALID_ADDRESS: it has no memory there (another program's, SEC_RESERVE). */
+void *shmx_win32_view(HANDLE section, DWORD access, uint64_t start, size_t *length);
 
 /* Map the whole of the section held; flags: SHMX_READ_ONLY. Fills data, length and read_only. */
 int shmx_win32_map(struct shmx_attachment *attachment, unsigned flags);
