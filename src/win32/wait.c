@@ -45,9 +45,6 @@ enum { FREE, TAKEN, WAITING, WOKEN, KINDS };
 /* How often an attachment asks whether those who have all the slots are alive. */
 #define RECLAIM_EVERY ((int64_t)100 * 1000 * 1000)
 
-/* How often one sleep may be disturbed for nothing before it is given up. */
-#define FALSE_ALARMS 8
-
 /* ---- events ---- */
 
 void shmx_win32_wait_begin(struct shmx_attachment *attachment)
@@ -116,8 +113,9 @@ struct sleep {
     uint32_t token;
     uint32_t turn;
     int64_t deadline;
-    struct shmx_slot *slot;
-    uint64_t state; /* of the slot, while nobody has woken the sleeper */
+    struct shmx_slot *slot; /* NULL: none */
+    unsigned index;         /* the slot's */
+    uint64_t state;         /* of the slot, while nobody has woken the sleeper */
 };
 
 static uint64_t offset_of(const struct shmx_attachment *attachment, const _Atomic uint32_t *word)
@@ -134,19 +132,20 @@ static bool slot_try(struct sleep *sleep, unsigned index)
         return false;
     atomic_store(&slot->offset, offset_of(sleep->attachment, sleep->word));
     sleep->slot = slot;
+    sleep->index = index;
     sleep->state = as(taken, WAITING);
     return true;
 }
 
 /* Find a free slot and take it. Relaxed hint: any number is right, modulo the slots. */
-static bool slot_take(struct sleep *sleep, unsigned *index)
+static bool slot_take(struct sleep *sleep)
 {
     uint32_t hint = atomic_load_explicit(&sleep->attachment->os.hint, memory_order_relaxed);
     for (unsigned i = 0; i < SHMX_SLOTS; i++) {
-        *index = (hint + i) % SHMX_SLOTS;
-        if (slot_try(sleep, *index)) {
+        unsigned index = (hint + i) % SHMX_SLOTS;
+        if (slot_try(sleep, index)) {
             if (i != 0)
-                atomic_store_explicit(&sleep->attachment->os.hint, *index, memory_order_relaxed);
+                atomic_store_explicit(&sleep->attachment->os.hint, index, memory_order_relaxed);
             return true;
         }
     }
@@ -185,42 +184,32 @@ static bool slot_leave(struct sleep *sleep)
     return step(sleep->slot, as(sleep->state, WOKEN), FREE);
 }
 
-/* Without a slot nobody can wake this one: sleep until there is one. True if it was found; else
- * *status is what to return. */
-static bool slot_await(struct sleep *sleep, unsigned *index, int *status)
+/* Without a slot nobody can wake this one: sleep until there is one, or until there is a result. */
+static int slot_await(struct sleep *sleep)
 {
     int64_t nap = NAP_FIRST;
-    *status = SHMX_OK;
-    while (!slot_take(sleep, index)) {
+    while (!slot_take(sleep)) {
         slots_reclaim(sleep);
         int64_t left = sleep->deadline - shmx_os_now();
         if (left <= 0)
-            *status = SHMX_ETIMEDOUT;
-        if (left <= 0 || atomic_load(sleep->word) != sleep->expected)
-            return false;
+            return SHMX_ETIMEDOUT;
+        if (atomic_load(sleep->word) != sleep->expected)
+            return SHMX_OK;
         shmx_os_sleep(left < nap ? left : nap);
         nap = nap < NAP_MOST ? 2 * nap : nap;
     }
-    return true;
+    return SHMX_OK;
 }
 
-/* Sleep on the event for no longer than till `until`; true if it was signalled. */
-static bool event_wait(HANDLE event, int64_t now, int64_t until)
-{
-    DWORD milliseconds = (DWORD)((until - now + 999999) / 1000000);
-    return WaitForSingleObject(event, milliseconds) == WAIT_OBJECT_0;
-}
-
-/* Sleep as long as the slot says WAITING, which is why an alarm may be a false one. */
+/* Sleep as long as the slot says WAITING; an event that was left signalled is passed over. */
 static int sleep_in_slot(const struct sleep *sleep, HANDLE event)
 {
-    int alarms = 0;
-    while (atomic_load(sleep->word) == sleep->expected && alarms < FALSE_ALARMS) {
-        int64_t now = shmx_os_now();
-        if (now >= sleep->deadline)
+    while (atomic_load(sleep->word) == sleep->expected) {
+        int64_t left = sleep->deadline - shmx_os_now();
+        if (left <= 0)
             return SHMX_ETIMEDOUT;
-        int64_t until = sleep->deadline - now > LOOK_UP ? now + LOOK_UP : sleep->deadline;
-        alarms += event_wait(event, now, until);
+        left = left < LOOK_UP ? left : LOOK_UP;
+        WaitForSingleObject(event, (DWORD)((left + 999999) / 1000000));
         if (atomic_load(&sleep->slot->state) != sleep->state)
             return SHMX_OK;
     }
@@ -244,17 +233,17 @@ static int sleep_with_event(struct sleep *sleep, HANDLE event)
 int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uint32_t expected,
                  int64_t deadline)
 {
-    struct sleep sleep = {.attachment = attachment, .word = word, .expected = expected};
+    struct sleep sleep = {
+        .attachment = attachment, .word = word, .expected = expected, .deadline = deadline};
     HANDLE event;
-    unsigned index;
-    sleep.deadline = deadline;
     int status = shmx_os_owner_claim(attachment, &sleep.token);
     if (status != SHMX_OK)
         return status;
     sleep.turn = atomic_fetch_add(&attachment->control->last_turn, 1) + 1;
-    if (!slot_await(&sleep, &index, &status))
+    status = slot_await(&sleep);
+    if (sleep.slot == NULL)
         return status;
-    status = event_of(attachment, index, &event);
+    status = event_of(attachment, sleep.index, &event);
     if (status == SHMX_OK)
         return sleep_with_event(&sleep, event);
     step(sleep.slot, as(sleep.state, TAKEN), FREE);
@@ -267,17 +256,16 @@ int shmx_os_wait(struct shmx_attachment *attachment, _Atomic uint32_t *word, uin
 struct seen {
     uint64_t state;
     unsigned index; /* of its slot */
+    bool woken;     /* by this call, and perhaps dead */
 };
 
 /* One call of wake. */
 struct alarm {
     struct shmx_attachment *attachment;
     uint64_t offset;
-    int left;                      /* wakes still to be given */
-    unsigned count;                /* of sleepers seen */
-    struct seen seen[SHMX_SLOTS];  /* in the order in which they came */
-    unsigned given;                /* of wakes given to sleepers that may be dead */
-    struct seen woken[SHMX_SLOTS]; /* ... these, as they were before */
+    int left;                     /* wakes still to be given */
+    unsigned count;               /* of sleepers seen */
+    struct seen seen[SHMX_SLOTS]; /* in the order in which they came */
 };
 
 static bool came_before(uint64_t one, uint64_t other)
@@ -295,25 +283,26 @@ static void slot_look(struct alarm *alarm, unsigned index)
     unsigned at = alarm->count++;
     for (; at > 0 && came_before(state, alarm->seen[at - 1].state); at--)
         alarm->seen[at] = alarm->seen[at - 1];
-    alarm->seen[at] = (struct seen){state, index};
+    alarm->seen[at] = (struct seen){state, index, false};
 }
 
 /* Take back the wakes given to dead sleepers, because a living one wants them. */
 static void take_back(struct alarm *alarm)
 {
-    for (unsigned i = 0; i < alarm->given; i++) {
-        const struct seen *one = &alarm->woken[i];
+    for (unsigned i = 0; i < alarm->count; i++) {
+        struct seen *one = &alarm->seen[i];
         bool alive = true;
-        if (shmx_os_owner_alive(alarm->attachment, token_of(one->state), &alive) == SHMX_OK &&
+        if (one->woken &&
+            shmx_os_owner_alive(alarm->attachment, token_of(one->state), &alive) == SHMX_OK &&
             !alive) {
             step(&alarm->attachment->control->slots[one->index], as(one->state, WOKEN), FREE);
             alarm->left++;
         }
+        one->woken = false;
     }
-    alarm->given = 0;
 }
 
-static int wake_one(struct alarm *alarm, const struct seen *one)
+static int wake_one(struct alarm *alarm, struct seen *one)
 {
     HANDLE event;
     /* First the event: a sleeper that was made WOKEN must learn of it. */
@@ -322,7 +311,7 @@ static int wake_one(struct alarm *alarm, const struct seen *one)
         return status;
     if (!step(&alarm->attachment->control->slots[one->index], one->state, WOKEN))
         return SHMX_OK;
-    alarm->woken[alarm->given++] = *one;
+    one->woken = true;
     alarm->left--;
     return SetEvent(event) ? SHMX_OK : shmx_win32_error(GetLastError());
 }
@@ -333,7 +322,7 @@ int shmx_os_wake(struct shmx_attachment *attachment, _Atomic uint32_t *word, int
     alarm.attachment = attachment;
     alarm.offset = offset_of(attachment, word);
     alarm.left = count;
-    alarm.count = alarm.given = 0;
+    alarm.count = 0;
     int status = SHMX_OK;
     /* The caller's change of the word before, the look at the slots after. */
     atomic_thread_fence(memory_order_seq_cst);
