@@ -45,32 +45,22 @@ static const char *space_letter(enum shmx_os_space space)
     return space == SHMX_OS_PRESENT ? "p" : "j";
 }
 
-static int mark_event_make(const struct shmx_attachment *attachment, struct shmx_win32_mark *mark)
-{
-    char kind[24]; /* "p4711#" for a presence under 4711; the number follows */
-    snprintf(kind, sizeof kind, "%s%" PRIu32 "#", space_letter(mark->space), mark->key);
-    /* A name is all that others need. */
-    return shmx_win32_event_make(attachment, kind, mark->number, 0, true, &mark->event);
-}
-
 static int mark_new(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key)
 {
     struct shmx_win32_mark *mark = calloc(1, sizeof *mark);
     if (mark == NULL)
         return SHMX_ENOMEM;
-    mark->space = space;
-    mark->key = key;
-    mark->count = 1;
+    *mark = (struct shmx_win32_mark){attachment->os.marks, space, key, 0, 1, NULL};
+    char kind[24]; /* "p4711#" for a presence under 4711; the number follows */
+    snprintf(kind, sizeof kind, "%s%" PRIu32 "#", space_letter(space), key);
     int status = shmx_os_random(&mark->number, sizeof mark->number);
+    if (status == SHMX_OK) /* a name is all that others need */
+        status = shmx_win32_event_make(attachment, kind, mark->number, 0, true, &mark->event);
     if (status == SHMX_OK)
-        status = mark_event_make(attachment, mark);
-    if (status != SHMX_OK) {
+        attachment->os.marks = mark;
+    else
         free(mark);
-        return status;
-    }
-    mark->next = attachment->os.marks;
-    attachment->os.marks = mark;
-    return SHMX_OK;
+    return status;
 }
 
 int shmx_os_mark_set(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key)
