@@ -18,12 +18,6 @@
 /* Rounds of "not there" and "is there" that open_or_create takes for bad luck. */
 #define ROUNDS_MAX 1000
 
-static int allocate(shmx **out)
-{
-    *out = malloc(sizeof **out);
-    return *out != NULL ? SHMX_OK : SHMX_ENOMEM;
-}
-
 /* The end of every way to an attachment: give it to the caller, or free it. */
 static int finish(shmx **shm, shmx *made, int status)
 {
@@ -129,9 +123,9 @@ static int create_random(shmx *shm, size_t size, unsigned flags)
     return status;
 }
 
-static int create_flags_check(unsigned flags)
+static int create_check(size_t size, unsigned flags)
 {
-    if ((flags & ~FLAGS_CREATE) != 0)
+    if (size == 0 || (flags & ~FLAGS_CREATE) != 0)
         return SHMX_EINVAL;
     unsigned both = SHMX_RAW | SHMX_PERSISTENT;
     return (flags & both) == both ? SHMX_EINVAL : SHMX_OK;
@@ -142,18 +136,17 @@ int shmx_create(shmx **shm, const char *name, size_t size, unsigned flags)
     if (shm == NULL)
         return shmx_refuse(SHMX_EINVAL);
     *shm = NULL;
-    int status = create_flags_check(flags);
+    int status = create_check(size, flags);
     bool nameless = name != NULL && name[0] == '\0';
-    if (status == SHMX_OK && name != NULL && !nameless)
+    if (status == SHMX_OK && nameless)
+        status = (flags & SHMX_PERSISTENT) != 0 ? SHMX_EINVAL : SHMX_OK;
+    else if (status == SHMX_OK && name != NULL)
         status = shmx_name_check(name);
-    if (status == SHMX_OK && (size == 0 || (nameless && (flags & SHMX_PERSISTENT) != 0)))
-        status = SHMX_EINVAL;
     if (status != SHMX_OK)
         return shmx_refuse(status);
-    shmx *made;
-    status = allocate(&made);
-    if (status != SHMX_OK)
-        return shmx_refuse(status);
+    shmx *made = malloc(sizeof *made);
+    if (made == NULL)
+        return shmx_refuse(SHMX_ENOMEM);
     status = name == NULL ? create_random(made, size, flags)
                           : create_object(made, nameless ? NULL : name, size, flags);
     return finish(shm, made, status);
@@ -171,22 +164,26 @@ static void take_over(shmx *shm, const char *name)
 
 static int open_checked(shmx **shm, const char *name, unsigned flags, bool hurry)
 {
-    shmx *made;
-    int status = allocate(&made);
-    if (status != SHMX_OK)
-        return shmx_refuse(status);
-    status = shmx_os_open(&made->attachment, name, flags, hurry);
+    shmx *made = malloc(sizeof *made);
+    if (made == NULL)
+        return shmx_refuse(SHMX_ENOMEM);
+    int status = shmx_os_open(&made->attachment, name, flags, hurry);
     if (status == SHMX_OK)
         take_over(made, name);
     return finish(shm, made, status);
 }
 
-int shmx_open(shmx **shm, const char *name, unsigned flags)
+static int open_check(shmx **shm, const char *name, unsigned flags)
 {
     if (shm == NULL)
-        return shmx_refuse(SHMX_EINVAL);
+        return SHMX_EINVAL;
     *shm = NULL;
-    int status = (flags & ~FLAGS_OPEN) != 0 ? SHMX_EINVAL : shmx_name_check(name);
+    return (flags & ~FLAGS_OPEN) != 0 ? SHMX_EINVAL : shmx_name_check(name);
+}
+
+int shmx_open(shmx **shm, const char *name, unsigned flags)
+{
+    int status = open_check(shm, name, flags);
     return status == SHMX_OK ? open_checked(shm, name, flags, false) : shmx_refuse(status);
 }
 
@@ -209,10 +206,7 @@ static int open_until(shmx **shm, const char *name, unsigned flags, int64_t dead
 int shmx_open_wait(shmx **shm, const char *name, unsigned flags, int timeout_ms)
 {
     int64_t deadline;
-    if (shm == NULL)
-        return shmx_refuse(SHMX_EINVAL);
-    *shm = NULL;
-    int status = (flags & ~FLAGS_OPEN) != 0 ? SHMX_EINVAL : shmx_name_check(name);
+    int status = open_check(shm, name, flags);
     if (status == SHMX_OK)
         status = shmx_deadline(timeout_ms, &deadline);
     return status == SHMX_OK ? open_until(shm, name, flags, deadline) : shmx_refuse(status);
@@ -225,9 +219,9 @@ int shmx_open_or_create(shmx **shm, const char *name, size_t size, unsigned flag
     if (shm == NULL)
         return shmx_refuse(SHMX_EINVAL);
     *shm = NULL;
-    int status = create_flags_check(flags);
+    int status = create_check(size, flags);
     if (status == SHMX_OK)
-        status = size == 0 ? SHMX_EINVAL : shmx_name_check(name);
+        status = shmx_name_check(name);
     if (status != SHMX_OK)
         return shmx_refuse(status);
     for (int round = 0; round < ROUNDS_MAX; round++) {
@@ -346,11 +340,10 @@ int shmx_adopt(shmx **shm, const char *token, unsigned flags)
     *shm = NULL;
     if (token == NULL || (flags & ~FLAGS_ADOPT) != 0)
         return shmx_refuse(SHMX_EINVAL);
-    shmx *made;
-    int status = allocate(&made);
-    if (status != SHMX_OK)
-        return shmx_refuse(status);
-    status = shmx_os_adopt(&made->attachment, token, flags);
+    shmx *made = malloc(sizeof *made);
+    if (made == NULL)
+        return shmx_refuse(SHMX_ENOMEM);
+    int status = shmx_os_adopt(&made->attachment, token, flags);
     if (status == SHMX_OK)
         take_over(made, made->attachment.control != NULL ? made->attachment.label.name : "");
     return finish(shm, made, status);
