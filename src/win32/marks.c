@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nt.h"
+#include "win32.h"
 
 /* Where Global leads, and what event_name writes for it. */
 #define DIRECTORY "\\BaseNamedObjects"

@@ -21,11 +21,6 @@ struct nt_place { /* OBJECT_ATTRIBUTES */
     void *quality;
 };
 
-struct nt_io { /* IO_STATUS_BLOCK */
-    void *status;
-    ULONG_PTR information;
-};
-
 struct nt_object_basic { /* PUBLIC_OBJECT_BASIC_INFORMATION */
     ULONG attributes;
     ACCESS_MASK access;
@@ -45,17 +40,8 @@ struct nt_section_basic { /* SECTION_BASIC_INFORMATION */
     LARGE_INTEGER size;
 };
 
-struct nt_rename { /* FILE_RENAME_INFORMATION */
-    BOOLEAN replace;
-    HANDLE root;
-    ULONG length; /* of the name in bytes */
-    WCHAR name[512];
-};
-
 #define NT_OBJECT_BASIC 0
 #define NT_SECTION_BASIC 0
-#define NT_FILE_RENAME 10
-#define NT_FILE_DISPOSITION 13
 #define NT_CASE_INSENSITIVE 0x40u
 #define NT_DIRECTORY_QUERY 0x1u
 
@@ -72,13 +58,5 @@ LONG NTAPI NtQuerySection(HANDLE section, ULONG kind, void *out, SIZE_T size, SI
 LONG NTAPI NtOpenDirectoryObject(HANDLE *directory, ACCESS_MASK access, struct nt_place *place);
 LONG NTAPI NtQueryDirectoryObject(HANDLE directory, void *out, ULONG size, BOOLEAN single,
                                   BOOLEAN restart, ULONG *context, ULONG *used);
-LONG NTAPI NtSetInformationFile(HANDLE file, struct nt_io *io, void *in, ULONG size, ULONG kind);
-
-/* Call visit with the name of each object of that kind ("Event") in a directory of the kernel,
- * until it returns other than 0, and return that (inspect.c). Names that are none of ours may be
- * left out. */
-typedef int shmx_win32_object_visit(const char *name, void *context);
-int shmx_win32_each_object(const char *path, const char *kind, shmx_win32_object_visit *visit,
-                           void *context);
 
 #endif

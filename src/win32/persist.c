@@ -30,7 +30,6 @@
 #include "base/listing.h"
 #include "base/name.h"
 #include "epoch.h"
-#include "nt.h"
 
 #define FILE_RIGHTS (GENERIC_READ | GENERIC_WRITE | DELETE)
 #define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
@@ -111,25 +110,25 @@ static bool once_more(DWORD error, int64_t deadline)
 /* Rename an open file within the directory. */
 static int rename_to(HANDLE file, const wchar_t *path)
 {
-    struct nt_rename rename = {0};
-    struct nt_io io;
-    wcscpy(rename.name, path);
-    rename.name[1] = L'?'; /* the kernel's form of a path: \??\ for \\?\ */
-    rename.length = (ULONG)(wcslen(path) * sizeof(WCHAR));
+    union {
+        FILE_RENAME_INFO info;
+        char room[sizeof(FILE_RENAME_INFO) + SHMX_WIN32_PATH_MAX * sizeof(wchar_t)];
+    } rename;
+    memset(&rename, 0, sizeof rename);
+    rename.info.FileNameLength = (DWORD)(wcslen(path) * sizeof *path);
+    memcpy(rename.room + offsetof(FILE_RENAME_INFO, FileName), path, rename.info.FileNameLength);
     int64_t deadline = shmx_os_now() + PATIENCE;
-    LONG result;
-    do
-        result = NtSetInformationFile(file, &io, &rename, sizeof rename, NT_FILE_RENAME);
-    while (result < 0 && once_more(RtlNtStatusToDosError(result), deadline));
-    return result >= 0 ? SHMX_OK : shmx_win32_error(RtlNtStatusToDosError(result));
+    while (!SetFileInformationByHandle(file, FileRenameInfo, &rename, sizeof rename))
+        if (!once_more(GetLastError(), deadline))
+            return shmx_win32_error(GetLastError());
+    return SHMX_OK;
 }
 
 /* Delete the file when the last handle closes, if the system lets us: not while it is mapped. */
 static void dispose(HANDLE file)
 {
-    BOOLEAN yes = TRUE;
-    struct nt_io io;
-    NtSetInformationFile(file, &io, &yes, sizeof yes, NT_FILE_DISPOSITION);
+    FILE_DISPOSITION_INFO disposition = {TRUE};
+    SetFileInformationByHandle(file, FileDispositionInfo, &disposition, sizeof disposition);
 }
 
 /* Take the name of the open file away. */
@@ -150,12 +149,10 @@ static int open_name(const char *name, DWORD rights, HANDLE *file, struct conten
     if (status != SHMX_OK)
         return status;
     int64_t deadline = shmx_os_now() + (rights == GENERIC_READ ? HURRY : PATIENCE);
-    do
-        *file =
-            CreateFileW(path, rights, SHARE_ALL, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
-    while (*file == INVALID_HANDLE_VALUE && once_more(GetLastError(), deadline));
-    if (*file == INVALID_HANDLE_VALUE)
-        return shmx_win32_error(GetLastError());
+    while ((*file = CreateFileW(path, rights, SHARE_ALL, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL,
+                                NULL)) == INVALID_HANDLE_VALUE)
+        if (!once_more(GetLastError(), deadline))
+            return shmx_win32_error(GetLastError());
     content_read(*file, name, content);
     return SHMX_OK;
 }

@@ -57,6 +57,13 @@ void shmx_win32_unlock(HANDLE lock);
  * so that it is none. */
 bool shmx_win32_narrow(char *out, size_t room, const WCHAR *text, size_t length);
 
+/* Call visit with the name of each object of that kind ("Event") in a directory of the kernel,
+ * until it returns other than 0, and return that (inspect.c). Names that are none of ours may be
+ * left out. */
+typedef int shmx_win32_object_visit(const char *name, void *context);
+int shmx_win32_each_object(const char *path, const char *kind, shmx_win32_object_visit *visit,
+                           void *context);
+
 /* ---- who may do what (security.c) ---- */
 
 /* Everything for the creating user, `everyone` (rights of the kind of object; 0: nothing) for all
