@@ -100,14 +100,9 @@ static int index_raise(struct shmx_win32_chain *chain, uint32_t generation, void
         .length = INDEX_SIZE, .flags = SHMX_OTHERS_READ, .join = true};
     shmx_win32_side_name(name, chain->name, chain->wide, "");
     int status = shmx_win32_section_make(name, &making, index);
-    if (status != SHMX_OK)
-        return status == SHMX_EEXIST ? SHMX_EPROTO : status;
-    status = index_use(*index, generation, &chain->highest);
-    if (status != SHMX_OK) {
-        CloseHandle(*index);
-        *index = NULL;
-    }
-    return status;
+    if (status == SHMX_OK)
+        status = index_use(*index, generation, &chain->highest);
+    return status == SHMX_EEXIST ? SHMX_EPROTO : status;
 }
 
 /* ---- the lock ---- */
@@ -184,14 +179,15 @@ static int add_at(struct shmx_win32_chain *chain, uint32_t generation,
     char name[SHMX_WIN32_NAME_MAX];
     *hold = (struct shmx_win32_hold){NULL, NULL};
     int status = generation > 0 ? index_raise(chain, generation, &hold->index) : SHMX_OK;
-    if (status != SHMX_OK)
-        return status;
-    shmx_win32_section_name(name, chain->name, chain->wide, generation);
-    status = shmx_win32_section_make(name, making, &hold->section);
+    if (status == SHMX_OK) {
+        shmx_win32_section_name(name, chain->name, chain->wide, generation);
+        status = shmx_win32_section_make(name, making, &hold->section);
+        if (status == SHMX_EACCES && taken(chain, generation)) /* which we may not open */
+            status = SHMX_EEXIST;
+    }
     if (status != SHMX_OK)
         shmx_win32_let_go(hold);
-    /* Something is there that we may not open. */
-    return status == SHMX_EACCES && taken(chain, generation) ? SHMX_EEXIST : status;
+    return status;
 }
 
 int shmx_win32_chain_add(struct shmx_win32_chain *chain, const struct shmx_win32_making *making,

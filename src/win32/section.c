@@ -150,11 +150,3 @@ void shmx_win32_let_go(struct shmx_win32_hold *hold)
         CloseHandle(hold->index); /* after the section: rule 3 of chain.c */
     hold->section = hold->index = NULL;
 }
-
-int shmx_win32_section_handles(HANDLE section)
-{
-    struct nt_object_basic basic;
-    ULONG used;
-    LONG result = NtQueryObject(section, NT_OBJECT_BASIC, &basic, sizeof basic, &used);
-    return result >= 0 ? (int)basic.handles : -1;
-}

@@ -39,7 +39,4 @@ int shmx_win32_section_unlink(HANDLE section);
 
 void shmx_win32_let_go(struct shmx_win32_hold *hold);
 
-/* Number of handles of the section in all processes. -1: cannot be told. */
-int shmx_win32_section_handles(HANDLE section);
-
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The rights of each user: access control lists that name the creating user, and perhaps everyone.
  */
-#include <string.h>
+#include <stdio.h>
 
 #include "win32.h"
 
@@ -119,14 +119,8 @@ int shmx_win32_user(char out[SHMX_WIN32_NAME_MAX])
     const struct user *user = user_of_process(&status);
     if (status != SHMX_OK)
         return status;
-    const SID *sid = user->token.user.User.Sid;
-    size_t used = 0;
-    const unsigned char *bytes = (const unsigned char *)sid;
-    for (DWORD i = 0; i < GetLengthSid((PSID)sid); i++) {
-        static const char digits[] = "0123456789abcdef";
-        out[used++] = digits[bytes[i] >> 4];
-        out[used++] = digits[bytes[i] & 15];
-    }
-    out[used] = '\0';
+    const unsigned char *sid = user->token.user.User.Sid;
+    for (DWORD i = 0; i < GetLengthSid(user->token.user.User.Sid); i++)
+        snprintf(out + 2 * i, 3, "%02x", sid[i]);
     return SHMX_OK;
 }
