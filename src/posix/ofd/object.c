@@ -97,6 +97,7 @@ static int create_inside(struct shmx_attachment *attachment, const char *name, s
     if (status != SHMX_OK)
         return status;
     shmx_posix_start(attachment, fd, label == NULL);
+    shmx_posix_tag(fd, attachment);
     if (name != NULL)
         identify(attachment, &facts);
     status = shmx_posix_fill(attachment, fd, length, flags);
@@ -105,7 +106,6 @@ static int create_inside(struct shmx_attachment *attachment, const char *name, s
     status = complete(attachment, name, label);
     if (status == SHMX_OK) {
         attachment->os.creator = true;
-        shmx_posix_tag(fd, attachment);
         shmx_posix_attach(attachment);
         return SHMX_OK;
     }
@@ -199,6 +199,7 @@ static int map(struct shmx_attachment *attachment, int fd, const char *name, uns
 int shmx_ofd_open(struct shmx_attachment *attachment, int fd, const char *name, unsigned flags)
 {
     shmx_posix_start(attachment, fd, (flags & SHMX_RAW) != 0);
+    shmx_posix_tag(fd, attachment);
     bool counted = true;
     int status = name != NULL ? become_user(fd, name, flags, &counted) : SHMX_OK;
     if (status == SHMX_OK)
@@ -213,7 +214,6 @@ int shmx_ofd_open(struct shmx_attachment *attachment, int fd, const char *name, 
     }
     if ((flags & SHMX_PREFAULT) != 0)
         shmx_system.prefault(attachment);
-    shmx_posix_tag(fd, attachment);
     shmx_posix_attach(attachment);
     return SHMX_OK;
 }
