@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ofd.h"
@@ -157,10 +158,21 @@ static int look_at_label(struct shmx_attachment *attachment, int fd, const struc
     return SHMX_OK;
 }
 
+/* A C library asks by a path that is empty, and the kernel looks at it first. Of these processors
+ * the library's structure is the kernel's. */
+static int facts_of(int fd, struct stat *facts)
+{
+#if defined(__LP64__) && (defined(__x86_64__) || defined(__aarch64__))
+    return (int)syscall(SYS_fstat, fd, facts);
+#else
+    return fstat(fd, facts);
+#endif
+}
+
 /* See whether fd's object can be attached to. `name` NULL: it need not have one. */
 static int look(int fd, const char *name, struct stat *facts)
 {
-    if (fstat(fd, facts) != 0)
+    if (facts_of(fd, facts) != 0)
         return shmx_posix_error(errno);
     if (!S_ISREG(facts->st_mode))
         return shmx_posix_error(ENXIO);
