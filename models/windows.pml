@@ -219,14 +219,6 @@ again:
 create:
     skip;
     take_lock();
-    if
-    :: highest == 0 -> add(0)
-    :: else
-    fi;
-    if
-    :: object != NONE -> goto unseal
-    :: else
-    fi;
     find();
     if
     :: seen != NONE -> /* SHMX_EEXIST */
@@ -237,9 +229,6 @@ create:
     :: else
     fi;
     add_lowest();
-unseal:
-    skip;
-    KILL;
     none_but(object);
     d_step { live[object] = true; sealed[object] = false }
     KILL;

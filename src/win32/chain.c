@@ -44,6 +44,9 @@
 
 #define INDEX_SIZE 4096
 
+/* No generation is above this, whatever a damaged or hostile index says. */
+#define GENERATIONS 16384u
+
 /* ---- the index ---- */
 
 /* Read the number, and let it be at least `least` (0: leave it). */
@@ -56,8 +59,8 @@ static int index_use(HANDLE index, uint32_t least, uint32_t *highest)
     *highest = atomic_load(number);
     if (*highest < least)
         atomic_store(number, *highest = least);
-    if (*highest > SHMX_WIN32_GENERATIONS)
-        *highest = SHMX_WIN32_GENERATIONS;
+    if (*highest > GENERATIONS)
+        *highest = GENERATIONS;
     UnmapViewOfFile((void *)number);
     return SHMX_OK;
 }
@@ -109,39 +112,14 @@ static int index_raise(struct shmx_win32_chain *chain, uint32_t generation, void
 
 /* ---- the lock ---- */
 
-static int lock_take(HANDLE lock, DWORD patience)
-{
-    switch (WaitForSingleObject(lock, patience)) {
-    case WAIT_OBJECT_0:
-    case WAIT_ABANDONED: /* its holder died: rule 4 */
-        return SHMX_OK;
-    case WAIT_TIMEOUT:
-        return SHMX_EAGAIN;
-    default:
-        return shmx_win32_error(GetLastError());
-    }
-}
-
 int shmx_win32_chain_lock(struct shmx_win32_chain *chain)
 {
     char name[SHMX_WIN32_NAME_MAX];
-    struct shmx_win32_security security;
-    const DWORD rights = SYNCHRONIZE | MUTEX_MODIFY_STATE;
-    int status = shmx_win32_security(&security, rights);
+    shmx_win32_side_name(name, chain->name, chain->wide, "lock");
+    /* If its holder died: rule 4. */
+    int status = shmx_win32_lock(name, true, chain->hurry ? HURRY_MS : PATIENCE_MS, &chain->lock);
     if (status != SHMX_OK)
         return status;
-    shmx_win32_side_name(name, chain->name, chain->wide, "lock");
-    /* Its maker has it. */
-    chain->lock = CreateMutexExA(&security.attributes, name, CREATE_MUTEX_INITIAL_OWNER, rights);
-    DWORD error = GetLastError();
-    if (chain->lock == NULL)
-        return shmx_win32_error(error);
-    if (error == ERROR_ALREADY_EXISTS)
-        status = lock_take(chain->lock, chain->hurry || chain->lock_soon ? HURRY_MS : PATIENCE_MS);
-    if (status != SHMX_OK) {
-        CloseHandle(chain->lock);
-        return status;
-    }
     status = index_read(chain);
     if (status != SHMX_OK)
         shmx_win32_chain_unlock(chain);
@@ -152,8 +130,7 @@ void shmx_win32_chain_unlock(struct shmx_win32_chain *chain)
 {
     if (chain->index != NULL)
         CloseHandle(chain->index);
-    ReleaseMutex(chain->lock);
-    CloseHandle(chain->lock);
+    shmx_win32_unlock(chain->lock);
     chain->lock = chain->index = NULL;
 }
 
@@ -189,10 +166,10 @@ static bool is_sealed(const struct shmx_win32_chain *chain, uint32_t generation)
 }
 
 /* Wait for what the system is clearing away. `there` says whether it still is. */
-static int chain_settle(const struct shmx_win32_chain *chain, uint32_t generation,
+static int chain_settle(const struct shmx_win32_chain *chain, uint32_t generation, int64_t patience,
                         bool (*there)(const struct shmx_win32_chain *chain, uint32_t generation))
 {
-    int64_t deadline = shmx_os_now() + (chain->hurry ? 0 : SETTLE);
+    int64_t deadline = shmx_os_now() + patience;
     for (; there(chain, generation); shmx_os_sleep(SETTLE_STEP))
         if (shmx_os_now() >= deadline)
             return SHMX_EAGAIN;
@@ -217,17 +194,17 @@ static int add_at(struct shmx_win32_chain *chain, uint32_t generation,
     return status == SHMX_EACCES && taken(chain, generation) ? SHMX_EEXIST : status;
 }
 
-int shmx_win32_chain_add(struct shmx_win32_chain *chain, uint32_t most,
-                         const struct shmx_win32_making *making, struct shmx_win32_hold *hold)
+int shmx_win32_chain_add(struct shmx_win32_chain *chain, const struct shmx_win32_making *making,
+                         struct shmx_win32_hold *hold)
 {
     uint32_t known = chain->highest;
     bool patient = true;
-    for (uint32_t generation = 0; generation <= most; generation++) {
+    for (uint32_t generation = 0; generation <= GENERATIONS; generation++) {
         int status = add_at(chain, generation, making, hold);
         if (status == SHMX_EEXIST && generation > known && patient) {
             /* Beyond the index: its user was killed, and the index was closed first. The new index
              * must not make it findable again. */
-            patient = chain_settle(chain, generation, taken) == SHMX_OK;
+            patient = chain_settle(chain, generation, SETTLE, taken) == SHMX_OK;
             status = add_at(chain, generation, making, hold);
         }
         if (status != SHMX_EEXIST)
@@ -246,7 +223,7 @@ static int open_some(const struct shmx_win32_chain *chain, uint32_t generation, 
     int status = generation_open(chain, generation, rights, &found->hold.section);
     found->denied = status == SHMX_EACCES;
     if (status == SHMX_EACCES && chain->lock != NULL)
-        status = chain_settle(chain, generation, is_sealed);
+        status = chain_settle(chain, generation, chain->hurry ? 0 : SETTLE, is_sealed);
     if (found->denied && status == SHMX_OK)
         status = generation_open(chain, generation, SHMX_WIN32_LOOK_RIGHTS, &found->hold.section);
     return status;
@@ -258,11 +235,8 @@ static int look_at(const struct shmx_win32_chain *chain, uint32_t generation, DW
 {
     memset(found, 0, sizeof *found);
     int status = open_some(chain, generation, rights, found);
-    if (status != SHMX_OK) {
-        found->hold.section = NULL;
-        return status;
-    }
-    status = shmx_win32_section_look(found->hold.section, chain->name, &found->view);
+    if (status == SHMX_OK)
+        status = shmx_win32_section_look(found->hold.section, chain->name, &found->view);
     if (status != SHMX_OK)
         shmx_win32_let_go(&found->hold);
     return status;
@@ -274,18 +248,17 @@ int shmx_win32_chain_find(struct shmx_win32_chain *chain, DWORD rights,
     struct shmx_win32_found one;
     int best = SHMX_ENOENT;
     uint32_t at = 0;
+    memset(found, 0, sizeof *found);
     for (uint32_t generation = 0; generation <= chain->highest; generation++) {
         int status = look_at(chain, generation, rights, &one);
         if (status == SHMX_OK && (best != SHMX_OK || one.view.kind < found->view.kind)) {
-            if (best == SHMX_OK)
-                shmx_win32_let_go(&found->hold);
+            shmx_win32_let_go(&found->hold);
             *found = one;
             best = SHMX_OK;
             at = generation;
-        } else if (status == SHMX_OK) {
+        } else {
             shmx_win32_let_go(&one.hold);
-        } else if (best == SHMX_ENOENT) {
-            best = status;
+            best = best == SHMX_ENOENT ? status : best;
         }
         if (best == SHMX_OK && found->view.kind == SHMX_OS_LIVE)
             break;
@@ -297,26 +270,37 @@ int shmx_win32_chain_find(struct shmx_win32_chain *chain, DWORD rights,
     return best;
 }
 
-static int find_locked(struct shmx_win32_chain *chain, DWORD rights,
-                       int (*otherwise)(struct shmx_win32_chain *chain,
-                                        struct shmx_win32_found *found),
-                       struct shmx_win32_found *found)
+/* Make the segment that a file holds a section again. */
+static int revive(struct shmx_win32_chain *chain, struct shmx_win32_found *found)
+{
+    struct shmx_win32_making making = {0};
+    int status = shmx_win32_persist_open(chain->name, &making.file);
+    if (status != SHMX_OK)
+        return status;
+    status = shmx_win32_chain_add(chain, &making, &found->hold);
+    CloseHandle(making.file);
+    if (status == SHMX_OK)
+        status = shmx_win32_section_look(found->hold.section, chain->name, &found->view);
+    if (status != SHMX_OK)
+        shmx_win32_let_go(&found->hold);
+    return status;
+}
+
+static int find_locked(struct shmx_win32_chain *chain, DWORD rights, struct shmx_win32_found *found)
 {
     int status = shmx_win32_chain_lock(chain);
     if (status != SHMX_OK)
         return status;
     status = shmx_win32_chain_find(chain, rights, found);
     if (status == SHMX_ENOENT && !chain->wide)
-        status = otherwise(chain, found);
+        status =
+            chain->look ? shmx_win32_persist_look(chain->name, &found->view) : revive(chain, found);
     shmx_win32_chain_unlock(chain);
     return status;
 }
 
 /* Without the lock what is usual can be seen: a live segment at generation 0, or nothing at all. */
-int shmx_win32_find(struct shmx_win32_chain *chain, DWORD rights,
-                    int (*otherwise)(struct shmx_win32_chain *chain,
-                                     struct shmx_win32_found *found),
-                    struct shmx_win32_found *found)
+int shmx_win32_find(struct shmx_win32_chain *chain, DWORD rights, struct shmx_win32_found *found)
 {
     int status = look_at(chain, 0, rights, found);
     if (status == SHMX_OK && found->view.kind == SHMX_OS_LIVE)
@@ -326,5 +310,15 @@ int shmx_win32_find(struct shmx_win32_chain *chain, DWORD rights,
     if (status == SHMX_ENOENT && !indexed(chain) &&
         (chain->wide || !shmx_win32_persist_maybe(chain->name)))
         return SHMX_ENOENT;
-    return find_locked(chain, rights, otherwise, found);
+    return find_locked(chain, rights, found);
+}
+
+int shmx_win32_find_anywhere(struct shmx_win32_chain *chain, DWORD rights,
+                             struct shmx_win32_found *found)
+{
+    int status = shmx_win32_find(chain, rights, found);
+    if (status != SHMX_ENOENT)
+        return status;
+    chain->wide = true;
+    return shmx_win32_find(chain, rights, found);
 }

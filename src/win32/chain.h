@@ -9,9 +9,9 @@
 /* A name in one of the two spaces, while it is looked at or changed. */
 struct shmx_win32_chain {
     const char *name;
-    bool wide;      /* in Global\, not in Local\ */
-    bool hurry;     /* rather SHMX_EAGAIN than wait for long */
-    bool lock_soon; /* the same for the lock alone */
+    bool wide;  /* in Global\, not in Local\ */
+    bool hurry; /* rather SHMX_EAGAIN than wait for another process for long */
+    bool look;  /* a segment that is but a file is only described */
     HANDLE lock;
     HANDLE index;     /* NULL: there is none */
     uint32_t highest; /* no generation above this is in use */
@@ -24,13 +24,10 @@ void shmx_win32_chain_unlock(struct shmx_win32_chain *chain);
 
 /* ---- add ---- */
 
-/* No generation is above this, whatever a damaged or hostile index says. */
-#define SHMX_WIN32_GENERATIONS 16384u
-
-/* Make a section under the lowest generation that is free, `most` or below; SHMX_EEXIST if none is.
- * The chain is locked. */
-int shmx_win32_chain_add(struct shmx_win32_chain *chain, uint32_t most,
-                         const struct shmx_win32_making *making, struct shmx_win32_hold *hold);
+/* Make a section under the lowest generation that is free; SHMX_EEXIST if none is. The chain is
+ * locked. */
+int shmx_win32_chain_add(struct shmx_win32_chain *chain, const struct shmx_win32_making *making,
+                         struct shmx_win32_hold *hold);
 
 /* ---- find ---- */
 
@@ -47,10 +44,11 @@ int shmx_win32_chain_find(struct shmx_win32_chain *chain, DWORD rights,
                           struct shmx_win32_found *found);
 
 /* The same for a chain that is not locked, and locks it only if it must. Where there is no section,
- * `otherwise` is asked under the lock. */
-int shmx_win32_find(struct shmx_win32_chain *chain, DWORD rights,
-                    int (*otherwise)(struct shmx_win32_chain *chain,
-                                     struct shmx_win32_found *found),
-                    struct shmx_win32_found *found);
+ * the file that holds the segment is made one again. */
+int shmx_win32_find(struct shmx_win32_chain *chain, DWORD rights, struct shmx_win32_found *found);
+
+/* The same for a chain in the session, and then in the space of the whole machine. */
+int shmx_win32_find_anywhere(struct shmx_win32_chain *chain, DWORD rights,
+                             struct shmx_win32_found *found);
 
 #endif

@@ -10,26 +10,12 @@
 #define CREATE_WAITABLE_TIMER_HIGH_RESOLUTION 0x00000002
 #endif
 
-static _Atomic int64_t frequency_known; /* 0: not yet */
-
-static int64_t frequency(void)
-{
-    /* Relaxed: a number that every thread would find the same. */
-    int64_t known = atomic_load_explicit(&frequency_known, memory_order_relaxed);
-    if (known == 0) {
-        LARGE_INTEGER found;
-        QueryPerformanceFrequency(&found);
-        known = found.QuadPart;
-        atomic_store_explicit(&frequency_known, known, memory_order_relaxed);
-    }
-    return known;
-}
-
 int64_t shmx_os_now(void)
 {
-    LARGE_INTEGER count;
-    int64_t per_second = frequency();
+    LARGE_INTEGER frequency, count;
+    QueryPerformanceFrequency(&frequency); /* no call of the kernel */
     QueryPerformanceCounter(&count);
+    int64_t per_second = frequency.QuadPart;
     if (per_second == 10000000) /* as good as everywhere, and it spares two divisions */
         return count.QuadPart * 100;
     /* Whole seconds apart, because count times 10^9 would not fit. */

@@ -3,6 +3,7 @@
  * so. */
 #include "epoch.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <wchar.h>
@@ -74,42 +75,54 @@ static int directory_make(const wchar_t *path)
     return shmx_win32_error(GetLastError());
 }
 
-int shmx_win32_walk(const wchar_t *directory, wchar_t first, shmx_win32_each *each, void *context)
+int shmx_win32_path_add(wchar_t path[SHMX_WIN32_PATH_MAX], const char *name)
+{
+    size_t used = wcslen(path);
+    if (used + 1 + strlen(name) >= SHMX_WIN32_PATH_MAX)
+        return shmx_win32_error(ERROR_FILENAME_EXCED_RANGE);
+    path[used++] = L'\\';
+    do
+        path[used++] = (wchar_t)*name;
+    while (*name++ != '\0');
+    return SHMX_OK;
+}
+
+int shmx_win32_walk(const wchar_t *directory, const char *pattern, shmx_win32_each *each,
+                    void *context)
 {
     wchar_t path[SHMX_WIN32_PATH_MAX];
-    const wchar_t pattern[] = {L'\\', first != 0 ? first : L'*', L'*', L'\0'};
-    size_t used = wcslen(directory);
-    if (used + 2 + MAX_PATH > SHMX_WIN32_PATH_MAX)
-        return shmx_win32_error(ERROR_FILENAME_EXCED_RANGE);
-    wcscpy(path, directory);
-    wcscpy(path + used, pattern);
+    char name[MAX_PATH];
     WIN32_FIND_DATAW entry;
-    HANDLE find = FindFirstFileW(path, &entry);
+    wcscpy(path, directory);
+    int status = shmx_win32_path_add(path, pattern);
+    HANDLE find = status == SHMX_OK ? FindFirstFileW(path, &entry) : INVALID_HANDLE_VALUE;
     if (find == INVALID_HANDLE_VALUE)
-        return SHMX_OK;
-    int status;
+        return status;
     do {
-        wcscpy(path + used + 1, entry.cFileName);
-        status = each(path, entry.cFileName, context);
+        wcscpy(path, directory);
+        if (shmx_win32_narrow(name, sizeof name, entry.cFileName, wcslen(entry.cFileName)) &&
+            shmx_win32_path_add(path, name) == SHMX_OK)
+            status = each(path, name, context);
     } while (status == SHMX_OK && FindNextFileW(find, &entry));
     FindClose(find);
     return status;
 }
 
-int shmx_win32_delete(const wchar_t *path, const wchar_t *name, void *context)
+static int delete_file(const wchar_t *path, const char *name, void *context)
 {
     (void)context;
-    if (name[0] != L'.')
+    if (name[0] != '.')
         DeleteFileW(path); /* not what is in use: the system refuses */
     return SHMX_OK;
 }
 
-static int delete_epoch(const wchar_t *path, const wchar_t *name, void *context)
+static int delete_epoch(const wchar_t *path, const char *name, void *context)
 {
-    if (wcsspn(name, L"0123456789abcdef") != EPOCH_DIGITS || name[EPOCH_DIGITS] != L'\0')
-        return SHMX_OK;
-    shmx_win32_walk(path, 0, shmx_win32_delete, context);
-    RemoveDirectoryW(path);
+    (void)context;
+    if (strspn(name, "0123456789abcdef") == EPOCH_DIGITS && name[EPOCH_DIGITS] == '\0') {
+        shmx_win32_walk(path, "*", delete_file, NULL);
+        RemoveDirectoryW(path);
+    }
     return SHMX_OK;
 }
 
@@ -118,6 +131,7 @@ static int delete_epoch(const wchar_t *path, const wchar_t *name, void *context)
 static int begin(wchar_t path[SHMX_WIN32_PATH_MAX])
 {
     uint64_t chance;
+    char name[EPOCH_DIGITS + 1];
     int status = base_path(path);
     if (status == SHMX_OK)
         status = directory_make(path);
@@ -125,13 +139,11 @@ static int begin(wchar_t path[SHMX_WIN32_PATH_MAX])
         status = shmx_os_random(&chance, sizeof chance);
     if (status != SHMX_OK)
         return status;
-    shmx_win32_walk(path, 0, delete_epoch, NULL);
-    wchar_t *end = path + wcslen(path);
-    *end++ = L'\\';
-    for (int i = 0; i < EPOCH_DIGITS; i++, chance >>= 4)
-        *end++ = L"0123456789abcdef"[chance & 15];
-    *end = L'\0';
-    status = directory_make(path);
+    shmx_win32_walk(path, "*", delete_epoch, NULL);
+    snprintf(name, sizeof name, "%0*" PRIx64, EPOCH_DIGITS, chance);
+    status = shmx_win32_path_add(path, name);
+    if (status == SHMX_OK)
+        status = directory_make(path);
     return status == SHMX_OK ? record_write(path) : status;
 }
 
@@ -148,36 +160,21 @@ static int restore(wchar_t path[SHMX_WIN32_PATH_MAX])
 }
 
 /* The registry is one for all sessions of the user, so the lock is, too. */
-static int lock_open(HANDLE *lock)
-{
-    struct shmx_win32_security security;
-    char user[SHMX_WIN32_NAME_MAX], name[2 * SHMX_WIN32_NAME_MAX];
-    int status = shmx_win32_user(user);
-    if (status == SHMX_OK)
-        status = shmx_win32_security(&security, 0);
-    if (status != SHMX_OK)
-        return status;
-    snprintf(name, sizeof name, "Global\\shmx#epoch#%s", user);
-    *lock = CreateMutexA(&security.attributes, FALSE, name);
-    return *lock != NULL ? SHMX_OK : shmx_win32_error(GetLastError());
-}
-
 static int begin_once(wchar_t path[SHMX_WIN32_PATH_MAX])
 {
     HANDLE lock;
-    int status = lock_open(&lock);
+    char user[SHMX_WIN32_NAME_MAX], name[2 * SHMX_WIN32_NAME_MAX];
+    int status = shmx_win32_user(user);
     if (status != SHMX_OK)
         return status;
-    DWORD result = WaitForSingleObject(lock, PATIENCE_MS);
-    if (result == WAIT_OBJECT_0 || result == WAIT_ABANDONED) {
-        status = record_read(path);
-        if (status == SHMX_ENOENT)
-            status = begin(path);
-        ReleaseMutex(lock);
-    } else {
-        status = result == WAIT_TIMEOUT ? SHMX_EAGAIN : shmx_win32_error(GetLastError());
-    }
-    CloseHandle(lock);
+    snprintf(name, sizeof name, "Global\\shmx#epoch#%s", user);
+    status = shmx_win32_lock(name, false, PATIENCE_MS, &lock);
+    if (status != SHMX_OK)
+        return status;
+    status = record_read(path);
+    if (status == SHMX_ENOENT)
+        status = begin(path);
+    shmx_win32_unlock(lock);
     return status;
 }
 

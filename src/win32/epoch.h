@@ -11,10 +11,13 @@
 /* Write the directory's path. If there is none, make it (`make`), or return SHMX_ENOENT. */
 int shmx_win32_epoch(wchar_t path[SHMX_WIN32_PATH_MAX], bool make);
 
-/* Call `each` with what is in a directory and begins with `first` (0: everything), until it returns
- * other than 0. */
-typedef int shmx_win32_each(const wchar_t *path, const wchar_t *name, void *context);
-int shmx_win32_walk(const wchar_t *directory, wchar_t first, shmx_win32_each *each, void *context);
-shmx_win32_each shmx_win32_delete;
+/* Add a backslash and a name to a path. */
+int shmx_win32_path_add(wchar_t path[SHMX_WIN32_PATH_MAX], const char *name);
+
+/* Call `each` with what is in a directory and fits the pattern ("*"), until it returns other than
+ * 0. What is not named in ASCII is none of ours and left out. */
+typedef int shmx_win32_each(const wchar_t *path, const char *name, void *context);
+int shmx_win32_walk(const wchar_t *directory, const char *pattern, shmx_win32_each *each,
+                    void *context);
 
 #endif

@@ -51,7 +51,8 @@ int shmx_win32_error(DWORD number)
     case ERROR_NO_SYSTEM_RESOURCES:
     case ERROR_NOT_ENOUGH_QUOTA:
         return SHMX_EMFILE;
-    case ERROR_INVALID_HANDLE: /* something of another kind has that name */
+    case ERROR_INVALID_HANDLE:  /* something of another kind has that name */
+    case ERROR_INVALID_ADDRESS: /* see shmx_win32_view */
     case ERROR_BAD_PATHNAME:
         return SHMX_EPROTO;
     case ERROR_NOT_SUPPORTED:
@@ -60,12 +61,4 @@ int shmx_win32_error(DWORD number)
     default:
         return SHMX_EIO;
     }
-}
-
-/* Has no header that agrees with windows.h. */
-ULONG NTAPI RtlNtStatusToDosError(LONG ntstatus);
-
-DWORD shmx_win32_number(LONG ntstatus)
-{
-    return RtlNtStatusToDosError(ntstatus);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/listing.h"
-#include "base/name.h"
+#include "chain.h"
 #include "nt.h"
 #include "persist.h"
 
@@ -16,10 +16,11 @@
 
 /* ---- inspect ---- */
 
-static int inspect_in(struct shmx_win32_chain *chain, struct shmx_os_view *view)
+int shmx_os_inspect(const char *name, struct shmx_os_view *view)
 {
+    struct shmx_win32_chain chain = {.name = name, .hurry = true, .look = true};
     struct shmx_win32_found found;
-    int status = shmx_win32_find(chain, SHMX_WIN32_LOOK_RIGHTS, shmx_win32_persist_look, &found);
+    int status = shmx_win32_find_anywhere(&chain, SHMX_WIN32_LOOK_RIGHTS, &found);
     if (status != SHMX_OK)
         return status;
     *view = found.view;
@@ -31,57 +32,45 @@ static int inspect_in(struct shmx_win32_chain *chain, struct shmx_os_view *view)
     return SHMX_OK;
 }
 
-int shmx_os_inspect(const char *name, struct shmx_os_view *view)
-{
-    struct shmx_win32_chain session = {.name = name, .hurry = true};
-    struct shmx_win32_chain machine = {.name = name, .wide = true, .hurry = true};
-    int status = inspect_in(&session, view);
-    return status == SHMX_ENOENT ? inspect_in(&machine, view) : status;
-}
-
 /* ---- list ---- */
 
-static bool is_text(const struct nt_string *string, const char *text)
+/* Note the segment's name in that of a section, "NAME" or "NAME#3"; "NAME#" is an index. */
+static int note_section(const char *section, void *listing)
 {
-    size_t length = string->length / sizeof(WCHAR);
-    if (length != strlen(text))
-        return false;
-    for (size_t i = 0; i < length; i++)
-        if (string->text[i] != (WCHAR)(unsigned char)text[i])
-            return false;
-    return true;
+    char name[SHMX_WIN32_NAME_MAX];
+    size_t length = strcspn(section, "#");
+    const char *number = section + length + 1;
+    if (section[length] == '#' &&
+        (number[0] == '\0' || strspn(number, "0123456789") != strlen(number)))
+        return SHMX_OK;
+    memcpy(name, section, length);
+    name[length] = '\0';
+    return shmx_listing_note(name, listing);
 }
 
-/* The segment's name in that of a section, "NAME" or "NAME#3"; false if there is none. */
-static bool base_name(char name[SHMX_NAME_MAX + 1], const struct nt_string *section)
+/* A walk through a directory of the kernel. */
+struct walk {
+    const char *kind; /* of object */
+    shmx_win32_object_visit *visit;
+    void *context;
+};
+
+static bool narrow(char *out, size_t room, const struct nt_string *string)
 {
-    size_t length = section->length / sizeof(WCHAR);
-    size_t used = 0;
-    for (; used < length && section->text[used] != L'#'; used++) {
-        WCHAR c = section->text[used];
-        if (used == SHMX_NAME_MAX || c > 127)
-            return false;
-        name[used] = (char)c;
-    }
-    name[used] = '\0';
-    if (shmx_name_check(name) != SHMX_OK)
-        return false;
-    size_t digits = used + 1;
-    while (digits < length && section->text[digits] >= L'0' && section->text[digits] <= L'9')
-        digits++;
-    return used == length || (digits == length && digits > used + 1);
+    return shmx_win32_narrow(out, room, string->text, string->length / sizeof(WCHAR));
 }
 
-static int visit_one(const struct nt_directory_entry *entry, void *listing)
+static int visit_entry(const struct walk *walk, const struct nt_directory_entry *entry)
 {
-    char name[SHMX_NAME_MAX + 1];
-    bool ours = is_text(&entry->type, "Section") && base_name(name, &entry->name);
-    return ours ? shmx_listing_note(name, listing) : SHMX_OK;
+    char kind[16], name[SHMX_WIN32_NAME_MAX];
+    bool wanted = narrow(kind, sizeof kind, &entry->type) && strcmp(kind, walk->kind) == 0 &&
+                  narrow(name, sizeof name, &entry->name);
+    return wanted ? walk->visit(name, walk->context) : SHMX_OK;
 }
 
 /* Entry by entry, where the system can do no better (Wine): while entries come and go it may pass
  * over others. */
-static int visit_singly(HANDLE directory, shmx_win32_entry_visit *visit, void *context)
+static int visit_singly(HANDLE directory, const struct walk *walk)
 {
     union {
         struct nt_directory_entry entry;
@@ -92,7 +81,7 @@ static int visit_singly(HANDLE directory, shmx_win32_entry_visit *visit, void *c
     for (bool restart = true; status == SHMX_OK; restart = false) {
         if (NtQueryDirectoryObject(directory, &out, sizeof out, TRUE, restart, &place, &used) != 0)
             break;
-        status = visit(&out.entry, context);
+        status = visit_entry(walk, &out.entry);
     }
     return status;
 }
@@ -113,24 +102,26 @@ static LONG read_whole(HANDLE directory, struct nt_directory_entry **entries)
     return result;
 }
 
-static int visit_entries(HANDLE directory, shmx_win32_entry_visit *visit, void *context)
+static int visit_all(HANDLE directory, const struct walk *walk)
 {
     struct nt_directory_entry *entries;
     LONG result = read_whole(directory, &entries);
     int status = SHMX_OK;
     if (result == NT_NOT_IMPLEMENTED)
-        status = visit_singly(directory, visit, context);
+        status = visit_singly(directory, walk);
     else if (result < 0 && result != NT_NO_MORE_ENTRIES)
-        status = shmx_win32_error(shmx_win32_number(result));
+        status = shmx_win32_error(RtlNtStatusToDosError(result));
     else if (result >= 0 && result != NT_NO_MORE_ENTRIES)
         for (size_t i = 0; status == SHMX_OK && entries[i].name.text != NULL; i++)
-            status = visit(&entries[i], context);
+            status = visit_entry(walk, &entries[i]);
     free(entries);
     return status;
 }
 
-int shmx_win32_each_object(const char *path, shmx_win32_entry_visit *visit, void *context)
+int shmx_win32_each_object(const char *path, const char *kind, shmx_win32_object_visit *visit,
+                           void *context)
 {
+    const struct walk walk = {kind, visit, context};
     WCHAR text[64];
     USHORT length = 0;
     for (; path[length] != '\0'; length++)
@@ -141,8 +132,8 @@ int shmx_win32_each_object(const char *path, shmx_win32_entry_visit *visit, void
     HANDLE directory;
     LONG result = NtOpenDirectoryObject(&directory, NT_DIRECTORY_QUERY, &place);
     if (result < 0)
-        return shmx_win32_error(shmx_win32_number(result));
-    int status = visit_entries(directory, visit, context);
+        return shmx_win32_error(RtlNtStatusToDosError(result));
+    int status = visit_all(directory, &walk);
     CloseHandle(directory);
     return status;
 }
@@ -155,9 +146,11 @@ static int visit_sections(void *listing)
     if (!ProcessIdToSessionId(GetCurrentProcessId(), &session))
         return shmx_win32_error(GetLastError());
     snprintf(path, sizeof path, "\\Sessions\\%lu\\BaseNamedObjects", (unsigned long)session);
-    int status = session != 0 ? shmx_win32_each_object(path, visit_one, listing) : SHMX_OK;
-    return status == SHMX_OK ? shmx_win32_each_object("\\BaseNamedObjects", visit_one, listing)
-                             : status;
+    int status =
+        session != 0 ? shmx_win32_each_object(path, "Section", note_section, listing) : SHMX_OK;
+    return status == SHMX_OK
+               ? shmx_win32_each_object("\\BaseNamedObjects", "Section", note_section, listing)
+               : status;
 }
 
 /* A name can be there several times: in both spaces, in several generations, and as a file. */

@@ -40,24 +40,17 @@ static struct shmx_win32_mark **mark_at(struct shmx_attachment *attachment,
     return at;
 }
 
-/* "p4711#" for a presence under 4711; the number follows. */
-static void mark_kind(char kind[24], enum shmx_os_space space, uint32_t key)
+static const char *space_letter(enum shmx_os_space space)
 {
-    snprintf(kind, 24, "%c%" PRIu32 "#", space == SHMX_OS_PRESENT ? 'p' : 'j', key);
+    return space == SHMX_OS_PRESENT ? "p" : "j";
 }
 
 static int mark_event_make(const struct shmx_attachment *attachment, struct shmx_win32_mark *mark)
 {
-    char kind[24], name[SHMX_WIN32_NAME_MAX];
-    struct shmx_win32_security security;
-    int status = shmx_win32_security(&security, 0); /* a name is all that others need */
-    if (status != SHMX_OK)
-        return status;
-    mark_kind(kind, mark->space, mark->key);
-    shmx_win32_event_name(name, attachment, kind, mark->number);
-    mark->event =
-        CreateEventExA(&security.attributes, name, CREATE_EVENT_MANUAL_RESET, SYNCHRONIZE);
-    return mark->event != NULL ? SHMX_OK : shmx_win32_error(GetLastError());
+    char kind[24]; /* "p4711#" for a presence under 4711; the number follows */
+    snprintf(kind, sizeof kind, "%s%" PRIu32 "#", space_letter(mark->space), mark->key);
+    /* A name is all that others need. */
+    return shmx_win32_event_make(attachment, kind, mark->number, 0, true, &mark->event);
 }
 
 static int mark_new(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key)
@@ -124,112 +117,78 @@ void shmx_win32_marks_end(struct shmx_attachment *attachment)
 
 /* ---- asking ---- */
 
-struct look {
-    char start[SHMX_WIN32_NAME_MAX]; /* of the name of every mark with the key */
-    char own[SHMX_WIN32_NAME_MAX];   /* this attachment's mark; "": none */
-};
-
-static bool begins(const struct nt_string *string, const char *start, bool whole)
-{
-    size_t length = string->length / sizeof(WCHAR), i = 0;
-    while (i < length && start[i] != '\0' && string->text[i] == (WCHAR)(unsigned char)start[i])
-        i++;
-    return start[i] == '\0' && (!whole || i == length);
-}
-
-enum { FOUND = 1 };
-
-static int mark_look(const struct nt_directory_entry *entry, void *context)
-{
-    const struct look *look = context;
-    if (!begins(&entry->name, look->start + GLOBAL_LENGTH, false))
-        return SHMX_OK;
-    bool own = look->own[0] != '\0' && begins(&entry->name, look->own + GLOBAL_LENGTH, true);
-    return own ? SHMX_OK : FOUND;
-}
-
-int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
-                      bool *held)
-{
-    char kind[24];
-    struct look look = {{0}, {0}};
-    AcquireSRWLockExclusive(&marks_lock);
-    const struct shmx_win32_mark *own = *mark_at(attachment, space, key);
-    mark_kind(kind, space, key);
-    if (own != NULL)
-        shmx_win32_event_name(look.own, attachment, kind, own->number);
-    ReleaseSRWLockExclusive(&marks_lock);
-    *held = own != NULL && space == SHMX_OS_JOINED;
-    if (*held || attachment->control == NULL)
-        return SHMX_OK;
-    shmx_win32_event_name(look.start, attachment, kind, 0);
-    look.start[strlen(look.start) - 1] = '\0'; /* the number is any */
-    int status = SHMX_OK;
-    for (int i = 0; status == SHMX_OK && i < READINGS; i++)
-        status = shmx_win32_each_object(DIRECTORY, mark_look, &look);
-    *held = status == FOUND;
-    return *held ? SHMX_OK : status;
-}
-
-/* ---- looking for the lowest key ---- */
-
 struct search {
     const struct shmx_attachment *attachment;
-    char start[SHMX_WIN32_NAME_MAX]; /* of the name of every presence */
-    uint32_t from, key;
-    bool found;
+    enum shmx_os_space space;
+    char start[SHMX_WIN32_NAME_MAX]; /* of the name of every mark in the space */
+    uint32_t from;
+    uint64_t key; /* the lowest so far; NO_KEY: none */
 };
 
-/* Read decimal digits and the character behind them; false: it is something else. */
-static bool read_number(const struct nt_string *string, size_t *at, WCHAR end, uint32_t *number)
-{
-    size_t length = string->length / sizeof(WCHAR);
-    uint64_t value = 0;
-    size_t digits = 0;
-    for (; *at < length && string->text[*at] >= '0' && string->text[*at] <= '9' && digits < 10;
-         (*at)++, digits++)
-        value = value * 10 + (uint64_t)(string->text[*at] - '0');
-    bool whole = end == 0 ? *at == length : *at < length && string->text[(*at)++] == end;
-    *number = (uint32_t)value;
-    return digits > 0 && value <= UINT32_MAX && whole;
-}
+#define NO_KEY UINT64_MAX
 
-static bool is_own(const struct shmx_attachment *attachment, uint32_t key, uint32_t number)
+enum { LOWEST = 1 };
+
+static bool is_own(const struct search *search, uint32_t key, uint32_t number)
 {
-    const struct shmx_win32_mark *mark = attachment->os.marks;
+    const struct shmx_win32_mark *mark = search->attachment->os.marks;
     while (mark != NULL &&
-           (mark->space != SHMX_OS_PRESENT || mark->key != key || mark->number != number))
+           (mark->space != search->space || mark->key != key || mark->number != number))
         mark = mark->next;
     return mark != NULL;
 }
 
-static int search_at(const struct nt_directory_entry *entry, void *context)
+static int search_at(const char *name, void *context)
 {
     struct search *search = context;
-    size_t at = strlen(search->start + GLOBAL_LENGTH);
+    const char *start = search->start + GLOBAL_LENGTH, *rest = name + strlen(start);
     uint32_t key, number;
-    if (begins(&entry->name, search->start + GLOBAL_LENGTH, false) &&
-        read_number(&entry->name, &at, '#', &key) && read_number(&entry->name, &at, 0, &number) &&
-        key >= search->from && (!search->found || key < search->key) &&
-        !is_own(search->attachment, key, number)) {
-        search->found = true;
+    int length = 0;
+    if (strncmp(name, start, strlen(start)) != 0 ||
+        sscanf(rest, "%10" SCNu32 "#%10" SCNu32 "%n", &key, &number, &length) != 2 ||
+        rest[length] != '\0')
+        return SHMX_OK;
+    if (key >= search->from && key < search->key && !is_own(search, key, number))
         search->key = key;
-    }
-    return SHMX_OK;
+    return search->key == search->from ? LOWEST : SHMX_OK;
+}
+
+/* The lowest key from `from` on with a mark that is not the attachment's own; SHMX_ENOENT: none. */
+static int search_all(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t from,
+                      uint32_t *key)
+{
+    struct search search = {.attachment = attachment, .space = space, .from = from, .key = NO_KEY};
+    if (attachment->control == NULL)
+        return SHMX_ENOENT;
+    shmx_win32_event_name(search.start, attachment, space_letter(space), 0);
+    search.start[strlen(search.start) - 1] = '\0'; /* key and number are any */
+    int status = SHMX_OK;
+    for (int i = 0; status == SHMX_OK && i < READINGS; i++)
+        status = shmx_win32_each_object(DIRECTORY, "Event", search_at, &search);
+    *key = (uint32_t)search.key;
+    if (status < 0)
+        return status;
+    return search.key != NO_KEY ? SHMX_OK : SHMX_ENOENT;
+}
+
+/* The list stays locked, so that one's own mark that comes or goes is never taken for another's. */
+int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
+                      bool *held)
+{
+    uint32_t found = key;
+    int status = SHMX_OK;
+    AcquireSRWLockShared(&marks_lock);
+    if (space == SHMX_OS_PRESENT || *mark_at(attachment, space, key) == NULL)
+        status = search_all(attachment, space, key, &found);
+    ReleaseSRWLockShared(&marks_lock);
+    *held = status == SHMX_OK && found == key;
+    return status == SHMX_ENOENT ? SHMX_OK : status;
 }
 
 int shmx_os_mark_find(struct shmx_attachment *attachment, uint32_t from, uint32_t *key)
 {
-    struct search search = {.attachment = attachment, .from = from};
-    if (attachment->control == NULL)
-        return SHMX_ENOENT;
-    shmx_win32_event_name(search.start, attachment, "p", 0);
-    search.start[strlen(search.start) - 1] = '\0'; /* key and number are any */
-    int status = SHMX_OK;
-    AcquireSRWLockExclusive(&marks_lock);
-    for (int i = 0; status == SHMX_OK && i < READINGS; i++)
-        status = shmx_win32_each_object(DIRECTORY, search_at, &search);
-    ReleaseSRWLockExclusive(&marks_lock);
-    *key = search.key;
-    return status == SHMX_OK && !search.found ? SHMX_ENOENT : status;
+    AcquireSRWLockShared(&marks_lock);
+    int status = search_all(attachment, SHMX_OS_PRESENT, from, key);
+    ReleaseSRWLockShared(&marks_lock);
+    return status;
 }

@@ -5,31 +5,30 @@
 WINBASEAPI BOOL WINAPI PrefetchVirtualMemory(HANDLE process, ULONG_PTR count,
                                              PWIN32_MEMORY_RANGE_ENTRY ranges, ULONG flags);
 
+void *shmx_win32_view(HANDLE section, DWORD access, uint64_t start, size_t *length)
+{
+    MEMORY_BASIC_INFORMATION region;
+    void *view = MapViewOfFile(section, access, (DWORD)(start >> 32), (DWORD)start, 0);
+    if (view == NULL)
+        return NULL;
+    /* Not what the section says of itself: a part may have no memory yet, and we may not have the
+     * right to ask. */
+    if (VirtualQuery(view, &region, sizeof region) != 0 && region.State == MEM_COMMIT) {
+        *length = region.RegionSize;
+        return view;
+    }
+    UnmapViewOfFile(view);
+    SetLastError(ERROR_INVALID_ADDRESS);
+    return NULL;
+}
+
 int shmx_win32_map(struct shmx_attachment *attachment, unsigned flags)
 {
     bool read_only = (flags & SHMX_READ_ONLY) != 0;
     DWORD access = read_only ? FILE_MAP_READ : FILE_MAP_READ | FILE_MAP_WRITE;
-    attachment->data = NULL;
-    void *data = MapViewOfFile(attachment->os.hold.section, access, 0, 0, 0);
-    if (data == NULL)
-        return shmx_win32_error(GetLastError());
-    /* Not what the section says of itself: of another program's (SEC_RESERVE) a part may have no
-     * memory yet, and we may not have the right to ask. */
-    MEMORY_BASIC_INFORMATION region;
-    DWORD error = ERROR_SUCCESS;
-    if (VirtualQuery(data, &region, sizeof region) == 0)
-        error = GetLastError();
-    else if (region.State != MEM_COMMIT)
-        error = ERROR_INVALID_ADDRESS;
-    if (error != ERROR_SUCCESS) {
-        UnmapViewOfFile(data);
-        int status = shmx_win32_error(error);
-        return error == ERROR_INVALID_ADDRESS ? SHMX_EPROTO : status;
-    }
-    attachment->data = data;
-    attachment->length = region.RegionSize;
+    attachment->data = shmx_win32_view(attachment->os.hold.section, access, 0, &attachment->length);
     attachment->read_only = read_only;
-    return SHMX_OK;
+    return attachment->data != NULL ? SHMX_OK : shmx_win32_error(GetLastError());
 }
 
 /* To touch is to make present. A page that is to be written is touched by a write that changes

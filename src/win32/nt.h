@@ -64,6 +64,9 @@ struct nt_rename { /* FILE_RENAME_INFORMATION */
 #define NT_NOT_IMPLEMENTED ((LONG)0xc0000002)
 #define NT_NO_MEMORY ((LONG)0xc0000017)
 
+/* The number of GetLastError behind a status of these calls. */
+ULONG NTAPI RtlNtStatusToDosError(LONG status);
+
 LONG NTAPI NtQueryObject(HANDLE object, ULONG kind, void *out, ULONG size, ULONG *used);
 LONG NTAPI NtQuerySection(HANDLE section, ULONG kind, void *out, SIZE_T size, SIZE_T *used);
 LONG NTAPI NtOpenDirectoryObject(HANDLE *directory, ACCESS_MASK access, struct nt_place *place);
@@ -71,9 +74,11 @@ LONG NTAPI NtQueryDirectoryObject(HANDLE directory, void *out, ULONG size, BOOLE
                                   BOOLEAN restart, ULONG *context, ULONG *used);
 LONG NTAPI NtSetInformationFile(HANDLE file, struct nt_io *io, void *in, ULONG size, ULONG kind);
 
-/* Call visit with each entry of a directory of the kernel, until it returns other than 0, and
- * return that (inspect.c). */
-typedef int shmx_win32_entry_visit(const struct nt_directory_entry *entry, void *context);
-int shmx_win32_each_object(const char *path, shmx_win32_entry_visit *visit, void *context);
+/* Call visit with the name of each object of that kind ("Event") in a directory of the kernel,
+ * until it returns other than 0, and return that (inspect.c). Names that are none of ours may be
+ * left out. */
+typedef int shmx_win32_object_visit(const char *name, void *context);
+int shmx_win32_each_object(const char *path, const char *kind, shmx_win32_object_visit *visit,
+                           void *context);
 
 #endif

@@ -14,6 +14,7 @@ void shmx_win32_give_up(struct shmx_attachment *attachment)
 {
     if (attachment->data != NULL)
         UnmapViewOfFile(attachment->data);
+    attachment->data = NULL;
     shmx_win32_let_go(&attachment->os.hold);
 }
 
@@ -65,87 +66,57 @@ static int segment_fill(struct shmx_attachment *attachment, size_t length,
     return SHMX_OK;
 }
 
-/* Only SHMX_ENOENT, from a search, lets a segment be made. */
-static int none_there(int status)
+/* SHMX_ENOENT: nothing has the name of a chain that is locked: no section, in the session or for
+ * the whole machine, and no file. */
+static int vacancy(struct shmx_win32_chain *chain)
 {
+    struct shmx_win32_chain other = {.name = chain->name, .wide = !chain->wide, .look = true};
+    struct shmx_win32_found found;
+    HANDLE file;
+    int status = shmx_win32_find(&other, SHMX_WIN32_LOOK_RIGHTS, &found);
+    if (status == SHMX_ENOENT)
+        status = shmx_win32_chain_find(chain, SHMX_WIN32_LOOK_RIGHTS, &found);
+    if (status == SHMX_OK) {
+        shmx_win32_let_go(&found.hold);
+    } else if (status == SHMX_ENOENT && !chain->wide) {
+        status = shmx_win32_persist_open(chain->name, &file);
+        if (status == SHMX_OK)
+            CloseHandle(file);
+    }
     bool there = status == SHMX_OK || status == SHMX_EACCES || status == SHMX_EPROTO;
     return there ? shmx_win32_error(ERROR_ALREADY_EXISTS) : status;
 }
 
-static int sections_check(struct shmx_win32_chain *chain)
+/* Make the section a segment, which nobody sees before all is done. */
+static int create_section(struct shmx_attachment *attachment, struct shmx_win32_chain *chain,
+                          const struct shmx_win32_making *making, size_t length,
+                          const struct shmx_label *label)
 {
-    struct shmx_win32_found found;
-    int status = shmx_win32_chain_find(chain, SHMX_WIN32_LOOK_RIGHTS, &found);
-    if (status == SHMX_OK)
-        shmx_win32_let_go(&found.hold);
-    return none_there(status);
-}
-
-static int file_check(const struct shmx_win32_chain *chain)
-{
-    HANDLE file;
-    int status = chain->wide ? SHMX_ENOENT : shmx_win32_persist_open(chain->name, &file);
-    if (status == SHMX_OK)
-        CloseHandle(file);
-    return none_there(status);
-}
-
-/* In the session, or machine-wide: in the space that the chain is not of. */
-static int elsewhere_check(const struct shmx_win32_chain *chain)
-{
-    struct shmx_win32_chain other = {.name = chain->name, .wide = !chain->wide};
-    struct shmx_win32_found found;
-    int status = shmx_win32_find(&other, SHMX_WIN32_LOOK_RIGHTS, shmx_win32_persist_look, &found);
-    if (status == SHMX_OK)
-        shmx_win32_let_go(&found.hold);
-    return none_there(status);
-}
-
-static int create_transient(struct shmx_attachment *attachment, struct shmx_win32_chain *chain,
-                            size_t length, unsigned flags, const struct shmx_label *label)
-{
-    int status = SHMX_EEXIST;
-    /* A raw one is complete as it is. */
-    const struct shmx_win32_making making = {
-        .length = length, .flags = flags, .sealed = label != NULL};
-    /* If no numbered generation is in use, the first call that makes a section says it all. */
-    if (chain->highest == 0)
-        status = shmx_win32_chain_add(chain, 0, &making, &attachment->os.hold);
-    if (status == SHMX_EEXIST)
-        status = sections_check(chain);
-    if (status == SHMX_ENOENT)
-        status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, &making, &attachment->os.hold);
-    if (status == SHMX_OK)
-        status = segment_fill(attachment, length, label);
-    return status == SHMX_OK && making.sealed
-               ? shmx_win32_section_unseal(attachment->os.hold.section, flags)
-               : status;
-}
-
-static int create_persistent(struct shmx_attachment *attachment, struct shmx_win32_chain *chain,
-                             size_t length, unsigned flags, const struct shmx_label *label)
-{
-    struct shmx_win32_making making = {.flags = flags, .sealed = true};
-    int status = sections_check(chain);
-    if (status == SHMX_ENOENT)
-        status = shmx_win32_persist_make(length, &making.file);
-    if (status != SHMX_OK)
-        return status;
-    status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, &making, &attachment->os.hold);
+    int status = shmx_win32_chain_add(chain, making, &attachment->os.hold);
     if (status == SHMX_OK)
         status = segment_fill(attachment, length, label);
     /* Of several sessions of the user, which do not share the lock, one can publish. */
-    if (status == SHMX_OK)
-        status = shmx_win32_persist_publish(making.file, chain->name);
-    if (status != SHMX_OK) {
-        shmx_win32_give_up(attachment);
-        attachment->data = NULL;
-        shmx_win32_persist_discard(making.file);
-        return status;
-    }
-    status = shmx_win32_section_unseal(attachment->os.hold.section, flags);
+    if (status == SHMX_OK && making->file != NULL)
+        status = shmx_win32_persist_publish(making->file, chain->name);
+    if (status == SHMX_OK && making->sealed)
+        status = shmx_win32_section_unseal(attachment->os.hold.section, making->flags);
+    return status;
+}
+
+static int create_persistent(struct shmx_attachment *attachment, struct shmx_win32_chain *chain,
+                             struct shmx_win32_making *making, size_t length,
+                             const struct shmx_label *label)
+{
+    int status = shmx_win32_persist_make(length, &making->file);
     if (status != SHMX_OK)
-        shmx_win32_persist_unname(chain->name, label->id);
+        return status;
+    status = create_section(attachment, chain, making, length, label);
+    if (status == SHMX_OK) {
+        CloseHandle(making->file);
+    } else {
+        shmx_win32_give_up(attachment); /* before, as what is mapped is not deleted */
+        shmx_win32_persist_discard(making->file, label->id);
+    }
     return status;
 }
 
@@ -153,16 +124,16 @@ static int create_in(struct shmx_attachment *attachment, const char *name, size_
                      unsigned flags, const struct shmx_label *label)
 {
     struct shmx_win32_chain chain = {.name = name, .wide = (flags & SHMX_MACHINE_WIDE) != 0};
+    /* A raw one is complete as it is. */
+    struct shmx_win32_making making = {.length = length, .flags = flags, .sealed = label != NULL};
     int status = shmx_win32_chain_lock(&chain);
     if (status != SHMX_OK)
         return status;
-    status = elsewhere_check(&chain);
-    if (status == SHMX_ENOENT)
-        status = file_check(&chain);
+    status = vacancy(&chain);
     if (status == SHMX_ENOENT && (flags & SHMX_PERSISTENT) != 0)
-        status = create_persistent(attachment, &chain, length, flags, label);
+        status = create_persistent(attachment, &chain, &making, length, label);
     else if (status == SHMX_ENOENT)
-        status = create_transient(attachment, &chain, length, flags, label);
+        status = create_section(attachment, &chain, &making, length, label);
     shmx_win32_chain_unlock(&chain);
     return status;
 }
@@ -212,34 +183,13 @@ int shmx_os_create(struct shmx_attachment *attachment, const char *name, size_t 
 
 /* ---- open ---- */
 
-/* Make the segment that a file holds a section again. */
-static int revive(struct shmx_win32_chain *chain, struct shmx_win32_found *found)
-{
-    struct shmx_win32_making making = {0};
-    int status = shmx_win32_persist_open(chain->name, &making.file);
-    if (status != SHMX_OK)
-        return status;
-    memset(found, 0, sizeof *found);
-    status = shmx_win32_chain_add(chain, SHMX_WIN32_GENERATIONS, &making, &found->hold);
-    CloseHandle(making.file);
-    if (status != SHMX_OK)
-        return status;
-    status = shmx_win32_section_look(found->hold.section, chain->name, &found->view);
-    if (status != SHMX_OK)
-        shmx_win32_let_go(&found->hold);
-    return status;
-}
-
 /* Find what has the name, in the session first, with the rights to use it as flags say. */
 static int find(const char *name, unsigned flags, bool hurry, struct shmx_win32_found *found)
 {
-    struct shmx_win32_chain session = {.name = name, .lock_soon = hurry};
-    struct shmx_win32_chain machine = {.name = name, .wide = true, .lock_soon = hurry};
+    struct shmx_win32_chain chain = {.name = name, .hurry = hurry};
     bool read_only = (flags & SHMX_READ_ONLY) != 0;
     DWORD rights = read_only ? SHMX_WIN32_LOOK_RIGHTS : SHMX_WIN32_USE_RIGHTS;
-    int status = shmx_win32_find(&session, rights, revive, found);
-    if (status == SHMX_ENOENT)
-        status = shmx_win32_find(&machine, rights, revive, found);
+    int status = shmx_win32_find_anywhere(&chain, rights, found);
     if (status == SHMX_OK && found->denied) {
         shmx_win32_let_go(&found->hold);
         return shmx_win32_error(ERROR_ACCESS_DENIED);

@@ -14,37 +14,18 @@
 
 static SRWLOCK claim_lock = SRWLOCK_INIT; /* guards the making of tokens */
 
-/* Make the event that says that the token's attachment is open. */
-static int owner_event_make(const struct shmx_attachment *attachment, uint32_t token, HANDLE *event)
-{
-    char name[SHMX_WIN32_NAME_MAX];
-    struct shmx_win32_security security;
-    /* Others open it to see that it is there. One without the right is refused, which says the
-     * same. */
-    DWORD everyone = shmx_win32_event_rights(attachment->label.flags) & SYNCHRONIZE;
-    int status = shmx_win32_security(&security, everyone);
-    if (status != SHMX_OK)
-        return status;
-    shmx_win32_event_name(name, attachment, "o", token);
-    *event = CreateEventExA(&security.attributes, name, CREATE_EVENT_MANUAL_RESET, SYNCHRONIZE);
-    DWORD error = GetLastError();
-    if (*event != NULL && error != ERROR_ALREADY_EXISTS)
-        return SHMX_OK;
-    if (*event != NULL)
-        CloseHandle(*event);
-    bool taken = *event != NULL || error == ERROR_ACCESS_DENIED || error == ERROR_INVALID_HANDLE;
-    return taken ? SHMX_EEXIST : shmx_win32_error(error);
-}
-
 /* claim_lock is held. */
 static int claim(struct shmx_attachment *attachment, uint32_t *token)
 {
     HANDLE event = NULL;
     int status = SHMX_EEXIST;
+    /* Others open it to see that it is there. One without the right is refused, which says the
+     * same. */
+    DWORD everyone = shmx_win32_event_rights(attachment->label.flags) & SYNCHRONIZE;
     for (int tries = 0; status == SHMX_EEXIST && tries < TRIES_MOST; tries++) {
         status = shmx_control_token(tries < TRIES_COUNTED ? attachment->control : NULL, token);
         if (status == SHMX_OK)
-            status = owner_event_make(attachment, *token, &event);
+            status = shmx_win32_event_make(attachment, "o", *token, everyone, false, &event);
     }
     if (status != SHMX_OK)
         return status == SHMX_EEXIST ? shmx_win32_error(ERROR_ALREADY_EXISTS) : status;

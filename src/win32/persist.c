@@ -21,6 +21,8 @@
  */
 #include "persist.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -30,95 +32,61 @@
 #include "epoch.h"
 #include "nt.h"
 
-/* Longest name of a file, with the zero. */
-#define FILE_MAX (SHMX_NAME_FOLDED_MAX + 2)
-
 #define FILE_RIGHTS (GENERIC_READ | GENERIC_WRITE | DELETE)
 #define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 
 /* ---- names of files ---- */
 
-/* '=' and the name as base/name.h folds it. */
-static void encode(wchar_t out[FILE_MAX], const char *name)
+/* Write the path of a segment's file: '=' and the name as base/name.h folds it. SHMX_ENOENT: there
+ * is no directory, and `make` is false. */
+static int path_of(wchar_t path[SHMX_WIN32_PATH_MAX], const char *name, bool make)
 {
-    char folded[SHMX_NAME_FOLDED_MAX + 1];
-    shmx_name_fold(folded, name);
-    *out++ = L'=';
-    for (size_t i = 0; i <= strlen(folded); i++)
-        out[i] = (wchar_t)(unsigned char)folded[i];
-}
-
-/* False if that is no segment's file. */
-static bool decode(char name[SHMX_NAME_MAX + 1], const wchar_t *file)
-{
-    char folded[SHMX_NAME_FOLDED_MAX + 1];
-    size_t length = wcslen(file);
-    if (file[0] != L'=' || length > SHMX_NAME_FOLDED_MAX + 1)
-        return false;
-    for (size_t i = 0; i < length; i++) {
-        if (file[i + 1] > 127)
-            return false;
-        folded[i] = (char)file[i + 1];
-    }
-    return shmx_name_unfold(name, folded);
-}
-
-/* Write the whole path of a file. SHMX_ENOENT: there is no directory, and `make` is false. */
-static int path_of(wchar_t path[SHMX_WIN32_PATH_MAX], const wchar_t *file, bool make)
-{
+    char file[SHMX_NAME_FOLDED_MAX + 2] = "=";
+    shmx_name_fold(file + 1, name);
     int status = shmx_win32_epoch(path, make);
-    if (status != SHMX_OK)
-        return status;
-    size_t used = wcslen(path);
-    if (used + 1 + wcslen(file) >= SHMX_WIN32_PATH_MAX)
-        return shmx_win32_error(ERROR_FILENAME_EXCED_RANGE);
-    path[used] = L'\\';
-    wcscpy(path + used + 1, file);
-    return SHMX_OK;
+    return status == SHMX_OK ? shmx_win32_path_add(path, file) : status;
 }
 
-/* Write '~', a letter and a number. */
-static void name_leftover(wchar_t out[FILE_MAX], wchar_t letter, uint64_t number)
+/* The same for a file that has no segment's name: '~', a letter and a number. */
+static int path_of_nameless(wchar_t path[SHMX_WIN32_PATH_MAX], char letter, uint64_t number,
+                            bool make)
 {
-    *out++ = L'~';
-    *out++ = letter;
-    for (int shift = 60; shift >= 0; shift -= 4)
-        *out++ = L"0123456789abcdef"[number >> shift & 15];
-    *out = L'\0';
+    char file[20];
+    snprintf(file, sizeof file, "~%c%016" PRIx64, letter, number);
+    int status = shmx_win32_epoch(path, make);
+    return status == SHMX_OK ? shmx_win32_path_add(path, file) : status;
 }
 
 /* ---- what is in a file ---- */
 
-struct content {
-    enum shmx_control_kind kind;
-    uint64_t length;
+/* How a control block begins. */
+struct head {
     struct shmx_label label;
     uint32_t state;
 };
 
-static bool file_read(HANDLE file, uint64_t offset, void *out, DWORD size)
-{
-    OVERLAPPED at = {0};
-    DWORD got = 0;
-    at.Offset = (DWORD)offset;
-    at.OffsetHigh = (DWORD)(offset >> 32);
-    return ReadFile(file, out, size, &got, &at) && got == size;
-}
+struct content {
+    bool good; /* a segment of that name */
+    uint64_t length;
+    struct head head;
+};
 
 static void content_read(HANDLE file, const char *name, struct content *content)
 {
+    static_assert(offsetof(struct head, state) == offsetof(struct shmx_control, state), "layout");
     LARGE_INTEGER length;
+    OVERLAPPED at = {0};
+    DWORD got = 0;
     memset(content, 0, sizeof *content);
-    content->kind = SHMX_CONTROL_DAMAGED;
     if (!GetFileSizeEx(file, &length) || length.QuadPart <= (LONGLONG)SHMX_CONTROL_SIZE)
         return;
     content->length = (uint64_t)length.QuadPart;
-    uint64_t at = content->length - SHMX_CONTROL_SIZE;
-    if (file_read(file, at, &content->label, sizeof content->label) &&
-        file_read(file, at + offsetof(struct shmx_control, state), &content->state,
-                  sizeof content->state) &&
-        shmx_label_check(&content->label, content->length, name) == SHMX_CONTROL_GOOD)
-        content->kind = SHMX_CONTROL_GOOD;
+    at.Offset = (DWORD)(content->length - SHMX_CONTROL_SIZE);
+    at.OffsetHigh = (DWORD)((content->length - SHMX_CONTROL_SIZE) >> 32);
+    content->good =
+        ReadFile(file, &content->head, sizeof content->head, &got, &at) &&
+        got == sizeof content->head &&
+        shmx_label_check(&content->head.label, content->length, name) == SHMX_CONTROL_GOOD;
 }
 
 /* ---- patience ---- */
@@ -152,8 +120,8 @@ static int rename_to(HANDLE file, const wchar_t *path)
     LONG result;
     do
         result = NtSetInformationFile(file, &io, &rename, sizeof rename, NT_FILE_RENAME);
-    while (result < 0 && once_more(shmx_win32_number(result), deadline));
-    return result >= 0 ? SHMX_OK : shmx_win32_error(shmx_win32_number(result));
+    while (result < 0 && once_more(RtlNtStatusToDosError(result), deadline));
+    return result >= 0 ? SHMX_OK : shmx_win32_error(RtlNtStatusToDosError(result));
 }
 
 /* Delete the file when the last handle closes, if the system lets us: not while it is mapped. */
@@ -167,9 +135,8 @@ static void dispose(HANDLE file)
 /* Take the name of the open file away. */
 static void move_away(HANDLE file, uint64_t id)
 {
-    wchar_t leftover[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
-    name_leftover(leftover, L'x', id);
-    if (path_of(path, leftover, false) == SHMX_OK)
+    wchar_t path[SHMX_WIN32_PATH_MAX];
+    if (path_of_nameless(path, 'x', id, false) == SHMX_OK)
         rename_to(file, path);
     dispose(file);
 }
@@ -178,9 +145,8 @@ static void move_away(HANDLE file, uint64_t id)
 
 static int open_name(const char *name, DWORD rights, HANDLE *file, struct content *content)
 {
-    wchar_t file_name[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
-    encode(file_name, name);
-    int status = path_of(path, file_name, false);
+    wchar_t path[SHMX_WIN32_PATH_MAX];
+    int status = path_of(path, name, false);
     if (status != SHMX_OK)
         return status;
     int64_t deadline = shmx_os_now() + (rights == GENERIC_READ ? HURRY : PATIENCE);
@@ -196,9 +162,8 @@ static int open_name(const char *name, DWORD rights, HANDLE *file, struct conten
 
 bool shmx_win32_persist_maybe(const char *name)
 {
-    wchar_t file_name[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
-    encode(file_name, name);
-    int status = path_of(path, file_name, false);
+    wchar_t path[SHMX_WIN32_PATH_MAX];
+    int status = path_of(path, name, false);
     if (status != SHMX_OK)
         return status != SHMX_ENOENT;
     return GetFileAttributesW(path) != INVALID_FILE_ATTRIBUTES ||
@@ -220,15 +185,14 @@ static int set_length(HANDLE file, const wchar_t *directory, uint64_t length)
 
 int shmx_win32_persist_make(uint64_t length, HANDLE *file)
 {
-    wchar_t name[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
+    wchar_t path[SHMX_WIN32_PATH_MAX];
     struct shmx_win32_security security;
     uint64_t chance;
     int status = shmx_os_random(&chance, sizeof chance);
     if (status == SHMX_OK)
         status = shmx_win32_security(&security, 0);
-    name_leftover(name, L'n', chance);
     if (status == SHMX_OK)
-        status = path_of(path, name, true);
+        status = path_of_nameless(path, 'n', chance, true);
     if (status != SHMX_OK)
         return status;
     /* Not shared for deletion, so that nobody clears away what is being made. */
@@ -244,25 +208,22 @@ int shmx_win32_persist_make(uint64_t length, HANDLE *file)
         status = set_length(*file, path, length);
     }
     if (status != SHMX_OK)
-        shmx_win32_persist_discard(*file);
+        shmx_win32_persist_discard(*file, chance);
     return status;
 }
 
-void shmx_win32_persist_discard(HANDLE file)
+void shmx_win32_persist_discard(HANDLE file, uint64_t id)
 {
-    dispose(file);
+    move_away(file, id);
     CloseHandle(file);
 }
 
 int shmx_win32_persist_publish(HANDLE file, const char *name)
 {
-    wchar_t file_name[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
-    encode(file_name, name);
-    int status = path_of(path, file_name, true);
+    wchar_t path[SHMX_WIN32_PATH_MAX];
+    int status = path_of(path, name, true);
     if (status == SHMX_OK)
         status = rename_to(file, path);
-    if (status == SHMX_OK)
-        CloseHandle(file);
     return status;
 }
 
@@ -272,10 +233,10 @@ int shmx_win32_persist_open(const char *name, HANDLE *file)
     int status = open_name(name, FILE_RIGHTS, file, &content);
     if (status != SHMX_OK)
         return status;
-    if (content.kind != SHMX_CONTROL_GOOD) {
+    if (!content.good) {
         status = SHMX_EPROTO;
-    } else if (content.state == SHMX_STATE_UNLINKED) {
-        move_away(*file, content.label.id);
+    } else if (content.head.state == SHMX_STATE_UNLINKED) {
+        move_away(*file, content.head.label.id);
         status = SHMX_ENOENT;
     }
     if (status != SHMX_OK)
@@ -283,19 +244,19 @@ int shmx_win32_persist_open(const char *name, HANDLE *file)
     return status;
 }
 
-int shmx_win32_persist_look(struct shmx_win32_chain *chain, struct shmx_win32_found *found)
+int shmx_win32_persist_look(const char *name, struct shmx_os_view *view)
 {
     HANDLE file;
     struct content content;
-    memset(found, 0, sizeof *found);
-    int status = open_name(chain->name, GENERIC_READ, &file, &content);
+    int status = open_name(name, GENERIC_READ, &file, &content);
     if (status != SHMX_OK)
         return status;
     CloseHandle(file);
-    found->view.kind = content.kind == SHMX_CONTROL_GOOD ? SHMX_OS_LIVE : SHMX_OS_DAMAGED;
-    found->view.label = content.label;
-    found->view.length = found->view.footprint = content.length;
-    return content.state == SHMX_STATE_UNLINKED ? SHMX_ENOENT : SHMX_OK;
+    view->kind = content.good ? SHMX_OS_LIVE : SHMX_OS_DAMAGED;
+    view->label = content.head.label;
+    view->length = view->footprint = content.length;
+    view->users = 0;
+    return content.head.state == SHMX_STATE_UNLINKED ? SHMX_ENOENT : SHMX_OK;
 }
 
 void shmx_win32_persist_unname(const char *name, uint64_t id)
@@ -304,7 +265,7 @@ void shmx_win32_persist_unname(const char *name, uint64_t id)
     struct content content;
     if (open_name(name, FILE_RIGHTS, &file, &content) != SHMX_OK)
         return;
-    if (content.kind == SHMX_CONTROL_GOOD && content.label.id == id)
+    if (content.good && content.head.label.id == id)
         move_away(file, id);
     CloseHandle(file);
 }
@@ -319,36 +280,35 @@ static void clear_away(const wchar_t *path)
 
 void shmx_win32_persist_remove(uint64_t id)
 {
-    wchar_t leftover[FILE_MAX], path[SHMX_WIN32_PATH_MAX];
-    name_leftover(leftover, L'x', id);
-    if (path_of(path, leftover, false) == SHMX_OK)
+    wchar_t path[SHMX_WIN32_PATH_MAX];
+    if (path_of_nameless(path, 'x', id, false) == SHMX_OK)
         clear_away(path);
 }
 
 /* ---- all files ---- */
 
-static int walk(wchar_t first, shmx_win32_each *each, void *context)
+static int walk(const char *pattern, shmx_win32_each *each, void *context)
 {
     wchar_t path[SHMX_WIN32_PATH_MAX];
     int status = shmx_win32_epoch(path, false);
     if (status != SHMX_OK)
         return status == SHMX_ENOENT ? SHMX_OK : status;
-    return shmx_win32_walk(path, first, each, context);
+    return shmx_win32_walk(path, pattern, each, context);
 }
 
-static int list_file(const wchar_t *path, const wchar_t *file, void *listing)
+static int list_file(const wchar_t *path, const char *file, void *listing)
 {
     (void)path;
     char name[SHMX_NAME_MAX + 1];
-    return decode(name, file) ? shmx_listing_note(name, listing) : SHMX_OK;
+    return shmx_name_unfold(name, file + 1) ? shmx_listing_note(name, listing) : SHMX_OK;
 }
 
 int shmx_win32_persist_list(void *listing)
 {
-    return walk(L'=', list_file, listing);
+    return walk("=*", list_file, listing);
 }
 
-static int clear_one(const wchar_t *path, const wchar_t *file, void *context)
+static int clear_one(const wchar_t *path, const char *file, void *context)
 {
     (void)file;
     (void)context;
@@ -358,7 +318,7 @@ static int clear_one(const wchar_t *path, const wchar_t *file, void *context)
 
 int shmx_win32_persist_clear(void)
 {
-    return walk(L'~', clear_one, NULL);
+    return walk("~*", clear_one, NULL);
 }
 
 /* So many files are tried at a time, behind those of the time before: some are still in use. */
@@ -369,7 +329,7 @@ struct sweep {
     unsigned left; /* to be tried */
 };
 
-static int sweep_one(const wchar_t *path, const wchar_t *file, void *context)
+static int sweep_one(const wchar_t *path, const char *file, void *context)
 {
     struct sweep *sweep = context;
     if (sweep->pass > 0) {
@@ -387,6 +347,6 @@ void shmx_win32_persist_sweep(void)
     /* Relaxed: it is no matter which. */
     struct sweep sweep = {atomic_load_explicit(&at, memory_order_relaxed), SWEPT};
     unsigned next = sweep.pass + SWEPT;
-    bool end = walk(L'~', sweep_one, &sweep) == SHMX_OK;
+    bool end = walk("~*", sweep_one, &sweep) == SHMX_OK;
     atomic_store_explicit(&at, end ? 0 : next, memory_order_relaxed);
 }

@@ -3,7 +3,7 @@
 #ifndef SHMX_PERSIST_H
 #define SHMX_PERSIST_H
 
-#include "chain.h"
+#include "section.h"
 
 /* True if a file may hold a segment of that name. */
 bool shmx_win32_persist_maybe(const char *name);
@@ -12,16 +12,18 @@ bool shmx_win32_persist_maybe(const char *name);
  * published, or discarded when no section of it is open any more. */
 int shmx_win32_persist_make(uint64_t length, HANDLE *file);
 
-/* Give it the segment's name, and close it. SHMX_EEXIST: another has it; it is still open. */
+/* Give it the segment's name. SHMX_EEXIST: another has it. */
 int shmx_win32_persist_publish(HANDLE file, const char *name);
-void shmx_win32_persist_discard(HANDLE file);
+
+/* Take it back, whatever name it has, and close it; `id` is the segment's. */
+void shmx_win32_persist_discard(HANDLE file, uint64_t id);
 
 /* Open the file of the live segment that has this name, for reading and writing. SHMX_ENOENT,
  * SHMX_EPROTO. A segment that was unlinked but for the file's name is cleared away. */
 int shmx_win32_persist_open(const char *name, HANDLE *file);
 
-/* Describe it, and change nothing. As the last resort of shmx_win32_find. */
-int shmx_win32_persist_look(struct shmx_win32_chain *chain, struct shmx_win32_found *found);
+/* Describe it, and change nothing. SHMX_ENOENT. */
+int shmx_win32_persist_look(const char *name, struct shmx_os_view *view);
 
 /* Take the file of an unlinked segment's name away; users keep it. Never a successor's, which has
  * another id. */

@@ -83,25 +83,19 @@ static int length_read(HANDLE section, uint64_t *length)
     LONG result = NtQuerySection(section, NT_SECTION_BASIC, &basic, sizeof basic, NULL);
     *length = 0;
     if (result < 0)
-        return shmx_win32_error(shmx_win32_number(result));
+        return shmx_win32_error(RtlNtStatusToDosError(result));
     *length = ((uint64_t)basic.size.QuadPart + page - 1) / page * page;
     return SHMX_OK;
 }
 
-/* False if it cannot be mapped like this, which none of ours is, or has no memory there
- * (SEC_RESERVE). */
+/* False if it cannot be mapped like this, which none of ours is. */
 static bool end_map(struct end *end, HANDLE section, uint64_t length, DWORD access)
 {
-    MEMORY_BASIC_INFORMATION region;
-    uint64_t start = (length - 1) / GRANULARITY * GRANULARITY;
-    end->view = MapViewOfFile(section, access, (DWORD)(start >> 32), (DWORD)start, 0);
-    if (end->view == NULL)
-        return false;
-    end->control = shmx_control_at(end->view, (size_t)(length - start));
-    if (VirtualQuery(end->control, &region, sizeof region) != 0 && region.State == MEM_COMMIT)
-        return true;
-    UnmapViewOfFile(end->view);
-    return false;
+    size_t size = 0;
+    end->view = shmx_win32_view(section, access, (length - 1) / GRANULARITY * GRANULARITY, &size);
+    if (end->view != NULL)
+        end->control = shmx_control_at(end->view, size);
+    return end->view != NULL;
 }
 
 static bool short_of_memory(void)

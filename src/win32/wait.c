@@ -65,19 +65,6 @@ void shmx_win32_wait_end(struct shmx_attachment *attachment)
             CloseHandle(atomic_load(&attachment->os.events[i]));
 }
 
-static int slot_event_make(struct shmx_attachment *attachment, unsigned slot, HANDLE *event)
-{
-    const DWORD access = SYNCHRONIZE | EVENT_MODIFY_STATE;
-    char name[SHMX_WIN32_NAME_MAX];
-    struct shmx_win32_security security;
-    int status = shmx_win32_security(&security, shmx_win32_event_rights(attachment->label.flags));
-    if (status != SHMX_OK)
-        return status;
-    shmx_win32_event_name(name, attachment, "w", slot);
-    *event = CreateEventExA(&security.attributes, name, 0, access);
-    return *event != NULL ? SHMX_OK : shmx_win32_error(GetLastError());
-}
-
 /* The event of a slot. The first makes it, the others open it. */
 static int event_of(struct shmx_attachment *attachment, unsigned slot, HANDLE *event)
 {
@@ -85,7 +72,8 @@ static int event_of(struct shmx_attachment *attachment, unsigned slot, HANDLE *e
     *event = atomic_load(&attachment->os.events[slot]);
     if (*event != NULL)
         return SHMX_OK;
-    int status = slot_event_make(attachment, slot, event);
+    DWORD everyone = shmx_win32_event_rights(attachment->label.flags);
+    int status = shmx_win32_event_make(attachment, "w", slot, everyone, true, event);
     if (status != SHMX_OK)
         return status;
     if (!atomic_compare_exchange_strong(&attachment->os.events[slot], &known, *event)) {

@@ -15,9 +15,6 @@
 /* Remember the number of GetLastError and return the status for it. */
 int shmx_win32_error(DWORD number);
 
-/* The number of GetLastError behind a status of the kernel's own calls. */
-DWORD shmx_win32_number(LONG ntstatus);
-
 /* ---- what comes and goes with an attachment (owner.c, wait.c, marks.c) ---- */
 
 /* The object has been attached, or is about to be closed (its mapping is still there). */
@@ -38,6 +35,11 @@ void shmx_win32_marks_end(struct shmx_attachment *attachment);
 void shmx_win32_event_name(char out[SHMX_WIN32_NAME_MAX], const struct shmx_attachment *attachment,
                            const char *kind, uint32_t number);
 
+/* Make that event; all others may do `everyone` with it. `join`: one that is there already will do.
+ * Else SHMX_EEXIST: something, of whatever kind, has that name already. */
+int shmx_win32_event_make(const struct shmx_attachment *attachment, const char *kind,
+                          uint32_t number, DWORD everyone, bool join, HANDLE *event);
+
 /* Write what the system calls the segment: "Local\NAME" for generation 0, "Local\NAME#3" for 3. */
 void shmx_win32_section_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool wide,
                              uint32_t generation);
@@ -45,6 +47,15 @@ void shmx_win32_section_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bo
 /* The name of what belongs to a name: "Local\NAME#lock". */
 void shmx_win32_side_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool wide,
                           const char *side);
+
+/* Take the mutex of that name, which is made if it is not there; `everyone` may. The mutex of a
+ * holder that died is free. SHMX_EAGAIN: it was not for `patience` ms. */
+int shmx_win32_lock(const char *name, bool everyone, DWORD patience, HANDLE *lock);
+void shmx_win32_unlock(HANDLE lock);
+
+/* Copy a text of the system's; false if it is longer than any name of ours or has more than ASCII,
+ * so that it is none. */
+bool shmx_win32_narrow(char *out, size_t room, const WCHAR *text, size_t length);
 
 /* ---- who may do what (security.c) ---- */
 
@@ -73,6 +84,10 @@ DWORD shmx_win32_section_rights(unsigned flags);
 DWORD shmx_win32_event_rights(unsigned flags);
 
 /* ---- memory (memory.c) ---- */
+
+/* Map a section from `start` on, a multiple of 64 KiB, and find out how much that is. NULL: see
+ * GetLastError; ERROR_INVALID_ADDRESS: it has no memory there (another program's, SEC_RESERVE). */
+void *shmx_win32_view(HANDLE section, DWORD access, uint64_t start, size_t *length);
 
 /* Map the whole of the section held; flags: SHMX_READ_ONLY. Fills data, length and read_only. */
 int shmx_win32_map(struct shmx_attachment *attachment, unsigned flags);
