@@ -25,7 +25,6 @@ struct shmx_limit {
 int64_t shmx_limit_end(struct shmx_limit *limit);
 
 struct shmx_waiter {
-    shmx *shm;
     struct shmx_party *party;
     uint32_t other;          /* the side that is waited for */
     _Atomic uint32_t *event; /* by which it tells: set by shmx_waiter_persist */
@@ -45,7 +44,7 @@ struct shmx_waiter {
 
 /* Has the owner ended of the reservation in the way? Without `ask` that is asked once a slice: in
  * between it is SHMX_NOTHING. */
-int shmx_waiter_owner_ended(shmx *shm, struct shmx_party *party, uint32_t state, bool ask);
+int shmx_waiter_owner_ended(struct shmx_party *party, uint32_t state, bool ask);
 
 /* Go on after a first attempt that did not succeed; what it returned is `status`. Returns as a
  * public function does. */

@@ -115,15 +115,13 @@ struct queue_pace {
 };
 
 struct shmx_queue {
-    shmx *shm;
+    struct shmx_party party; /* first */
     struct queue_header *header;
     unsigned char *ring;
     uint32_t capacity; /* a copy nobody else can change */
-    uint32_t longest;  /* message */
     size_t quick_end;  /* messages shorter than this are copied under the lock */
     struct queue_own reserved;
     struct queue_own taken;
-    struct shmx_party party;
     struct queue_pace pace[2]; /* as consumer, as producer */
 };
 
@@ -175,7 +173,7 @@ int shmx_queue_lock_slowly(shmx_queue *queue, struct queue_side *side, struct sh
 /* Take a side's lock: SHMX_OK, SHMX_EOWNERDEAD (taken too), or a failure. */
 static inline int queue_lock(shmx_queue *queue, struct queue_side *side, struct shmx_limit *limit)
 {
-    if (shmx_word_try(&side->lock, shmx_token_known(queue->shm)))
+    if (shmx_word_try(&side->lock, shmx_token_known(queue->party.shm)))
         return SHMX_OK;
     return shmx_queue_lock_slowly(queue, side, limit);
 }
@@ -184,7 +182,7 @@ static inline int queue_lock(shmx_queue *queue, struct queue_side *side, struct 
 static inline void queue_unlock(shmx_queue *queue, struct queue_side *side)
 {
     STEP();
-    shmx_word_release(queue->shm, &side->lock);
+    shmx_word_release(queue->party.shm, &side->lock);
     STEP();
 }
 
@@ -198,7 +196,7 @@ static inline int queue_sleepers(const shmx_queue *queue, const struct queue_sid
  * a slice; what it sleeps for is done in any case. */
 static inline void queue_notify(shmx_queue *queue, struct queue_side *side)
 {
-    shmx_event_notify(queue->shm, &side->event, queue_sleepers(queue, side));
+    shmx_event_notify(queue->party.shm, &side->event, queue_sleepers(queue, side));
 }
 
 /* The lock was given back with this value, and somebody is to be woken. Returns SHMX_OK. */
@@ -269,12 +267,6 @@ static inline void queue_copy(void *to, const void *from, size_t size)
 }
 
 /* ---- records that are a handle's own ---- */
-
-/* In the child of a fork the parent's records are not the handle's any more. */
-static inline bool queue_owned(const shmx_queue *queue, const struct queue_own *own)
-{
-    return own->state != 0 && (own->state & SHMX_OWNER_MASK) == shmx_token_known(queue->shm);
-}
 
 /* Acquire: once it is nobody, the record's state is what it left. */
 static inline uint32_t queue_holder(const shmx_queue *queue)

@@ -16,11 +16,12 @@ int shmx_queue_send(shmx_queue *queue, const void *message, size_t size, int tim
 int shmx_queue_reserve(shmx_queue *queue, size_t size, void **message, int timeout_ms)
 {
     uint32_t place;
-    if (queue == NULL || message == NULL || timeout_ms < SHMX_FOREVER || size > queue->longest ||
-        queue->reserved.state != 0 || shmx_sides_used(&queue->header->sides))
+    if (queue == NULL || message == NULL || timeout_ms < SHMX_FOREVER ||
+        size > queue->party.longest || queue->reserved.state != 0 ||
+        shmx_sides_used(&queue->header->sides))
         return shmx_queue_reserve_slowly(queue, size, message, timeout_ms);
     struct queue_side *side = &queue->header->producers;
-    uint32_t token = shmx_token_known(queue->shm);
+    uint32_t token = shmx_token_known(queue->party.shm);
     if (!shmx_word_try(&side->lock, token))
         return shmx_queue_reserve_slowly(queue, size, message, timeout_ms);
     STEP();
@@ -37,7 +38,8 @@ int shmx_queue_reserve(shmx_queue *queue, size_t size, void **message, int timeo
 
 int shmx_queue_commit(shmx_queue *queue, size_t size)
 {
-    if (queue == NULL || size != queue->reserved.size || !queue_owned(queue, &queue->reserved))
+    if (queue == NULL || size != queue->reserved.size ||
+        !shmx_party_owns(&queue->party, queue->reserved.state))
         return shmx_queue_commit_slowly(queue, size);
     int status = queue_own_end(queue, &queue->reserved, STATE_COMMITTED);
     queue_tell(queue, &queue->header->producers);
@@ -59,7 +61,7 @@ int shmx_queue_receive(shmx_queue *queue, void *buffer, size_t capacity, size_t 
     if (queue == NULL || buffer == NULL || timeout_ms < SHMX_FOREVER || !something_there(queue))
         return shmx_queue_receive_slowly(queue, buffer, capacity, size, timeout_ms);
     struct queue_side *side = &queue->header->consumers;
-    if (!shmx_word_try(&side->lock, shmx_token_known(queue->shm)))
+    if (!shmx_word_try(&side->lock, shmx_token_known(queue->party.shm)))
         return shmx_queue_receive_slowly(queue, buffer, capacity, size, timeout_ms);
     STEP();
     if (!queue_message_at_next(queue, &found) || !queue_oldest(side, found.place) ||
@@ -81,7 +83,7 @@ int shmx_queue_peek(shmx_queue *queue, const void **message, size_t *size, int t
         !something_there(queue))
         return shmx_queue_peek_slowly(queue, message, size, timeout_ms);
     struct queue_side *side = &queue->header->consumers;
-    uint32_t token = shmx_token_known(queue->shm);
+    uint32_t token = shmx_token_known(queue->party.shm);
     if (!shmx_word_try(&side->lock, token))
         return shmx_queue_peek_slowly(queue, message, size, timeout_ms);
     STEP();

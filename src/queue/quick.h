@@ -68,7 +68,7 @@ static inline int queue_send_quickly(shmx_queue *queue, const void *message, siz
 {
     struct queue_side *side = &queue->header->producers;
     uint32_t place;
-    if (!shmx_word_try(&side->lock, shmx_token_known(queue->shm)))
+    if (!shmx_word_try(&side->lock, shmx_token_known(queue->party.shm)))
         return shmx_queue_send_slowly(queue, message, size, timeout_ms);
     STEP();
     if (shmx_sides_over(&queue->header->sides) ||

@@ -70,7 +70,7 @@ static int take(shmx_queue *queue, struct queue_job *job)
 {
     int status = shmx_queue_pass(queue, &job->own);
     if (status == SHMX_OK) {
-        job->own.state = STATE_TAKEN | shmx_token_known(queue->shm);
+        job->own.state = STATE_TAKEN | shmx_token_known(queue->party.shm);
         job->own.held = false;
         /* Relaxed: shown by the lock. */
         atomic_store_explicit(&queue_at(queue, job->own.place)->state, job->own.state,
@@ -153,7 +153,7 @@ static int release(shmx_queue *queue, struct queue_own *own)
     int status = own->held ? SHMX_OK : queue_own_end(queue, own, STATE_FREE);
     if (status != SHMX_OK)
         return status;
-    if (!shmx_word_try(&side->lock, shmx_token_known(queue->shm))) {
+    if (!shmx_word_try(&side->lock, shmx_token_known(queue->party.shm))) {
         status = own->held ? queue_own_end(queue, own, STATE_FREE) : SHMX_OK;
         queue_tell(queue, side);
         return status;
@@ -171,7 +171,7 @@ static int release(shmx_queue *queue, struct queue_own *own)
 
 int shmx_queue_release(shmx_queue *queue)
 {
-    if (queue == NULL || !queue_owned(queue, &queue->taken))
+    if (queue == NULL || !shmx_party_owns(&queue->party, queue->taken.state))
         return shmx_refuse(SHMX_EINVAL);
     int status = release(queue, &queue->taken);
     return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
@@ -201,7 +201,7 @@ int shmx_queue_peek_slowly(shmx_queue *queue, const void **message, size_t *size
 {
     if (message != NULL)
         *message = NULL;
-    if (queue == NULL || message == NULL || queue_owned(queue, &queue->taken) ||
+    if (queue == NULL || message == NULL || shmx_party_owns(&queue->party, queue->taken.state) ||
         timeout_ms < SHMX_FOREVER)
         return shmx_refuse(SHMX_EINVAL);
     struct queue_job job;

@@ -67,7 +67,7 @@ static int attempt_reserve(shmx_queue *queue, struct queue_job *job, bool ask)
         return status;
     uint32_t size = (uint32_t)job->size;
     job->own =
-        (struct queue_own){STATE_RESERVED | shmx_token_known(queue->shm), place, size, false};
+        (struct queue_own){STATE_RESERVED | shmx_token_known(queue->party.shm), place, size, false};
     queue_append(queue, place, size, job->own.state);
     queue_unlock(queue, &queue->header->producers);
     return SHMX_OK;
@@ -103,27 +103,21 @@ static int commit(shmx_queue *queue, size_t size)
 
 int shmx_queue_commit_slowly(shmx_queue *queue, size_t size)
 {
-    if (queue == NULL || !queue_owned(queue, &queue->reserved) || size > queue->reserved.size)
+    if (queue == NULL || !shmx_party_owns(&queue->party, queue->reserved.state) ||
+        size > queue->reserved.size)
         return shmx_refuse(SHMX_EINVAL);
     return commit(queue, size);
 }
 
 int shmx_queue_cancel(shmx_queue *queue)
 {
-    if (queue == NULL || !queue_owned(queue, &queue->reserved))
+    if (queue == NULL || !shmx_party_owns(&queue->party, queue->reserved.state))
         return shmx_refuse(SHMX_EINVAL);
     int status = queue_own_end(queue, &queue->reserved, STATE_CANCELLED);
     queue_tell(queue, &queue->header->producers);
     /* It is room again, for a producer that collects it. */
     queue_notify(queue, &queue->header->consumers);
     return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
-}
-
-static int send_check(const shmx_queue *queue, size_t size, int timeout_ms)
-{
-    if (queue == NULL || timeout_ms < SHMX_FOREVER)
-        return SHMX_EINVAL;
-    return size > queue->longest ? SHMX_EMSGSIZE : SHMX_OK;
 }
 
 static int reserve(shmx_queue *queue, size_t size, struct queue_own *own, int timeout_ms)
@@ -155,12 +149,8 @@ static int send_long(shmx_queue *queue, const void *message, size_t size, int ti
 
 int shmx_queue_send_slowly(shmx_queue *queue, const void *message, size_t size, int timeout_ms)
 {
-    int status = send_check(queue, size, timeout_ms);
-    if (status == SHMX_OK && message == NULL && size != 0)
-        status = SHMX_EINVAL;
-    if (status != SHMX_OK)
-        return shmx_refuse(status);
-    status = shmx_sides_check_receivers(queue->shm, &queue->party);
+    bool good = message != NULL || size == 0;
+    int status = shmx_sides_check_send((struct shmx_party *)queue, good, size, timeout_ms);
     if (status != SHMX_OK)
         return status;
     if (size > QUEUE_COPY_LOCKED)
@@ -176,12 +166,9 @@ int shmx_queue_reserve_slowly(shmx_queue *queue, size_t size, void **message, in
 {
     if (message != NULL)
         *message = NULL;
-    int status = send_check(queue, size, timeout_ms);
-    if (queue == NULL || message == NULL || queue_owned(queue, &queue->reserved))
-        status = SHMX_EINVAL;
-    if (status != SHMX_OK)
-        return shmx_refuse(status);
-    status = shmx_sides_check_receivers(queue->shm, &queue->party);
+    bool good =
+        queue != NULL && message != NULL && !shmx_party_owns(&queue->party, queue->reserved.state);
+    int status = shmx_sides_check_send((struct shmx_party *)queue, good, size, timeout_ms);
     if (status != SHMX_OK)
         return status;
     status = reserve(queue, size, &queue->reserved, timeout_ms);

@@ -17,12 +17,12 @@
 
 int shmx_queue_lock_slowly(shmx_queue *queue, struct queue_side *side, struct shmx_limit *limit)
 {
-    return shmx_word_acquire(queue->shm, &side->lock, shmx_limit_end(limit));
+    return shmx_word_acquire(queue->party.shm, &side->lock, shmx_limit_end(limit));
 }
 
 int shmx_queue_wake(shmx_queue *queue, struct queue_side *side, uint32_t value)
 {
-    shmx_word_released(queue->shm, &side->lock, value);
+    shmx_word_released(queue->party.shm, &side->lock, value);
     queue_notify(queue, side);
     return SHMX_OK;
 }
@@ -91,7 +91,6 @@ int shmx_queue_persist(shmx_queue *queue, struct queue_job *job,
                        const struct queue_direction *direction, int status)
 {
     struct shmx_waiter waiter = {
-        .shm = queue->shm,
         .party = &queue->party,
         .other = direction->producer ? SHMX_RECEIVER : SHMX_SENDER,
         .capacity = queue->capacity,

@@ -125,22 +125,19 @@ struct topic_own {
 };
 
 struct shmx_topic {
-    shmx *shm;
+    struct shmx_party party; /* first */
     struct topic_header *header;
     unsigned char *ring;
     uint32_t capacity; /* a copy nobody else can change */
-    uint32_t longest;  /* message */
     size_t quick_end;  /* messages shorter than this are published in the quick way */
-    bool read_only;
-    bool confirmed; /* the header has been seen to be that of this topic */
-    uint64_t base;  /* a multiple of capacity, near the position last looked at */
+    bool confirmed;    /* the header has been seen to be that of this topic */
+    uint64_t base;     /* a multiple of capacity, near the position last looked at */
     /* As a reader: what comes next, and its number if nothing is lost. */
     uint64_t position;
     uint64_t number;
     struct topic_place *place; /* lossless; or NULL */
     uint32_t place_token;
     struct topic_own reserved;
-    struct shmx_party party;
     uint64_t passed; /* reservations before it are those of dead publishers */
 };
 
@@ -236,7 +233,7 @@ static inline bool topic_end(shmx_topic *topic, uint64_t position, uint64_t *end
  * delays the sleeper by a slice; what it sleeps for is done in any case. */
 static inline void topic_notify(shmx_topic *topic, _Atomic uint32_t *event)
 {
-    shmx_event_notify(topic->shm, event, SHMX_WAKE_ALL);
+    shmx_event_notify(topic->party.shm, event, SHMX_WAKE_ALL);
 }
 
 /* ---- reading without the lock ---- */

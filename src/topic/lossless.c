@@ -12,14 +12,14 @@
 
 static bool place_owned(const shmx_topic *topic)
 {
-    return topic->place_token == shmx_token_known(topic->shm) &&
+    return topic->place_token == shmx_token_known(topic->party.shm) &&
            atomic_load_explicit(&topic->place->token, memory_order_relaxed) == topic->place_token;
 }
 
 /* Write that the place is nobody's, if its owner is dead: SHMX_OK, SHMX_NOTHING or a failure. */
 static int free_dead(shmx_topic *topic, struct topic_place *place, uint32_t token)
 {
-    int status = shmx_owner_ended(topic->shm, token);
+    int status = shmx_owner_ended(topic->party.shm, token);
     if (status == SHMX_OK)
         atomic_store_explicit(&place->token, 0, memory_order_relaxed);
     TOPIC_STEP();
@@ -59,7 +59,7 @@ int shmx_topic_place_take(shmx_topic *topic, bool oldest)
     if (status == SHMX_OK) {
         shmx_topic_start(topic, oldest);
         topic->place = place;
-        topic->place_token = shmx_token_known(topic->shm);
+        topic->place_token = shmx_token_known(topic->party.shm);
         /* Relaxed, all: whoever looks holds the lock. */
         atomic_store_explicit(&topic->header->publishers.floor, 0, memory_order_relaxed);
         TOPIC_STEP();

@@ -9,7 +9,7 @@ static int settle_told(shmx_topic *topic, bool ask)
     uint64_t before = atomic_load_explicit(shown, memory_order_relaxed);
     int status = shmx_topic_settle(topic, ask);
     if (atomic_load_explicit(shown, memory_order_relaxed) != before)
-        shmx_sides_wake(topic->shm, &topic->party);
+        shmx_sides_wake(&topic->party);
     /* A reservation that is open may be in nobody's way. */
     return status == SHMX_NOTHING ? SHMX_OK : status;
 }
@@ -64,7 +64,7 @@ static int topic_attempt_reserve(shmx_topic *topic, struct topic_job *job, bool 
     if (status != SHMX_OK)
         return status;
     struct topic_entry entry = {.size = (uint32_t)job->size,
-                                .state = TOPIC_STATE_RESERVED | shmx_token_known(topic->shm)};
+                                .state = TOPIC_STATE_RESERVED | shmx_token_known(topic->party.shm)};
     topic_at_tail(topic, topic->header, &entry);
     job->own = (struct topic_own){entry.state, entry.size, entry.tail};
     topic_append(topic->header, &entry);
@@ -74,15 +74,6 @@ static int topic_attempt_reserve(shmx_topic *topic, struct topic_job *job, bool 
 
 static const struct topic_direction publishing = {attempt_publish, true};
 static const struct topic_direction topic_reserving = {topic_attempt_reserve, true};
-
-static int publish_check(const shmx_topic *topic, size_t size, int timeout_ms)
-{
-    if (topic == NULL || timeout_ms < SHMX_FOREVER)
-        return SHMX_EINVAL;
-    if (topic->read_only)
-        return SHMX_EACCES;
-    return size > topic->longest ? SHMX_EMSGSIZE : SHMX_OK;
-}
 
 /* ---- records of its own ---- */
 
@@ -141,14 +132,15 @@ static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, siz
 
 int shmx_topic_commit(shmx_topic *topic, size_t size)
 {
-    if (topic == NULL || !topic_has_reserved(topic) || size > topic->reserved.size)
+    if (topic == NULL || !shmx_party_owns(&topic->party, topic->reserved.state) ||
+        size > topic->reserved.size)
         return shmx_refuse(SHMX_EINVAL);
     return own_end(topic, &topic->reserved, TOPIC_STATE_COMMITTED, size);
 }
 
 int shmx_topic_cancel(shmx_topic *topic)
 {
-    if (topic == NULL || !topic_has_reserved(topic))
+    if (topic == NULL || !shmx_party_owns(&topic->party, topic->reserved.state))
         return shmx_refuse(SHMX_EINVAL);
     return own_end(topic, &topic->reserved, TOPIC_STATE_CANCELLED, topic->reserved.size);
 }
@@ -157,12 +149,9 @@ int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeo
 {
     if (message != NULL)
         *message = NULL;
-    int status = publish_check(topic, size, timeout_ms);
-    if (topic == NULL || message == NULL || topic_has_reserved(topic))
-        status = SHMX_EINVAL;
-    if (status != SHMX_OK)
-        return shmx_refuse(status);
-    status = shmx_sides_check_receivers(topic->shm, &topic->party);
+    bool good =
+        topic != NULL && message != NULL && !shmx_party_owns(&topic->party, topic->reserved.state);
+    int status = shmx_sides_check_send((struct shmx_party *)topic, good, size, timeout_ms);
     if (status != SHMX_OK)
         return status;
     status = topic_reserve(topic, size, &topic->reserved, timeout_ms);
@@ -187,12 +176,8 @@ static int publish_long(shmx_topic *topic, const void *message, size_t size, int
 int shmx_topic_publish_slowly(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
 {
     struct topic_job job;
-    int status = publish_check(topic, size, timeout_ms);
-    if (message == NULL && size != 0)
-        status = SHMX_EINVAL;
-    if (status != SHMX_OK)
-        return shmx_refuse(status);
-    status = shmx_sides_check_receivers(topic->shm, &topic->party);
+    bool good = message != NULL || size == 0;
+    int status = shmx_sides_check_send((struct shmx_party *)topic, good, size, timeout_ms);
     if (status != SHMX_OK)
         return status;
     if (size > TOPIC_COPY_LOCKED)

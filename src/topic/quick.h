@@ -46,7 +46,7 @@ static inline int topic_publish_quickly(shmx_topic *topic, const void *message, 
     uint32_t value;
     struct topic_header *header = topic->header;
     struct topic_entry entry = {.size = (uint32_t)size, .state = TOPIC_STATE_COMMITTED};
-    if (!shmx_word_try(&header->publishers.lock, shmx_token_known(topic->shm)))
+    if (!shmx_word_try(&header->publishers.lock, shmx_token_known(topic->party.shm)))
         return shmx_topic_publish_slowly(topic, message, size, timeout_ms);
     TOPIC_STEP();
     topic_at_tail(topic, header, &entry);

@@ -5,20 +5,13 @@
 
 #include "layout.h"
 
-/* In the child of a fork the parent's reservation is not the handle's any more. */
-static inline bool topic_has_reserved(const shmx_topic *topic)
-{
-    uint32_t state = topic->reserved.state;
-    return state != 0 && (state & SHMX_OWNER_MASK) == shmx_token_known(topic->shm);
-}
-
 /* The whole of taking the lock (waiting.c). */
 int shmx_topic_lock_slowly(shmx_topic *topic, struct shmx_limit *limit);
 
 /* Take it: SHMX_OK or a failure. The leavings of a dead owner are put in order by settling. */
 static inline int topic_lock(shmx_topic *topic, struct shmx_limit *limit)
 {
-    if (shmx_word_try(&topic->header->publishers.lock, shmx_token_known(topic->shm)))
+    if (shmx_word_try(&topic->header->publishers.lock, shmx_token_known(topic->party.shm)))
         return SHMX_OK;
     return shmx_topic_lock_slowly(topic, limit);
 }
@@ -73,7 +66,7 @@ static inline void topic_unlock_tell_all(shmx_topic *topic)
 static inline void topic_unlock(shmx_topic *topic)
 {
     TOPIC_STEP();
-    shmx_word_release(topic->shm, &topic->header->publishers.lock);
+    shmx_word_release(topic->party.shm, &topic->header->publishers.lock);
 }
 
 /* Show the record at `shown`, which is the message's or no message's: its number is known. Done

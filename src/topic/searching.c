@@ -80,7 +80,7 @@ static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, 
 {
     int status = SHMX_OK;
     if (position >= topic->passed)
-        status = shmx_waiter_owner_ended(topic->shm, &topic->party, *state, ask);
+        status = shmx_waiter_owner_ended(&topic->party, *state, ask);
     if (status != SHMX_OK)
         return status;
     /* It may have committed before it died. */
@@ -92,7 +92,8 @@ static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, 
 
 static bool topic_is_own(const shmx_topic *topic, uint64_t position)
 {
-    return topic_has_reserved(topic) && topic->reserved.position == position;
+    return shmx_party_owns(&topic->party, topic->reserved.state) &&
+           topic->reserved.position == position;
 }
 
 /* Go from *at, which is behind the newest message, to the first message from the reader's position

@@ -6,14 +6,14 @@
 int shmx_topic_lock_slowly(shmx_topic *topic, struct shmx_limit *limit)
 {
     int status =
-        shmx_word_acquire(topic->shm, &topic->header->publishers.lock, shmx_limit_end(limit));
+        shmx_word_acquire(topic->party.shm, &topic->header->publishers.lock, shmx_limit_end(limit));
     return status == SHMX_EOWNERDEAD ? SHMX_OK : status;
 }
 
 int shmx_topic_wake(shmx_topic *topic, uint32_t value)
 {
     struct topic_header *header = topic->header;
-    shmx_word_released(topic->shm, &header->publishers.lock, value);
+    shmx_word_released(topic->party.shm, &header->publishers.lock, value);
     topic_notify(topic, &header->publishers.event);
     return SHMX_OK;
 }
@@ -50,7 +50,6 @@ int shmx_topic_persist(shmx_topic *topic, struct topic_job *job,
                        const struct topic_direction *direction, int status)
 {
     struct shmx_waiter waiter = {
-        .shm = topic->shm,
         .party = &topic->party,
         .other = direction->publisher ? SHMX_RECEIVER : SHMX_SENDER,
         .capacity = topic->capacity,
