@@ -23,6 +23,7 @@ struct shmx_party {
     struct shmx_sides *shared;
     _Atomic uint32_t *lock;            /* the senders' */
     _Atomic uint32_t *sent, *received; /* the events of either side, which wake the other */
+    bool shares;                       /* each message is for one receiver */
     uint32_t longest;                  /* message */
     /* The sides that it has joined. */
     uint32_t sides;

@@ -9,6 +9,29 @@ int64_t shmx_limit_end(struct shmx_limit *limit)
     return limit->deadline;
 }
 
+int shmx_side_lock_slowly(struct shmx_party *party, _Atomic uint32_t *lock,
+                          struct shmx_limit *limit, bool *dead)
+{
+    int status = shmx_word_acquire(party->shm, lock, shmx_limit_end(limit));
+    if (status == SHMX_EOWNERDEAD && dead != NULL)
+        *dead = true;
+    return status == SHMX_EOWNERDEAD ? SHMX_OK : status;
+}
+
+void shmx_side_notify(const struct shmx_party *party, _Atomic uint32_t *event)
+{
+    bool one = party->shares && event == party->sent;
+    shmx_event_notify(party->shm, event, one ? 1 : SHMX_WAKE_ALL);
+}
+
+int shmx_side_wake(const struct shmx_party *party, _Atomic uint32_t *lock, uint32_t value,
+                   _Atomic uint32_t *event)
+{
+    shmx_word_released(party->shm, lock, value);
+    shmx_side_notify(party, event);
+    return SHMX_OK;
+}
+
 int shmx_waiter_owner_ended(struct shmx_party *party, uint32_t state, bool ask)
 {
     int64_t now = shmx_os_now();
@@ -29,11 +52,10 @@ static int pass_senders(const struct shmx_waiter *waiter)
         uint32_t word = atomic_load(lock);
         return (word & SHMX_OWNER_MASK) == 0 ? SHMX_OK : shmx_owner_ended(waiter->party->shm, word);
     }
-    int status = shmx_word_acquire(waiter->party->shm, lock, shmx_limit_end(waiter->limit));
-    if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
-        return status;
-    shmx_word_release(waiter->party->shm, lock);
-    return SHMX_OK;
+    int status = shmx_side_lock(waiter->party, lock, waiter->limit, NULL);
+    if (status == SHMX_OK)
+        shmx_word_release(waiter->party->shm, lock);
+    return status;
 }
 
 /* The last attempt of a reader, after all writers have gone or all was shut down. A message that

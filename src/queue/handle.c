@@ -32,12 +32,13 @@ static void place_handle(shmx_queue *queue, shmx *shm, size_t offset, size_t siz
     queue->party.lock = &queue->header->producers.lock;
     queue->party.sent = &queue->header->producers.event;
     queue->party.received = &queue->header->consumers.event;
+    queue->party.shares = true;
     queue->ring = shm->attachment.data + offset + QUEUE_HEADER_SIZE;
     queue->capacity = (uint32_t)(units < QUEUE_CAPACITY_MAX ? units : QUEUE_CAPACITY_MAX);
     /* A record of less than half the ring fits into an empty one wherever its tail is. */
     uint64_t longest = ((uint64_t)(queue->capacity + 1) / 2 - 2) * QUEUE_UNIT;
     queue->party.longest = (uint32_t)(longest < QUEUE_MESSAGE_MAX ? longest : QUEUE_MESSAGE_MAX);
-    queue->quick_end = (size_t)(longest < QUEUE_COPY_LOCKED ? longest : QUEUE_COPY_LOCKED) + 1;
+    queue->quick_end = (size_t)(longest < SHMX_COPY_LOCKED ? longest : SHMX_COPY_LOCKED) + 1;
 }
 
 int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size)

@@ -51,7 +51,7 @@ static void topic_place_handle(shmx_topic *topic, shmx *shm, size_t offset, size
      * there is room for another one. So the newest is there while the next one is written. */
     uint64_t longest = ((uint64_t)topic->capacity / 3 - 1) * TOPIC_UNIT;
     topic->party.longest = (uint32_t)(longest < TOPIC_MESSAGE_MAX ? longest : TOPIC_MESSAGE_MAX);
-    longest = longest < TOPIC_COPY_LOCKED ? longest : TOPIC_COPY_LOCKED;
+    longest = longest < SHMX_COPY_LOCKED ? longest : SHMX_COPY_LOCKED;
     topic->quick_end = topic->party.shm->attachment.read_only ? 0 : (size_t)longest + 1;
 }
 

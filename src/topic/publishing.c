@@ -28,7 +28,7 @@ static inline int topic_room_lock(shmx_topic *topic, struct topic_job *job, bool
     int status = topic_lock(topic, &job->limit);
     if (status != SHMX_OK)
         return status;
-    TOPIC_STEP();
+    STEP();
     if (topic_over(topic))
         status = SHMX_EHANGUP;
     else if (!topic_settled(topic))
@@ -36,7 +36,7 @@ static inline int topic_room_lock(shmx_topic *topic, struct topic_job *job, bool
     if (status == SHMX_OK)
         status = shmx_topic_room(topic, topic_units((uint32_t)job->size), ask);
     if (status != SHMX_OK)
-        topic_unlock(topic);
+        shmx_side_unlock(&topic->party, topic->party.lock);
     return status;
 }
 
@@ -47,7 +47,7 @@ static void publish_locked(shmx_topic *topic, const void *message, size_t size)
     topic_at_tail(topic, topic->header, &entry);
     topic_copy(entry.record + 1, message, size);
     topic_append(topic->header, &entry);
-    topic_unlock_tell(topic);
+    shmx_side_unlock_tell(&topic->party, topic->party.lock, topic->party.sent);
 }
 
 static int attempt_publish(shmx_topic *topic, struct topic_job *job, bool ask)
@@ -68,7 +68,7 @@ static int topic_attempt_reserve(shmx_topic *topic, struct topic_job *job, bool 
     topic_at_tail(topic, topic->header, &entry);
     job->own = (struct topic_own){entry.state, entry.size, entry.tail};
     topic_append(topic->header, &entry);
-    topic_unlock(topic);
+    shmx_side_unlock(&topic->party, topic->party.lock);
     return SHMX_OK;
 }
 
@@ -99,11 +99,11 @@ static void topic_shrink(shmx_topic *topic, const struct topic_own *own, uint32_
         atomic_store_explicit(&rest->size, (before - after - 1) * TOPIC_UNIT, memory_order_relaxed);
         atomic_store_explicit(&rest->number, TOPIC_UNKNOWN, memory_order_relaxed);
         atomic_store_explicit(&rest->state, TOPIC_STATE_CANCELLED, memory_order_relaxed);
-        TOPIC_STEP();
+        STEP();
     }
     /* Release: a process that sees the new size sees the record it leads to. */
     atomic_store_explicit(&topic_record(topic, own->position)->size, size, memory_order_release);
-    TOPIC_STEP();
+    STEP();
 }
 
 /* Give the record its end state, and show what can be shown then. */
@@ -114,7 +114,7 @@ static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, siz
     if (status != SHMX_OK)
         return shmx_result(status);
     struct topic_record *record = topic_record(topic, own->position);
-    TOPIC_STEP();
+    STEP();
     if (topic_state(topic, own->position) != own->state) {
         status = SHMX_EPROTO;
     } else {
@@ -122,7 +122,7 @@ static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, siz
             topic_shrink(topic, own, (uint32_t)size);
         /* Release: a process that sees the state sees what the owner wrote. */
         atomic_store_explicit(&record->state, state, memory_order_release);
-        TOPIC_STEP();
+        STEP();
         status = shmx_topic_settle(topic, false);
     }
     own->state = 0;
@@ -168,7 +168,7 @@ static int publish_long(shmx_topic *topic, const void *message, size_t size, int
     int status = topic_reserve(topic, size, &own, timeout_ms);
     if (status != SHMX_OK)
         return status;
-    TOPIC_STEP();
+    STEP();
     topic_copy(topic_message(topic, own.position), message, size);
     return own_end(topic, &own, TOPIC_STATE_COMMITTED, size);
 }
@@ -180,7 +180,7 @@ int shmx_topic_publish_slowly(shmx_topic *topic, const void *message, size_t siz
     int status = shmx_sides_check_send((struct shmx_party *)topic, good, size, timeout_ms);
     if (status != SHMX_OK)
         return status;
-    if (size > TOPIC_COPY_LOCKED)
+    if (size > SHMX_COPY_LOCKED)
         return publish_long(topic, message, size, timeout_ms);
     topic_begin(&job, size, timeout_ms);
     job.message = message;
@@ -195,7 +195,7 @@ int shmx_topic_publish_held(shmx_topic *topic, const void *message, size_t size,
         publish_locked(topic, message, size);
         return SHMX_OK;
     }
-    topic_unlock(topic);
+    shmx_side_unlock(&topic->party, topic->party.lock);
     return shmx_topic_publish_slowly(topic, message, size, timeout_ms);
 }
 

@@ -24,7 +24,7 @@ static int topic_handle_reserved(shmx_topic *topic, uint64_t position, uint32_t 
     *state = TOPIC_STATE_CANCELLED;
     /* Relaxed: readers that see it before it is shown take it for what it is. */
     atomic_store_explicit(&record->state, *state, memory_order_relaxed);
-    TOPIC_STEP();
+    STEP();
     return SHMX_OK;
 }
 
