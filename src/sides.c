@@ -41,8 +41,9 @@ static void marks_drop(shmx *shm, uint32_t key, uint32_t sides)
             shmx_os_mark_drop(&shm->attachment, SHMX_OS_JOINED, mark_of(key, side));
 }
 
-static int marks_set(shmx *shm, struct shmx_party *party, uint32_t sides)
+static int marks_set(struct shmx_party *party, uint32_t sides)
 {
+    shmx *shm = party->shm;
     if (party->token != shmx_token_known(shm))
         party->sides = 0; /* they were the parent's */
     uint32_t fresh = sides & ~party->sides;
@@ -68,66 +69,78 @@ static int marks_set(shmx *shm, struct shmx_party *party, uint32_t sides)
 
 /* Those that wait look again, and find that there is somebody to ask about, that somebody has left,
  * or that all is over. */
-void shmx_sides_wake(shmx *shm, const struct shmx_party *party)
+void shmx_sides_wake(const struct shmx_party *party)
 {
     atomic_thread_fence(memory_order_seq_cst);
-    shmx_event_notify(shm, party->sent, SHMX_WAKE_ALL);
-    shmx_event_notify(shm, party->received, SHMX_WAKE_ALL);
+    shmx_event_notify(party->shm, party->sent, SHMX_WAKE_ALL);
+    shmx_event_notify(party->shm, party->received, SHMX_WAKE_ALL);
 }
 
-int shmx_sides_join(shmx *shm, struct shmx_party *party, unsigned sides)
+int shmx_sides_join(struct shmx_party *party, unsigned sides)
 {
-    if (sides == 0 || (sides & ~SIDES_BOTH) != 0)
+    if (party == NULL || sides == 0 || (sides & ~SIDES_BOTH) != 0)
         return shmx_refuse(SHMX_EINVAL);
-    if (shm->attachment.read_only)
+    if (party->shm->attachment.read_only)
         return shmx_refuse(SHMX_EACCES);
-    int status = marks_set(shm, party, sides);
-    shmx_sides_wake(shm, party);
+    int status = marks_set(party, sides);
+    shmx_sides_wake(party);
     return shmx_result(status);
 }
 
-void shmx_sides_leave(shmx *shm, struct shmx_party *party)
+void shmx_sides_leave(struct shmx_party *party)
 {
     if (party->sides == 0)
         return;
-    marks_drop(shm, party->key, party->sides);
+    marks_drop(party->shm, party->key, party->sides);
     party->sides = 0;
-    shmx_sides_wake(shm, party);
+    shmx_sides_wake(party);
 }
 
-int shmx_sides_shutdown(shmx *shm, struct shmx_party *party)
+int shmx_sides_shutdown(struct shmx_party *party)
 {
-    if (shm->attachment.read_only)
+    if (party == NULL)
+        return shmx_refuse(SHMX_EINVAL);
+    if (party->shm->attachment.read_only)
         return shmx_refuse(SHMX_EACCES);
     atomic_fetch_or(&party->shared->flags, SIDES_SHUTDOWN);
-    shmx_sides_wake(shm, party);
+    shmx_sides_wake(party);
     return SHMX_OK;
 }
 
-int shmx_sides_check(shmx *shm, const struct shmx_sides *shared, uint32_t side)
+int shmx_sides_check(const struct shmx_party *party, uint32_t side)
 {
     bool held;
-    uint32_t flags = atomic_load(&shared->flags);
+    uint32_t flags = atomic_load(&party->shared->flags);
     if ((flags & SIDES_SHUTDOWN) != 0)
         return SHMX_EHANGUP;
     if ((flags & side) == 0)
         return SHMX_OK;
-    uint32_t key = atomic_load(&shared->key) & (uint32_t)INT32_MAX & ~1u;
-    int status = shmx_os_mark_held(&shm->attachment, SHMX_OS_JOINED, mark_of(key, side), &held);
+    uint32_t key = atomic_load(&party->shared->key) & (uint32_t)INT32_MAX & ~1u;
+    int status =
+        shmx_os_mark_held(&party->shm->attachment, SHMX_OS_JOINED, mark_of(key, side), &held);
     return status == SHMX_OK && !held ? SHMX_EHANGUP : status;
 }
 
-int shmx_sides_ask_receivers(shmx *shm, struct shmx_party *party)
+/* Is there nobody to send to? The system is asked when the clock has ticked since the last time. */
+static int check_receivers(struct shmx_party *party)
 {
-    uint32_t flags = atomic_load(&party->shared->flags);
-    if ((flags & SIDES_SHUTDOWN) != 0)
-        return shmx_report(SHMX_EHANGUP);
-    if ((flags & SHMX_RECEIVER) == 0)
+    /* Relaxed: as in shmx_sides_used. */
+    uint32_t flags = atomic_load_explicit(&party->shared->flags, memory_order_relaxed);
+    if ((flags & (SHMX_RECEIVER | SIDES_SHUTDOWN)) == 0)
         return SHMX_OK;
     int64_t tick = shmx_os_tick();
-    if (tick == party->asked_at)
+    if (tick == party->asked_at && (flags & SIDES_SHUTDOWN) == 0)
         return SHMX_OK;
-    int status = shmx_sides_check(shm, party->shared, SHMX_RECEIVER);
+    int status = shmx_sides_check(party, SHMX_RECEIVER);
     party->asked_at = status == SHMX_OK ? tick : 0;
     return status == SHMX_OK ? SHMX_OK : shmx_report(status);
+}
+
+int shmx_sides_check_send(struct shmx_party *party, bool good, size_t size, int timeout_ms)
+{
+    if (party == NULL || !good || timeout_ms < SHMX_FOREVER)
+        return shmx_refuse(SHMX_EINVAL);
+    if (party->shm->attachment.read_only)
+        return shmx_refuse(SHMX_EACCES);
+    return size > party->longest ? shmx_refuse(SHMX_EMSGSIZE) : check_receivers(party);
 }

@@ -19,9 +19,12 @@ struct shmx_sides {
 
 /* What a handle of a queue and one of a topic have in common. */
 struct shmx_party {
+    shmx *shm;
     struct shmx_sides *shared;
     _Atomic uint32_t *lock;            /* the senders' */
     _Atomic uint32_t *sent, *received; /* the events of either side, which wake the other */
+    bool shares;                       /* each message is for one receiver */
+    uint32_t longest;                  /* message */
     /* The sides that it has joined. */
     uint32_t sides;
     uint32_t key;     /* a copy nobody else can change */
@@ -36,6 +39,12 @@ struct shmx_party {
     bool held_up; /* by a record that another handle, which lives, has reserved */
 };
 
+/* Is a record in this state the handle's own? In the child of a fork the parent's are not. */
+static inline bool shmx_party_owns(const struct shmx_party *party, uint32_t state)
+{
+    return state != 0 && (state & SHMX_OWNER_MASK) == shmx_token_known(party->shm);
+}
+
 static inline void shmx_watch(struct shmx_party *party, const _Atomic uint32_t *word,
                               uint32_t value)
 {
@@ -44,20 +53,21 @@ static inline void shmx_watch(struct shmx_party *party, const _Atomic uint32_t *
 }
 
 /* The public function: join these sides; those that were joined already stay so. Nothing is changed
- * after failure. */
-int shmx_sides_join(shmx *shm, struct shmx_party *party, unsigned sides);
+ * after failure. `party` may be NULL. */
+int shmx_sides_join(struct shmx_party *party, unsigned sides);
 
 /* Leave all that were joined. */
-void shmx_sides_leave(shmx *shm, struct shmx_party *party);
+void shmx_sides_leave(struct shmx_party *party);
 
-/* The public function: end it for ever, as long as the region is not zeroed. */
-int shmx_sides_shutdown(shmx *shm, struct shmx_party *party);
+/* The public function: end it for ever, as long as the region is not zeroed. `party` may be NULL.
+ */
+int shmx_sides_shutdown(struct shmx_party *party);
 
 /* Wake all that wait, on either side. */
-void shmx_sides_wake(shmx *shm, const struct shmx_party *party);
+void shmx_sides_wake(const struct shmx_party *party);
 
 /* SHMX_EHANGUP: it was shut down, or somebody had joined this side and nobody of them is left. */
-int shmx_sides_check(shmx *shm, const struct shmx_sides *shared, uint32_t side);
+int shmx_sides_check(const struct shmx_party *party, uint32_t side);
 
 /* Is there anything to check? */
 static inline bool shmx_sides_used(const struct shmx_sides *shared)
@@ -74,13 +84,9 @@ static inline bool shmx_sides_over(const struct shmx_sides *shared)
     return (atomic_load_explicit(&shared->flags, memory_order_relaxed) & SIDES_SHUTDOWN) != 0;
 }
 
-int shmx_sides_ask_receivers(shmx *shm, struct shmx_party *party);
-
-/* Is there nobody to send to? For every send: the system is asked when the clock has ticked since
- * the last time. The failure is one that a public function returns. */
-static inline int shmx_sides_check_receivers(shmx *shm, struct shmx_party *party)
-{
-    return shmx_sides_used(party->shared) ? shmx_sides_ask_receivers(shm, party) : SHMX_OK;
-}
+/* The beginning of a public function that sends or reserves: are its arguments good (`good`: those
+ * that only it has), may it write, does the message fit, and is there anybody to send to? `party`
+ * may be NULL. */
+int shmx_sides_check_send(struct shmx_party *party, bool good, size_t size, int timeout_ms);
 
 #endif

@@ -9,12 +9,35 @@ int64_t shmx_limit_end(struct shmx_limit *limit)
     return limit->deadline;
 }
 
-int shmx_waiter_owner_ended(shmx *shm, struct shmx_party *party, uint32_t state, bool ask)
+int shmx_side_lock_slowly(struct shmx_party *party, _Atomic uint32_t *lock,
+                          struct shmx_limit *limit, bool *dead)
+{
+    int status = shmx_word_acquire(party->shm, lock, shmx_limit_end(limit));
+    if (status == SHMX_EOWNERDEAD && dead != NULL)
+        *dead = true;
+    return status == SHMX_EOWNERDEAD ? SHMX_OK : status;
+}
+
+void shmx_side_notify(const struct shmx_party *party, _Atomic uint32_t *event)
+{
+    bool one = party->shares && event == party->sent;
+    shmx_event_notify(party->shm, event, one ? 1 : SHMX_WAKE_ALL);
+}
+
+int shmx_side_wake(const struct shmx_party *party, _Atomic uint32_t *lock, uint32_t value,
+                   _Atomic uint32_t *event)
+{
+    shmx_word_released(party->shm, lock, value);
+    shmx_side_notify(party, event);
+    return SHMX_OK;
+}
+
+int shmx_waiter_owner_ended(struct shmx_party *party, uint32_t state, bool ask)
 {
     int64_t now = shmx_os_now();
     if (!ask && now < party->ask_at)
         return SHMX_NOTHING;
-    int status = shmx_owner_ended(shm, state);
+    int status = shmx_owner_ended(party->shm, state);
     if (status == SHMX_NOTHING)
         party->ask_at = now + shmx_slice();
     return status;
@@ -25,15 +48,14 @@ int shmx_waiter_owner_ended(shmx *shm, struct shmx_party *party, uint32_t state,
 static int pass_senders(const struct shmx_waiter *waiter)
 {
     _Atomic uint32_t *lock = waiter->party->lock;
-    if (waiter->shm->attachment.read_only) {
+    if (waiter->party->shm->attachment.read_only) {
         uint32_t word = atomic_load(lock);
-        return (word & SHMX_OWNER_MASK) == 0 ? SHMX_OK : shmx_owner_ended(waiter->shm, word);
+        return (word & SHMX_OWNER_MASK) == 0 ? SHMX_OK : shmx_owner_ended(waiter->party->shm, word);
     }
-    int status = shmx_word_acquire(waiter->shm, lock, shmx_limit_end(waiter->limit));
-    if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
-        return status;
-    shmx_word_release(waiter->shm, lock);
-    return SHMX_OK;
+    int status = shmx_side_lock(waiter->party, lock, waiter->limit, NULL);
+    if (status == SHMX_OK)
+        shmx_word_release(waiter->party->shm, lock);
+    return status;
 }
 
 /* The last attempt of a reader, after all writers have gone or all was shut down. A message that
@@ -58,7 +80,7 @@ static int hang_up(struct shmx_waiter *waiter)
 {
     if (!shmx_sides_used(waiter->party->shared))
         return SHMX_NOTHING;
-    int status = shmx_sides_check(waiter->shm, waiter->party->shared, waiter->other);
+    int status = shmx_sides_check(waiter->party, waiter->other);
     if (status == SHMX_OK)
         return SHMX_NOTHING;
     bool reader = waiter->other == SHMX_SENDER;
@@ -86,7 +108,7 @@ static int nap(const struct shmx_waiter *waiter)
 static int sleep_slice(const struct shmx_waiter *waiter, uint32_t ticket)
 {
     bool asks = shmx_sides_used(waiter->party->shared) || waiter->hindered(waiter);
-    return shmx_event_sleep(waiter->shm, waiter->event, ticket, waiter->limit->deadline,
+    return shmx_event_sleep(waiter->party->shm, waiter->event, ticket, waiter->limit->deadline,
                             asks ? shmx_slice() : SHMX_SLICE_LONG);
 }
 
@@ -95,7 +117,7 @@ static int sleep_slice(const struct shmx_waiter *waiter, uint32_t ticket)
  * ticket is good for the next slice too. */
 static int sleep_once(struct shmx_waiter *waiter)
 {
-    bool announced = !waiter->shm->attachment.read_only;
+    bool announced = !waiter->party->shm->attachment.read_only;
     uint32_t ticket = announced ? shmx_event_prepare(waiter->event) : 0;
     int slept, status;
     do {

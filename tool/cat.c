@@ -26,18 +26,7 @@ static bool copy(const shmx *shm, const struct part *part)
 
 static int run(const struct command *command, int argc, char **argv)
 {
-    struct part part = {0};
-    const struct option options[] = {PART_OPTIONS(part), {0}};
-    if (arguments_read(command, options, argc, argv, 1, 1) < 0)
-        return STATUS_WRONG_USE;
-    int status;
-    shmx *shm = segment_open(argv[0], SHMX_READ_ONLY, &status);
-    if (shm == NULL)
-        return status;
-    if (part_read(command, &part, shm, &status) && !copy(shm, &part))
-        status = STATUS_NO;
-    shmx_close(&shm);
-    return status;
+    return part_visit(command, argc, argv, copy);
 }
 
 const struct command command_cat = {"cat", "NAME [--offset N] [--count N]",

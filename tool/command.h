@@ -117,6 +117,11 @@ struct part {
 /* Work out offset and count, or say what is wrong: then *status is the program's. */
 bool part_read(const struct command *command, struct part *part, const shmx *shm, int *status);
 
+/* Run a subcommand that reads the part of a segment that its arguments name; visit complains where
+ * it returns false. */
+int part_visit(const struct command *command, int argc, char **argv,
+               bool (*visit)(const shmx *shm, const struct part *part));
+
 /* Copy bytes of a segment out, or into it; false, with a message, if another program has made its
  * memory shorter meanwhile. */
 bool segment_read(const shmx *shm, size_t offset, void *bytes, size_t count);

@@ -44,6 +44,23 @@ bool part_read(const struct command *command, struct part *part, const shmx *shm
     return true;
 }
 
+int part_visit(const struct command *command, int argc, char **argv,
+               bool (*visit)(const shmx *shm, const struct part *part))
+{
+    struct part part = {0};
+    const struct option options[] = {PART_OPTIONS(part), {0}};
+    if (arguments_read(command, options, argc, argv, 1, 1) < 0)
+        return STATUS_WRONG_USE;
+    int status;
+    shmx *shm = segment_open(argv[0], SHMX_READ_ONLY, &status);
+    if (shm == NULL)
+        return status;
+    if (part_read(command, &part, shm, &status) && !visit(shm, &part))
+        status = STATUS_NO;
+    shmx_close(&shm);
+    return status;
+}
+
 static bool cut_short(const shmx *shm)
 {
     fprintf(stderr, "shmx: \"%s\" was made shorter by another program: its memory ends early\n",

@@ -26,18 +26,19 @@ size_t shmx_queue_size_for(size_t message, size_t count)
 static void place_handle(shmx_queue *queue, shmx *shm, size_t offset, size_t size)
 {
     uint64_t units = (size - QUEUE_HEADER_SIZE) / QUEUE_UNIT;
-    queue->shm = shm;
+    queue->party.shm = shm;
     queue->header = (struct queue_header *)(void *)(shm->attachment.data + offset);
     queue->party.shared = &queue->header->sides;
     queue->party.lock = &queue->header->producers.lock;
     queue->party.sent = &queue->header->producers.event;
     queue->party.received = &queue->header->consumers.event;
+    queue->party.shares = true;
     queue->ring = shm->attachment.data + offset + QUEUE_HEADER_SIZE;
     queue->capacity = (uint32_t)(units < QUEUE_CAPACITY_MAX ? units : QUEUE_CAPACITY_MAX);
     /* A record of less than half the ring fits into an empty one wherever its tail is. */
     uint64_t longest = ((uint64_t)(queue->capacity + 1) / 2 - 2) * QUEUE_UNIT;
-    queue->longest = (uint32_t)(longest < QUEUE_MESSAGE_MAX ? longest : QUEUE_MESSAGE_MAX);
-    queue->quick_end = (size_t)(longest < QUEUE_COPY_LOCKED ? longest : QUEUE_COPY_LOCKED) + 1;
+    queue->party.longest = (uint32_t)(longest < QUEUE_MESSAGE_MAX ? longest : QUEUE_MESSAGE_MAX);
+    queue->quick_end = (size_t)(longest < SHMX_COPY_LOCKED ? longest : SHMX_COPY_LOCKED) + 1;
 }
 
 int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size)
@@ -67,7 +68,7 @@ int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size)
 
 size_t shmx_queue_max_message(const shmx_queue *queue)
 {
-    return queue != NULL ? queue->longest : 0;
+    return queue != NULL ? queue->party.longest : 0;
 }
 
 /* ---- a record that goes back ---- */
@@ -85,16 +86,12 @@ static void put_back(shmx_queue *queue)
 
 int shmx_queue_join(shmx_queue *queue, unsigned sides)
 {
-    if (queue == NULL)
-        return shmx_refuse(SHMX_EINVAL);
-    return shmx_sides_join(queue->shm, &queue->party, sides);
+    return shmx_sides_join((struct shmx_party *)queue, sides);
 }
 
 int shmx_queue_shutdown(shmx_queue *queue)
 {
-    if (queue == NULL)
-        return shmx_refuse(SHMX_EINVAL);
-    return shmx_sides_shutdown(queue->shm, &queue->party);
+    return shmx_sides_shutdown((struct shmx_party *)queue);
 }
 
 /* ---- closing ---- */
@@ -103,11 +100,12 @@ void shmx_queue_close(shmx_queue **queue)
 {
     if (queue == NULL || *queue == NULL)
         return;
-    if (queue_owned(*queue, &(*queue)->reserved))
-        shmx_queue_cancel(*queue);
-    if (queue_owned(*queue, &(*queue)->taken))
-        put_back(*queue);
-    shmx_sides_leave((*queue)->shm, &(*queue)->party);
-    free(*queue);
+    shmx_queue *closed = *queue;
+    if (shmx_party_owns(&closed->party, closed->reserved.state))
+        shmx_queue_cancel(closed);
+    if (shmx_party_owns(&closed->party, closed->taken.state))
+        put_back(closed);
+    shmx_sides_leave(&closed->party);
+    free(closed);
     *queue = NULL;
 }

@@ -35,16 +35,6 @@
 
 #include "waiter.h"
 
-#include <string.h>
-
-/* Tests kill the process at each of these. */
-#ifdef SHMX_QUEUE_STEPS
-void shmx_queue_step(void);
-#define STEP() shmx_queue_step()
-#else
-#define STEP() ((void)0)
-#endif
-
 #define QUEUE_MAGIC 0x51786d73u /* "smxQ"; in the other byte order it is another number */
 #ifndef QUEUE_VERSION           /* a test builds another */
 #define QUEUE_VERSION 1u
@@ -115,15 +105,13 @@ struct queue_pace {
 };
 
 struct shmx_queue {
-    shmx *shm;
+    struct shmx_party party; /* first */
     struct queue_header *header;
     unsigned char *ring;
     uint32_t capacity; /* a copy nobody else can change */
-    uint32_t longest;  /* message */
     size_t quick_end;  /* messages shorter than this are copied under the lock */
     struct queue_own reserved;
     struct queue_own taken;
-    struct shmx_party party;
     struct queue_pace pace[2]; /* as consumer, as producer */
 };
 
@@ -169,61 +157,16 @@ static inline uint32_t queue_behind(const shmx_queue *queue, uint32_t place, uin
 
 /* ---- sides ---- */
 
-/* The whole of taking a side's lock (waiting.c). */
-int shmx_queue_lock_slowly(shmx_queue *queue, struct queue_side *side, struct shmx_limit *limit);
-
-/* Take a side's lock: SHMX_OK, SHMX_EOWNERDEAD (taken too), or a failure. */
-static inline int queue_lock(shmx_queue *queue, struct queue_side *side, struct shmx_limit *limit)
+/* Give the side's lock back when there is something for the other side. SHMX_OK. */
+static inline int queue_unlock_tell(const shmx_queue *queue, struct queue_side *side)
 {
-    if (shmx_word_try(&side->lock, shmx_token_known(queue->shm)))
-        return SHMX_OK;
-    return shmx_queue_lock_slowly(queue, side, limit);
+    return shmx_side_unlock_tell(&queue->party, &side->lock, &side->event);
 }
 
-/* Give a side's lock back; there is nothing new for the other side. */
-static inline void queue_unlock(shmx_queue *queue, struct queue_side *side)
+/* Tell the other side without holding the lock, after a store. */
+static inline void queue_tell(const shmx_queue *queue, struct queue_side *side)
 {
-    STEP();
-    shmx_word_release(queue->shm, &side->lock);
-    STEP();
-}
-
-/* A message is for one consumer; room may be for one producer and too little for another. */
-static inline int queue_sleepers(const shmx_queue *queue, const struct queue_side *side)
-{
-    return side == &queue->header->producers ? 1 : SHMX_WAKE_ALL;
-}
-
-/* Wake those of the other side that sleep, after a full fence. A failing wake delays the sleeper by
- * a slice; what it sleeps for is done in any case. */
-static inline void queue_notify(shmx_queue *queue, struct queue_side *side)
-{
-    shmx_event_notify(queue->shm, &side->event, queue_sleepers(queue, side));
-}
-
-/* The lock was given back with this value, and somebody is to be woken. Returns SHMX_OK. */
-int shmx_queue_wake(shmx_queue *queue, struct queue_side *side, uint32_t value);
-
-/* Give the lock back when there is something for the other side. */
-static inline int queue_unlock_tell(shmx_queue *queue, struct queue_side *side)
-{
-    STEP();
-    /* Release: the next owner sees what this one did. */
-    uint32_t value = atomic_exchange_explicit(&side->lock, 0, memory_order_release);
-    shmx_fence_behind();
-    STEP();
-    /* Relaxed: the fence does the ordering. One branch for both. */
-    uint32_t event = atomic_load_explicit(&side->event, memory_order_relaxed);
-    bool quiet = ((value / LOCK_WAITERS) | (event & EVENT_ARMED)) == 0;
-    return quiet ? SHMX_OK : shmx_queue_wake(queue, side, value);
-}
-
-/* The same without holding the lock, after a store. */
-static inline void queue_tell(shmx_queue *queue, struct queue_side *side)
-{
-    STEP();
-    atomic_thread_fence(memory_order_seq_cst);
-    queue_notify(queue, side);
+    shmx_side_tell(&queue->party, &side->event);
 }
 
 /* ---- waiting (waiting.c) ---- */
@@ -243,38 +186,15 @@ static inline void queue_begin(struct queue_job *job, shmx_queue *queue, bool pr
 int shmx_queue_persist(shmx_queue *queue, struct queue_job *job,
                        const struct queue_direction *direction, int status);
 
-/* Up to here a message is copied while the lock of its side is held, which is cheaper than to mark
- * the record as one's own, copy, and mark it again. */
-#define QUEUE_COPY_LOCKED 1024
-
-/* Messages are short more often than not, and a call costs more than to copy one. */
-static inline bool queue_is_short(size_t size)
-{
-    return size - 8 <= 64 - 8;
-}
-
 static inline void queue_copy(void *to, const void *from, size_t size)
 {
-    unsigned char *target = to;
-    const unsigned char *source = from;
-    if (!queue_is_short(size)) {
-        if (size != 0)
-            memcpy(target, source, size);
-        return;
-    }
-    /* Eight at a time, and the last eight again. */
-    for (size_t done = 0; done + 8 < size; done += 8)
-        memcpy(target + done, source + done, 8);
-    memcpy(target + size - 8, source + size - 8, 8);
+    if (shmx_short(size))
+        shmx_copy_short(to, from, size);
+    else if (size != 0)
+        memcpy(to, from, size);
 }
 
 /* ---- records that are a handle's own ---- */
-
-/* In the child of a fork the parent's records are not the handle's any more. */
-static inline bool queue_owned(const shmx_queue *queue, const struct queue_own *own)
-{
-    return own->state != 0 && (own->state & SHMX_OWNER_MASK) == shmx_token_known(queue->shm);
-}
 
 /* Acquire: once it is nobody, the record's state is what it left. */
 static inline uint32_t queue_holder(const shmx_queue *queue)

@@ -8,7 +8,7 @@ int shmx_queue_send(shmx_queue *queue, const void *message, size_t size, int tim
     if (queue == NULL || message == NULL || timeout_ms < SHMX_FOREVER || size >= queue->quick_end ||
         shmx_sides_used(&queue->header->sides))
         return shmx_queue_send_slowly(queue, message, size, timeout_ms);
-    if (!queue_is_short(size))
+    if (!shmx_short(size))
         return shmx_queue_send_whole(queue, message, size, timeout_ms);
     return queue_send_quickly(queue, message, size, timeout_ms);
 }
@@ -16,28 +16,30 @@ int shmx_queue_send(shmx_queue *queue, const void *message, size_t size, int tim
 int shmx_queue_reserve(shmx_queue *queue, size_t size, void **message, int timeout_ms)
 {
     uint32_t place;
-    if (queue == NULL || message == NULL || timeout_ms < SHMX_FOREVER || size > queue->longest ||
-        queue->reserved.state != 0 || shmx_sides_used(&queue->header->sides))
+    if (queue == NULL || message == NULL || timeout_ms < SHMX_FOREVER ||
+        size > queue->party.longest || queue->reserved.state != 0 ||
+        shmx_sides_used(&queue->header->sides))
         return shmx_queue_reserve_slowly(queue, size, message, timeout_ms);
     struct queue_side *side = &queue->header->producers;
-    uint32_t token = shmx_token_known(queue->shm);
+    uint32_t token = shmx_token_known(queue->party.shm);
     if (!shmx_word_try(&side->lock, token))
         return shmx_queue_reserve_slowly(queue, size, message, timeout_ms);
     STEP();
     if (shmx_sides_over(&queue->header->sides) ||
-        !queue_room_at_tail(queue, queue_units((uint32_t)size), &place))
+        !queue_room_at_tail(queue, side, queue_units((uint32_t)size), &place))
         return shmx_queue_reserve_again(queue, size, message, timeout_ms);
     queue->pace[1].begun++;
     queue->reserved = (struct queue_own){STATE_RESERVED | token, place, (uint32_t)size, false};
-    queue_append(queue, place, (uint32_t)size, STATE_RESERVED | token);
+    queue_append(queue, side, place, (uint32_t)size, STATE_RESERVED | token);
     *message = queue_message(queue, place);
-    queue_unlock(queue, side);
+    shmx_side_unlock(&queue->party, &side->lock);
     return SHMX_OK;
 }
 
 int shmx_queue_commit(shmx_queue *queue, size_t size)
 {
-    if (queue == NULL || size != queue->reserved.size || !queue_owned(queue, &queue->reserved))
+    if (queue == NULL || size != queue->reserved.size ||
+        !shmx_party_owns(&queue->party, queue->reserved.state))
         return shmx_queue_commit_slowly(queue, size);
     int status = queue_own_end(queue, &queue->reserved, STATE_COMMITTED);
     queue_tell(queue, &queue->header->producers);
@@ -59,11 +61,11 @@ int shmx_queue_receive(shmx_queue *queue, void *buffer, size_t capacity, size_t 
     if (queue == NULL || buffer == NULL || timeout_ms < SHMX_FOREVER || !something_there(queue))
         return shmx_queue_receive_slowly(queue, buffer, capacity, size, timeout_ms);
     struct queue_side *side = &queue->header->consumers;
-    if (!shmx_word_try(&side->lock, shmx_token_known(queue->shm)))
+    if (!shmx_word_try(&side->lock, shmx_token_known(queue->party.shm)))
         return shmx_queue_receive_slowly(queue, buffer, capacity, size, timeout_ms);
     STEP();
-    if (!queue_message_at_next(queue, &found) || !queue_oldest(side, found.place) ||
-        !queue_is_short(found.size) || found.size > capacity)
+    if (!queue_message_at_next(queue, side, &found) || !queue_oldest(side, found.place) ||
+        !shmx_short(found.size) || found.size > capacity)
         return shmx_queue_receive_whole(queue, buffer, capacity, size, timeout_ms);
     queue->pace[0].begun++;
     queue_copy(buffer, queue_message(queue, found.place), found.size);
@@ -81,11 +83,11 @@ int shmx_queue_peek(shmx_queue *queue, const void **message, size_t *size, int t
         !something_there(queue))
         return shmx_queue_peek_slowly(queue, message, size, timeout_ms);
     struct queue_side *side = &queue->header->consumers;
-    uint32_t token = shmx_token_known(queue->shm);
+    uint32_t token = shmx_token_known(queue->party.shm);
     if (!shmx_word_try(&side->lock, token))
         return shmx_queue_peek_slowly(queue, message, size, timeout_ms);
     STEP();
-    if (!queue_message_at_next(queue, &found) || !queue_oldest(side, found.place) ||
+    if (!queue_message_at_next(queue, side, &found) || !queue_oldest(side, found.place) ||
         queue_holder(queue) != 0)
         return shmx_queue_peek_again(queue, message, size, timeout_ms);
     queue->pace[0].begun++;
@@ -94,6 +96,6 @@ int shmx_queue_peek(shmx_queue *queue, const void **message, size_t *size, int t
     *message = queue_message(queue, found.place);
     if (size != NULL)
         *size = found.size;
-    queue_unlock(queue, side);
+    shmx_side_unlock(&queue->party, &side->lock);
     return SHMX_OK;
 }

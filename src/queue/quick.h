@@ -31,9 +31,9 @@ int shmx_queue_receive_whole(shmx_queue *queue, void *buffer, size_t capacity, s
 /* ---- sending ---- */
 
 /* The usual case of shmx_queue_room: there is room where the tail is, as far as is known. */
-static inline bool queue_room_at_tail(const shmx_queue *queue, uint32_t units, uint32_t *place)
+static inline bool queue_room_at_tail(const shmx_queue *queue, const struct queue_side *side,
+                                      uint32_t units, uint32_t *place)
 {
-    const struct queue_side *side = &queue->header->producers;
     /* Relaxed: the lock is held. */
     uint32_t tail = atomic_load_explicit(&side->place, memory_order_relaxed);
     uint32_t head = atomic_load_explicit(&side->edge, memory_order_relaxed);
@@ -46,7 +46,8 @@ static inline bool queue_room_at_tail(const shmx_queue *queue, uint32_t units, u
 }
 
 /* Show a record at the tail; its message, if it is one, has been written. */
-static inline void queue_append(shmx_queue *queue, uint32_t place, uint32_t size, uint32_t state)
+static inline void queue_append(const shmx_queue *queue, struct queue_side *side, uint32_t place,
+                                uint32_t size, uint32_t state)
 {
     struct queue_record *record = queue_at(queue, place);
     uint32_t end = queue_behind(queue, place, queue_units(size));
@@ -59,7 +60,7 @@ static inline void queue_append(shmx_queue *queue, uint32_t place, uint32_t size
     atomic_store_explicit(&record->state, state, memory_order_release);
     STEP();
     /* Relaxed: the lock is held. */
-    atomic_store_explicit(&queue->header->producers.place, end, memory_order_relaxed);
+    atomic_store_explicit(&side->place, end, memory_order_relaxed);
 }
 
 /* The usual send: the lock is free, and there is room. */
@@ -68,24 +69,24 @@ static inline int queue_send_quickly(shmx_queue *queue, const void *message, siz
 {
     struct queue_side *side = &queue->header->producers;
     uint32_t place;
-    if (!shmx_word_try(&side->lock, shmx_token_known(queue->shm)))
+    if (!shmx_word_try(&side->lock, shmx_token_known(queue->party.shm)))
         return shmx_queue_send_slowly(queue, message, size, timeout_ms);
     STEP();
     if (shmx_sides_over(&queue->header->sides) ||
-        !queue_room_at_tail(queue, queue_units((uint32_t)size), &place))
+        !queue_room_at_tail(queue, side, queue_units((uint32_t)size), &place))
         return shmx_queue_send_again(queue, message, size, timeout_ms);
     queue->pace[1].begun++;
     queue_copy(queue_message(queue, place), message, size);
-    queue_append(queue, place, (uint32_t)size, STATE_COMMITTED);
+    queue_append(queue, side, place, (uint32_t)size, STATE_COMMITTED);
     return queue_unlock_tell(queue, side);
 }
 
 /* ---- receiving ---- */
 
 /* The usual case of shmx_queue_find: there is a message at `next`, and none has come back. */
-static inline bool queue_message_at_next(const shmx_queue *queue, struct queue_own *found)
+static inline bool queue_message_at_next(const shmx_queue *queue, const struct queue_side *side,
+                                         struct queue_own *found)
 {
-    const struct queue_side *side = &queue->header->consumers;
     /* Relaxed: the lock is held; a message that comes back now is found the next time. */
     uint32_t next = atomic_load_explicit(&side->place, memory_order_relaxed);
     if (atomic_load_explicit(&side->returned, memory_order_relaxed) != 0 || next >= queue->capacity)

@@ -24,7 +24,7 @@ static void find_unlock(shmx_queue *queue, const struct queue_job *job)
     if (atomic_load_explicit(&side->edge, memory_order_relaxed) != job->head)
         queue_unlock_tell(queue, side);
     else
-        queue_unlock(queue, side);
+        shmx_side_unlock(&queue->party, &side->lock);
 }
 
 /* Take the consumers' lock and find a message. */
@@ -33,18 +33,14 @@ static inline int find_lock(shmx_queue *queue, struct queue_job *job, bool ask)
     struct queue_side *side = &queue->header->consumers;
     if (!ask && nothing_there(queue))
         return SHMX_NOTHING;
-    int status = queue_lock(queue, side, &job->limit);
-    if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
-        return status;
-    STEP();
     /* A dead owner may have taken a message from before the others and not marked it; or be the
      * holder still. */
-    if (status == SHMX_EOWNERDEAD) {
-        atomic_store_explicit(&side->returned, 1, memory_order_relaxed);
-        ask = true;
-    }
+    int status = shmx_side_lock(&queue->party, &side->lock, &job->limit, &ask);
+    if (status != SHMX_OK)
+        return status;
+    STEP();
     job->head = atomic_load_explicit(&side->edge, memory_order_relaxed);
-    if (!ask && queue_message_at_next(queue, &job->own))
+    if (!ask && queue_message_at_next(queue, side, &job->own))
         return SHMX_OK;
     status = shmx_queue_find(queue, ask, &job->own);
     if (status != SHMX_OK)
@@ -70,7 +66,7 @@ static int take(shmx_queue *queue, struct queue_job *job)
 {
     int status = shmx_queue_pass(queue, &job->own);
     if (status == SHMX_OK) {
-        job->own.state = STATE_TAKEN | shmx_token_known(queue->shm);
+        job->own.state = STATE_TAKEN | shmx_token_known(queue->party.shm);
         job->own.held = false;
         /* Relaxed: shown by the lock. */
         atomic_store_explicit(&queue_at(queue, job->own.place)->state, job->own.state,
@@ -119,7 +115,7 @@ static inline int attempt_receive(shmx_queue *queue, struct queue_job *job, bool
         find_unlock(queue, job);
         return SHMX_EMSGSIZE;
     }
-    return job->own.size > QUEUE_COPY_LOCKED ? take(queue, job) : copy(queue, job);
+    return job->own.size > SHMX_COPY_LOCKED ? take(queue, job) : copy(queue, job);
 }
 
 static int attempt_peek(shmx_queue *queue, struct queue_job *job, bool ask)
@@ -153,7 +149,7 @@ static int release(shmx_queue *queue, struct queue_own *own)
     int status = own->held ? SHMX_OK : queue_own_end(queue, own, STATE_FREE);
     if (status != SHMX_OK)
         return status;
-    if (!shmx_word_try(&side->lock, shmx_token_known(queue->shm))) {
+    if (!shmx_word_try(&side->lock, shmx_token_known(queue->party.shm))) {
         status = own->held ? queue_own_end(queue, own, STATE_FREE) : SHMX_OK;
         queue_tell(queue, side);
         return status;
@@ -171,7 +167,7 @@ static int release(shmx_queue *queue, struct queue_own *own)
 
 int shmx_queue_release(shmx_queue *queue)
 {
-    if (queue == NULL || !queue_owned(queue, &queue->taken))
+    if (queue == NULL || !shmx_party_owns(&queue->party, queue->taken.state))
         return shmx_refuse(SHMX_EINVAL);
     int status = release(queue, &queue->taken);
     return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
@@ -190,7 +186,7 @@ int shmx_queue_receive_slowly(shmx_queue *queue, void *buffer, size_t capacity, 
         status = shmx_queue_persist(queue, &job, &receiving, status);
     if (size != NULL)
         *size = status == SHMX_OK || status == SHMX_EMSGSIZE ? job.own.size : 0;
-    if (status != SHMX_OK || job.own.size <= QUEUE_COPY_LOCKED)
+    if (status != SHMX_OK || job.own.size <= SHMX_COPY_LOCKED)
         return status;
     memcpy(buffer, queue_message(queue, job.own.place), job.own.size);
     status = release(queue, &job.own);
@@ -201,7 +197,7 @@ int shmx_queue_peek_slowly(shmx_queue *queue, const void **message, size_t *size
 {
     if (message != NULL)
         *message = NULL;
-    if (queue == NULL || message == NULL || queue_owned(queue, &queue->taken) ||
+    if (queue == NULL || message == NULL || shmx_party_owns(&queue->party, queue->taken.state) ||
         timeout_ms < SHMX_FOREVER)
         return shmx_refuse(SHMX_EINVAL);
     struct queue_job job;
@@ -223,13 +219,13 @@ int shmx_queue_peek_slowly(shmx_queue *queue, const void **message, size_t *size
 int shmx_queue_receive_again(shmx_queue *queue, void *buffer, size_t capacity, size_t *size,
                              int timeout_ms)
 {
-    queue_unlock(queue, &queue->header->consumers);
+    shmx_side_unlock(&queue->party, &queue->header->consumers.lock);
     return shmx_queue_receive_slowly(queue, buffer, capacity, size, timeout_ms);
 }
 
 int shmx_queue_peek_again(shmx_queue *queue, const void **message, size_t *size, int timeout_ms)
 {
-    queue_unlock(queue, &queue->header->consumers);
+    shmx_side_unlock(&queue->party, &queue->header->consumers.lock);
     return shmx_queue_peek_slowly(queue, message, size, timeout_ms);
 }
 
@@ -238,8 +234,8 @@ int shmx_queue_receive_whole(shmx_queue *queue, void *buffer, size_t capacity, s
 {
     struct queue_side *side = &queue->header->consumers;
     struct queue_own found;
-    if (!queue_message_at_next(queue, &found) || !queue_oldest(side, found.place) ||
-        found.size > capacity || found.size > QUEUE_COPY_LOCKED)
+    if (!queue_message_at_next(queue, side, &found) || !queue_oldest(side, found.place) ||
+        found.size > capacity || found.size > SHMX_COPY_LOCKED)
         return shmx_queue_receive_again(queue, buffer, capacity, size, timeout_ms);
     queue->pace[0].begun++;
     if (found.size != 0)

@@ -181,9 +181,9 @@ static int pass_over(shmx_queue *queue, uint32_t place, uint32_t state)
 static int handle_reserved(shmx_queue *queue, bool ask, uint32_t place, uint32_t state)
 {
     const struct queue_own *own = &queue->reserved;
-    int status = ask ? shmx_owner_ended(queue->shm, state) : SHMX_NOTHING;
+    int status = ask ? shmx_owner_ended(queue->party.shm, state) : SHMX_NOTHING;
     if (status == SHMX_NOTHING)
-        queue->party.held_up = !queue_owned(queue, own) || own->place != place;
+        queue->party.held_up = !shmx_party_owns(&queue->party, own->state) || own->place != place;
     if (status != SHMX_OK)
         return status;
     /* By exchange: it may have committed before it died. Acquire: its size. */
@@ -232,7 +232,7 @@ static int find_next(shmx_queue *queue, bool ask, struct queue_own *found)
 static int find_holder(shmx_queue *queue, bool ask, bool *held)
 {
     uint32_t holder = queue_holder(queue);
-    int status = ask && holder != 0 ? shmx_owner_ended(queue->shm, holder) : SHMX_NOTHING;
+    int status = ask && holder != 0 ? shmx_owner_ended(queue->party.shm, holder) : SHMX_NOTHING;
     *held = holder != 0 && status == SHMX_NOTHING;
     if (status == SHMX_OK)
         queue_holder_end(queue);
@@ -264,14 +264,14 @@ static int find_returned(shmx_queue *queue, bool ask, struct queue_own *found)
     struct walk walk = {head, queue->capacity};
     bool held;
     /* Two that each wait for what the other has taken would wait for ever. */
-    bool waits = !queue_owned(queue, &queue->taken);
+    bool waits = !shmx_party_owns(&queue->party, queue->taken.state);
     int status = find_holder(queue, ask, &held);
     if (status != SHMX_OK)
         return status;
     for (; walk.place != next; held = false) {
         uint32_t state = state_load(queue, walk.place);
         bool taken = (state & STATE_KIND) == STATE_TAKEN;
-        status = ask && taken ? shmx_owner_ended(queue->shm, state) : SHMX_NOTHING;
+        status = ask && taken ? shmx_owner_ended(queue->party.shm, state) : SHMX_NOTHING;
         if (status < SHMX_OK)
             return status;
         if (status == SHMX_OK)

@@ -8,8 +8,8 @@ static int collect(shmx_queue *queue, struct shmx_limit *limit)
 {
     struct queue_side *side = &queue->header->consumers;
     struct queue_own found;
-    int status = queue_lock(queue, side, limit);
-    if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
+    int status = shmx_side_lock(&queue->party, &side->lock, limit, NULL);
+    if (status != SHMX_OK)
         return status;
     uint32_t head = atomic_load_explicit(&side->edge, memory_order_relaxed);
     status = shmx_queue_find(queue, true, &found);
@@ -18,7 +18,7 @@ static int collect(shmx_queue *queue, struct shmx_limit *limit)
     bool back = atomic_load_explicit(&side->returned, memory_order_relaxed) != 0;
     /* Others that wait for room are told if there is more, and this one tries in any case. */
     bool room = atomic_load_explicit(&side->edge, memory_order_relaxed) != head;
-    queue_unlock(queue, side);
+    shmx_side_unlock(&queue->party, &side->lock);
     if (room)
         queue_tell(queue, side);
     if (back)
@@ -32,44 +32,46 @@ static inline int room_lock(shmx_queue *queue, struct queue_job *job, bool ask, 
     struct queue_side *side = &queue->header->producers;
     int status = ask ? collect(queue, &job->limit) : SHMX_OK;
     if (status == SHMX_OK)
-        status = queue_lock(queue, side, &job->limit);
+        status = shmx_side_lock(&queue->party, &side->lock, &job->limit, NULL);
     /* The leavings of a dead owner are put in order at each look for room. */
-    if (status != SHMX_OK && status != SHMX_EOWNERDEAD)
+    if (status != SHMX_OK)
         return status;
     STEP();
     uint32_t units = queue_units((uint32_t)job->size);
     bool over = shmx_sides_over(&queue->header->sides);
-    if (!over && queue_room_at_tail(queue, units, place))
+    if (!over && queue_room_at_tail(queue, side, units, place))
         return SHMX_OK;
     status = over ? SHMX_EHANGUP : shmx_queue_room(queue, units, place);
     if (status != SHMX_OK)
-        queue_unlock(queue, side);
+        shmx_side_unlock(&queue->party, &side->lock);
     return status;
 }
 
 static inline int attempt_send(shmx_queue *queue, struct queue_job *job, bool ask)
 {
+    struct queue_side *side = &queue->header->producers;
     uint32_t place;
     int status = room_lock(queue, job, ask, &place);
     if (status != SHMX_OK)
         return status;
     queue_copy(queue_message(queue, place), job->message, job->size);
-    queue_append(queue, place, (uint32_t)job->size, STATE_COMMITTED);
+    queue_append(queue, side, place, (uint32_t)job->size, STATE_COMMITTED);
     queue_unlock_tell(queue, &queue->header->producers);
     return SHMX_OK;
 }
 
 static int attempt_reserve(shmx_queue *queue, struct queue_job *job, bool ask)
 {
+    struct queue_side *side = &queue->header->producers;
     uint32_t place;
     int status = room_lock(queue, job, ask, &place);
     if (status != SHMX_OK)
         return status;
     uint32_t size = (uint32_t)job->size;
     job->own =
-        (struct queue_own){STATE_RESERVED | shmx_token_known(queue->shm), place, size, false};
-    queue_append(queue, place, size, job->own.state);
-    queue_unlock(queue, &queue->header->producers);
+        (struct queue_own){STATE_RESERVED | shmx_token_known(queue->party.shm), place, size, false};
+    queue_append(queue, side, place, size, job->own.state);
+    shmx_side_unlock(&queue->party, &queue->header->producers.lock);
     return SHMX_OK;
 }
 
@@ -103,27 +105,21 @@ static int commit(shmx_queue *queue, size_t size)
 
 int shmx_queue_commit_slowly(shmx_queue *queue, size_t size)
 {
-    if (queue == NULL || !queue_owned(queue, &queue->reserved) || size > queue->reserved.size)
+    if (queue == NULL || !shmx_party_owns(&queue->party, queue->reserved.state) ||
+        size > queue->reserved.size)
         return shmx_refuse(SHMX_EINVAL);
     return commit(queue, size);
 }
 
 int shmx_queue_cancel(shmx_queue *queue)
 {
-    if (queue == NULL || !queue_owned(queue, &queue->reserved))
+    if (queue == NULL || !shmx_party_owns(&queue->party, queue->reserved.state))
         return shmx_refuse(SHMX_EINVAL);
     int status = queue_own_end(queue, &queue->reserved, STATE_CANCELLED);
     queue_tell(queue, &queue->header->producers);
     /* It is room again, for a producer that collects it. */
-    queue_notify(queue, &queue->header->consumers);
+    queue_tell(queue, &queue->header->consumers);
     return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
-}
-
-static int send_check(const shmx_queue *queue, size_t size, int timeout_ms)
-{
-    if (queue == NULL || timeout_ms < SHMX_FOREVER)
-        return SHMX_EINVAL;
-    return size > queue->longest ? SHMX_EMSGSIZE : SHMX_OK;
 }
 
 static int reserve(shmx_queue *queue, size_t size, struct queue_own *own, int timeout_ms)
@@ -155,15 +151,11 @@ static int send_long(shmx_queue *queue, const void *message, size_t size, int ti
 
 int shmx_queue_send_slowly(shmx_queue *queue, const void *message, size_t size, int timeout_ms)
 {
-    int status = send_check(queue, size, timeout_ms);
-    if (status == SHMX_OK && message == NULL && size != 0)
-        status = SHMX_EINVAL;
-    if (status != SHMX_OK)
-        return shmx_refuse(status);
-    status = shmx_sides_check_receivers(queue->shm, &queue->party);
+    bool good = message != NULL || size == 0;
+    int status = shmx_sides_check_send((struct shmx_party *)queue, good, size, timeout_ms);
     if (status != SHMX_OK)
         return status;
-    if (size > QUEUE_COPY_LOCKED)
+    if (size > SHMX_COPY_LOCKED)
         return send_long(queue, message, size, timeout_ms);
     struct queue_job job;
     queue_begin(&job, queue, true, size, timeout_ms);
@@ -176,12 +168,9 @@ int shmx_queue_reserve_slowly(shmx_queue *queue, size_t size, void **message, in
 {
     if (message != NULL)
         *message = NULL;
-    int status = send_check(queue, size, timeout_ms);
-    if (queue == NULL || message == NULL || queue_owned(queue, &queue->reserved))
-        status = SHMX_EINVAL;
-    if (status != SHMX_OK)
-        return shmx_refuse(status);
-    status = shmx_sides_check_receivers(queue->shm, &queue->party);
+    bool good =
+        queue != NULL && message != NULL && !shmx_party_owns(&queue->party, queue->reserved.state);
+    int status = shmx_sides_check_send((struct shmx_party *)queue, good, size, timeout_ms);
     if (status != SHMX_OK)
         return status;
     status = reserve(queue, size, &queue->reserved, timeout_ms);
@@ -194,13 +183,13 @@ int shmx_queue_reserve_slowly(shmx_queue *queue, size_t size, void **message, in
 
 int shmx_queue_send_again(shmx_queue *queue, const void *message, size_t size, int timeout_ms)
 {
-    queue_unlock(queue, &queue->header->producers);
+    shmx_side_unlock(&queue->party, &queue->header->producers.lock);
     return shmx_queue_send_slowly(queue, message, size, timeout_ms);
 }
 
 int shmx_queue_reserve_again(shmx_queue *queue, size_t size, void **message, int timeout_ms)
 {
-    queue_unlock(queue, &queue->header->producers);
+    shmx_side_unlock(&queue->party, &queue->header->producers.lock);
     return shmx_queue_reserve_slowly(queue, size, message, timeout_ms);
 }
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Waiting: for the lock of a side, which is held for a few instructions inside one call; and for
- * the other side to do something.
- */
+/* Waiting for the other side to do something. */
 #include "layout.h"
 
 /* Looks that make a find a close one, how many of these make a stream, and how long to stay away
@@ -14,18 +11,6 @@
 /* Messages that make it worth while, and close finds that do not count after it was not. */
 #define AWAY_GAIN 4
 #define CLOSE_PASSED 1000
-
-int shmx_queue_lock_slowly(shmx_queue *queue, struct queue_side *side, struct shmx_limit *limit)
-{
-    return shmx_word_acquire(queue->shm, &side->lock, shmx_limit_end(limit));
-}
-
-int shmx_queue_wake(shmx_queue *queue, struct queue_side *side, uint32_t value)
-{
-    shmx_word_released(queue->shm, &side->lock, value);
-    queue_notify(queue, side);
-    return SHMX_OK;
-}
 
 /* Spin until there may be something. In a stream the two sides run close behind each other, and
  * each look takes from the other side the cache line that it is writing. So a process that several
@@ -91,7 +76,6 @@ int shmx_queue_persist(shmx_queue *queue, struct queue_job *job,
                        const struct queue_direction *direction, int status)
 {
     struct shmx_waiter waiter = {
-        .shm = queue->shm,
         .party = &queue->party,
         .other = direction->producer ? SHMX_RECEIVER : SHMX_SENDER,
         .capacity = queue->capacity,

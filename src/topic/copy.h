@@ -7,17 +7,13 @@
  * bytes that are loaded and stored relaxed. (A message that is written in place is written as its
  * user does it; what a reader saw of that is thrown away like the rest.)
  *
- * Short messages are copied without a call, by parts that may overlap: a call costs more than they
- * do. All others are copied by memcpy, which uses the processor's widest registers, and which is
- * called by a pointer that the compiler must load.
+ * Messages that are not short are copied by memcpy, which uses the processor's widest registers,
+ * and which is called by a pointer that the compiler must load.
  */
 #ifndef SHMX_TOPIC_COPY_H
 #define SHMX_TOPIC_COPY_H
 
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <string.h>
+#include "waiter.h"
 
 extern void *(*const volatile shmx_topic_copy)(void *to, const void *from, size_t size);
 
@@ -31,25 +27,7 @@ extern void *(*const volatile shmx_topic_copy)(void *to, const void *from, size_
 
 static inline bool topic_short(size_t size)
 {
-    return size - 8 <= 64 - 8 && !TOPIC_WATCHED;
-}
-
-/* The first and the last bytes of one that is short. */
-static inline void topic_copy_short(void *to, const void *from, size_t size)
-{
-    unsigned char *target = to;
-    const unsigned char *source = from;
-    if (size < 16) {
-        memcpy(target, source, 8);
-        memcpy(target + size - 8, source + size - 8, 8);
-        return;
-    }
-    memcpy(target, source, 16);
-    memcpy(target + size - 16, source + size - 16, 16);
-    if (size > 32) {
-        memcpy(target + 16, source + 16, 16);
-        memcpy(target + size - 32, source + size - 32, 16);
-    }
+    return shmx_short(size) && !TOPIC_WATCHED;
 }
 
 static inline void topic_copy(void *to, const void *from, size_t size)

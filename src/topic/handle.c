@@ -39,8 +39,7 @@ static int topic_region_check(const shmx *shm, size_t offset, size_t size, unsig
 static void topic_place_handle(shmx_topic *topic, shmx *shm, size_t offset, size_t size)
 {
     uint64_t units = (size - TOPIC_HEADER_SIZE) / TOPIC_UNIT;
-    topic->shm = shm;
-    topic->read_only = shm->attachment.read_only;
+    topic->party.shm = shm;
     topic->header = (struct topic_header *)(void *)(shm->attachment.data + offset);
     topic->party.shared = &topic->header->sides;
     topic->party.lock = &topic->header->publishers.lock;
@@ -51,16 +50,17 @@ static void topic_place_handle(shmx_topic *topic, shmx *shm, size_t offset, size
     /* A third of the ring: beside the newest message, and the rest of the ring that is too short,
      * there is room for another one. So the newest is there while the next one is written. */
     uint64_t longest = ((uint64_t)topic->capacity / 3 - 1) * TOPIC_UNIT;
-    topic->longest = (uint32_t)(longest < TOPIC_MESSAGE_MAX ? longest : TOPIC_MESSAGE_MAX);
-    longest = longest < TOPIC_COPY_LOCKED ? longest : TOPIC_COPY_LOCKED;
-    topic->quick_end = topic->read_only ? 0 : (size_t)longest + 1;
+    topic->party.longest = (uint32_t)(longest < TOPIC_MESSAGE_MAX ? longest : TOPIC_MESSAGE_MAX);
+    longest = longest < SHMX_COPY_LOCKED ? longest : SHMX_COPY_LOCKED;
+    topic->quick_end = topic->party.shm->attachment.read_only ? 0 : (size_t)longest + 1;
 }
 
 int shmx_topic_confirm(shmx_topic *topic)
 {
     struct topic_header *header = topic->header;
     const uint32_t facts[] = {TOPIC_MAGIC, TOPIC_VERSION, topic->capacity};
-    int status = shmx_header_settle(&header->magic, sizeof *header, facts, topic->read_only);
+    int status = shmx_header_settle(&header->magic, sizeof *header, facts,
+                                    topic->party.shm->attachment.read_only);
     topic->confirmed = status == SHMX_OK;
     shmx_watch(&topic->party, &header->magic, 0);
     return status;
@@ -71,8 +71,8 @@ static int open_handle(shmx_topic *topic, unsigned flags)
     uint32_t token;
     bool oldest = (flags & SHMX_TOPIC_OLDEST) != 0;
     int status = SHMX_OK;
-    if (!topic->read_only)
-        status = shmx_os_owner_claim(&topic->shm->attachment, &token);
+    if (!topic->party.shm->attachment.read_only)
+        status = shmx_os_owner_claim(&topic->party.shm->attachment, &token);
     if (status == SHMX_OK)
         status = shmx_topic_confirm(topic);
     if (status == SHMX_NOTHING)
@@ -106,23 +106,19 @@ int shmx_topic_open(shmx_topic **topic, shmx *shm, size_t offset, size_t size, u
 
 size_t shmx_topic_max_message(const shmx_topic *topic)
 {
-    return topic != NULL ? topic->longest : 0;
+    return topic != NULL ? topic->party.longest : 0;
 }
 
 /* ---- sides ---- */
 
 int shmx_topic_join(shmx_topic *topic, unsigned sides)
 {
-    if (topic == NULL)
-        return shmx_refuse(SHMX_EINVAL);
-    return shmx_sides_join(topic->shm, &topic->party, sides);
+    return shmx_sides_join((struct shmx_party *)topic, sides);
 }
 
 int shmx_topic_shutdown(shmx_topic *topic)
 {
-    if (topic == NULL)
-        return shmx_refuse(SHMX_EINVAL);
-    return shmx_sides_shutdown(topic->shm, &topic->party);
+    return shmx_sides_shutdown((struct shmx_party *)topic);
 }
 
 /* ---- closing ---- */
@@ -131,10 +127,11 @@ void shmx_topic_close(shmx_topic **topic)
 {
     if (topic == NULL || *topic == NULL)
         return;
-    if ((*topic)->reserved.state != 0)
-        shmx_topic_cancel(*topic);
-    shmx_topic_place_leave(*topic);
-    shmx_sides_leave((*topic)->shm, &(*topic)->party);
-    free(*topic);
+    shmx_topic *closed = *topic;
+    if (shmx_party_owns(&closed->party, closed->reserved.state))
+        shmx_topic_cancel(closed);
+    shmx_topic_place_leave(closed);
+    shmx_sides_leave(&closed->party);
+    free(closed);
     *topic = NULL;
 }

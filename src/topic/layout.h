@@ -34,16 +34,6 @@
 #include "topic/copy.h"
 #include "waiter.h"
 
-#include <string.h>
-
-/* Tests kill the process at each of these. */
-#ifdef SHMX_TOPIC_STEPS
-void shmx_topic_step(void);
-#define TOPIC_STEP() shmx_topic_step()
-#else
-#define TOPIC_STEP() ((void)0)
-#endif
-
 #define TOPIC_MAGIC 0x54786d73u /* "smxT"; in the other byte order it is another number */
 #ifndef TOPIC_VERSION           /* a test builds another */
 #define TOPIC_VERSION 1u
@@ -125,22 +115,19 @@ struct topic_own {
 };
 
 struct shmx_topic {
-    shmx *shm;
+    struct shmx_party party; /* first */
     struct topic_header *header;
     unsigned char *ring;
     uint32_t capacity; /* a copy nobody else can change */
-    uint32_t longest;  /* message */
     size_t quick_end;  /* messages shorter than this are published in the quick way */
-    bool read_only;
-    bool confirmed; /* the header has been seen to be that of this topic */
-    uint64_t base;  /* a multiple of capacity, near the position last looked at */
+    bool confirmed;    /* the header has been seen to be that of this topic */
+    uint64_t base;     /* a multiple of capacity, near the position last looked at */
     /* As a reader: what comes next, and its number if nothing is lost. */
     uint64_t position;
     uint64_t number;
     struct topic_place *place; /* lossless; or NULL */
     uint32_t place_token;
     struct topic_own reserved;
-    struct shmx_party party;
     uint64_t passed; /* reservations before it are those of dead publishers */
 };
 
@@ -222,21 +209,6 @@ static inline bool topic_end(shmx_topic *topic, uint64_t position, uint64_t *end
     uint32_t place = topic_place_of(topic, position), units = topic_length(topic, place);
     *end = position + units;
     return topic_fits(topic, place, units);
-}
-
-/* ---- copies (copy.h) ---- */
-
-/* Up to here a message is copied while the lock is held, which is cheaper than to mark the record
- * as one's own, copy, and mark it again. */
-#define TOPIC_COPY_LOCKED 1024
-
-/* ---- telling ---- */
-
-/* Wake those who sleep for something to read, or for room, after a full fence. A failing wake
- * delays the sleeper by a slice; what it sleeps for is done in any case. */
-static inline void topic_notify(shmx_topic *topic, _Atomic uint32_t *event)
-{
-    shmx_event_notify(topic->shm, event, SHMX_WAKE_ALL);
 }
 
 /* ---- reading without the lock ---- */

@@ -12,17 +12,17 @@
 
 static bool place_owned(const shmx_topic *topic)
 {
-    return topic->place_token == shmx_token_known(topic->shm) &&
+    return topic->place_token == shmx_token_known(topic->party.shm) &&
            atomic_load_explicit(&topic->place->token, memory_order_relaxed) == topic->place_token;
 }
 
 /* Write that the place is nobody's, if its owner is dead: SHMX_OK, SHMX_NOTHING or a failure. */
 static int free_dead(shmx_topic *topic, struct topic_place *place, uint32_t token)
 {
-    int status = shmx_owner_ended(topic->shm, token);
+    int status = shmx_owner_ended(topic->party.shm, token);
     if (status == SHMX_OK)
         atomic_store_explicit(&place->token, 0, memory_order_relaxed);
-    TOPIC_STEP();
+    STEP();
     return status;
 }
 
@@ -52,31 +52,23 @@ int shmx_topic_place_take(shmx_topic *topic, bool oldest)
     int status = topic_lock(topic, &limit);
     if (status != SHMX_OK)
         return status;
-    TOPIC_STEP();
+    STEP();
     status = shmx_topic_settle(topic, false);
     if (status >= SHMX_OK)
         status = find_place(topic, &place);
     if (status == SHMX_OK) {
         shmx_topic_start(topic, oldest);
         topic->place = place;
-        topic->place_token = shmx_token_known(topic->shm);
+        topic->place_token = shmx_token_known(topic->party.shm);
         /* Relaxed, all: whoever looks holds the lock. */
         atomic_store_explicit(&topic->header->publishers.floor, 0, memory_order_relaxed);
-        TOPIC_STEP();
+        STEP();
         atomic_store_explicit(&place->position, topic->position, memory_order_relaxed);
-        TOPIC_STEP();
+        STEP();
         atomic_store_explicit(&place->token, topic->place_token, memory_order_relaxed);
     }
     topic_unlock_tell_all(topic);
     return status;
-}
-
-/* After a store: tell the publishers. */
-static void tell(shmx_topic *topic)
-{
-    TOPIC_STEP();
-    atomic_thread_fence(memory_order_seq_cst);
-    topic_notify(topic, &topic->header->readers.event);
 }
 
 void shmx_topic_place_leave(shmx_topic *topic)
@@ -85,7 +77,7 @@ void shmx_topic_place_leave(shmx_topic *topic)
         return;
     /* Release: what was read was read before. */
     atomic_store_explicit(&topic->place->token, 0, memory_order_release);
-    tell(topic);
+    shmx_side_tell(&topic->party, topic->party.received);
 }
 
 void shmx_topic_place_move(shmx_topic *topic)
@@ -97,7 +89,7 @@ void shmx_topic_place_move(shmx_topic *topic)
     /* Release: what lies before was read before. */
     atomic_store_explicit(&place->position, topic->position, memory_order_release);
     atomic_store_explicit(&place->turn, (uint32_t)topic->position, memory_order_release);
-    tell(topic);
+    shmx_side_tell(&topic->party, topic->party.received);
 }
 
 int shmx_topic_floor(shmx_topic *topic, uint64_t head, bool ask)

@@ -9,7 +9,7 @@ static int settle_told(shmx_topic *topic, bool ask)
     uint64_t before = atomic_load_explicit(shown, memory_order_relaxed);
     int status = shmx_topic_settle(topic, ask);
     if (atomic_load_explicit(shown, memory_order_relaxed) != before)
-        shmx_sides_wake(topic->shm, &topic->party);
+        shmx_sides_wake(&topic->party);
     /* A reservation that is open may be in nobody's way. */
     return status == SHMX_NOTHING ? SHMX_OK : status;
 }
@@ -28,7 +28,7 @@ static inline int topic_room_lock(shmx_topic *topic, struct topic_job *job, bool
     int status = topic_lock(topic, &job->limit);
     if (status != SHMX_OK)
         return status;
-    TOPIC_STEP();
+    STEP();
     if (topic_over(topic))
         status = SHMX_EHANGUP;
     else if (!topic_settled(topic))
@@ -36,7 +36,7 @@ static inline int topic_room_lock(shmx_topic *topic, struct topic_job *job, bool
     if (status == SHMX_OK)
         status = shmx_topic_room(topic, topic_units((uint32_t)job->size), ask);
     if (status != SHMX_OK)
-        topic_unlock(topic);
+        shmx_side_unlock(&topic->party, topic->party.lock);
     return status;
 }
 
@@ -47,7 +47,7 @@ static void publish_locked(shmx_topic *topic, const void *message, size_t size)
     topic_at_tail(topic, topic->header, &entry);
     topic_copy(entry.record + 1, message, size);
     topic_append(topic->header, &entry);
-    topic_unlock_tell(topic);
+    shmx_side_unlock_tell(&topic->party, topic->party.lock, topic->party.sent);
 }
 
 static int attempt_publish(shmx_topic *topic, struct topic_job *job, bool ask)
@@ -64,25 +64,16 @@ static int topic_attempt_reserve(shmx_topic *topic, struct topic_job *job, bool 
     if (status != SHMX_OK)
         return status;
     struct topic_entry entry = {.size = (uint32_t)job->size,
-                                .state = TOPIC_STATE_RESERVED | shmx_token_known(topic->shm)};
+                                .state = TOPIC_STATE_RESERVED | shmx_token_known(topic->party.shm)};
     topic_at_tail(topic, topic->header, &entry);
     job->own = (struct topic_own){entry.state, entry.size, entry.tail};
     topic_append(topic->header, &entry);
-    topic_unlock(topic);
+    shmx_side_unlock(&topic->party, topic->party.lock);
     return SHMX_OK;
 }
 
 static const struct topic_direction publishing = {attempt_publish, true};
 static const struct topic_direction topic_reserving = {topic_attempt_reserve, true};
-
-static int publish_check(const shmx_topic *topic, size_t size, int timeout_ms)
-{
-    if (topic == NULL || timeout_ms < SHMX_FOREVER)
-        return SHMX_EINVAL;
-    if (topic->read_only)
-        return SHMX_EACCES;
-    return size > topic->longest ? SHMX_EMSGSIZE : SHMX_OK;
-}
 
 /* ---- records of its own ---- */
 
@@ -108,11 +99,11 @@ static void topic_shrink(shmx_topic *topic, const struct topic_own *own, uint32_
         atomic_store_explicit(&rest->size, (before - after - 1) * TOPIC_UNIT, memory_order_relaxed);
         atomic_store_explicit(&rest->number, TOPIC_UNKNOWN, memory_order_relaxed);
         atomic_store_explicit(&rest->state, TOPIC_STATE_CANCELLED, memory_order_relaxed);
-        TOPIC_STEP();
+        STEP();
     }
     /* Release: a process that sees the new size sees the record it leads to. */
     atomic_store_explicit(&topic_record(topic, own->position)->size, size, memory_order_release);
-    TOPIC_STEP();
+    STEP();
 }
 
 /* Give the record its end state, and show what can be shown then. */
@@ -123,7 +114,7 @@ static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, siz
     if (status != SHMX_OK)
         return shmx_result(status);
     struct topic_record *record = topic_record(topic, own->position);
-    TOPIC_STEP();
+    STEP();
     if (topic_state(topic, own->position) != own->state) {
         status = SHMX_EPROTO;
     } else {
@@ -131,7 +122,7 @@ static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, siz
             topic_shrink(topic, own, (uint32_t)size);
         /* Release: a process that sees the state sees what the owner wrote. */
         atomic_store_explicit(&record->state, state, memory_order_release);
-        TOPIC_STEP();
+        STEP();
         status = shmx_topic_settle(topic, false);
     }
     own->state = 0;
@@ -141,14 +132,15 @@ static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, siz
 
 int shmx_topic_commit(shmx_topic *topic, size_t size)
 {
-    if (topic == NULL || !topic_has_reserved(topic) || size > topic->reserved.size)
+    if (topic == NULL || !shmx_party_owns(&topic->party, topic->reserved.state) ||
+        size > topic->reserved.size)
         return shmx_refuse(SHMX_EINVAL);
     return own_end(topic, &topic->reserved, TOPIC_STATE_COMMITTED, size);
 }
 
 int shmx_topic_cancel(shmx_topic *topic)
 {
-    if (topic == NULL || !topic_has_reserved(topic))
+    if (topic == NULL || !shmx_party_owns(&topic->party, topic->reserved.state))
         return shmx_refuse(SHMX_EINVAL);
     return own_end(topic, &topic->reserved, TOPIC_STATE_CANCELLED, topic->reserved.size);
 }
@@ -157,12 +149,9 @@ int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeo
 {
     if (message != NULL)
         *message = NULL;
-    int status = publish_check(topic, size, timeout_ms);
-    if (topic == NULL || message == NULL || topic_has_reserved(topic))
-        status = SHMX_EINVAL;
-    if (status != SHMX_OK)
-        return shmx_refuse(status);
-    status = shmx_sides_check_receivers(topic->shm, &topic->party);
+    bool good =
+        topic != NULL && message != NULL && !shmx_party_owns(&topic->party, topic->reserved.state);
+    int status = shmx_sides_check_send((struct shmx_party *)topic, good, size, timeout_ms);
     if (status != SHMX_OK)
         return status;
     status = topic_reserve(topic, size, &topic->reserved, timeout_ms);
@@ -179,7 +168,7 @@ static int publish_long(shmx_topic *topic, const void *message, size_t size, int
     int status = topic_reserve(topic, size, &own, timeout_ms);
     if (status != SHMX_OK)
         return status;
-    TOPIC_STEP();
+    STEP();
     topic_copy(topic_message(topic, own.position), message, size);
     return own_end(topic, &own, TOPIC_STATE_COMMITTED, size);
 }
@@ -187,15 +176,11 @@ static int publish_long(shmx_topic *topic, const void *message, size_t size, int
 int shmx_topic_publish_slowly(shmx_topic *topic, const void *message, size_t size, int timeout_ms)
 {
     struct topic_job job;
-    int status = publish_check(topic, size, timeout_ms);
-    if (message == NULL && size != 0)
-        status = SHMX_EINVAL;
-    if (status != SHMX_OK)
-        return shmx_refuse(status);
-    status = shmx_sides_check_receivers(topic->shm, &topic->party);
+    bool good = message != NULL || size == 0;
+    int status = shmx_sides_check_send((struct shmx_party *)topic, good, size, timeout_ms);
     if (status != SHMX_OK)
         return status;
-    if (size > TOPIC_COPY_LOCKED)
+    if (size > SHMX_COPY_LOCKED)
         return publish_long(topic, message, size, timeout_ms);
     topic_begin(&job, size, timeout_ms);
     job.message = message;
@@ -210,7 +195,7 @@ int shmx_topic_publish_held(shmx_topic *topic, const void *message, size_t size,
         publish_locked(topic, message, size);
         return SHMX_OK;
     }
-    topic_unlock(topic);
+    shmx_side_unlock(&topic->party, topic->party.lock);
     return shmx_topic_publish_slowly(topic, message, size, timeout_ms);
 }
 

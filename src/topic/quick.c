@@ -50,7 +50,7 @@ int shmx_topic_next(shmx_topic *topic, void *buffer, size_t capacity, size_t *si
             return shmx_topic_next_again(topic, &kept);
         return topic_passed(topic);
     }
-    topic_copy_short(buffer, found.record + 1, found.size);
+    shmx_copy_short(buffer, found.record + 1, found.size);
     uint64_t number = topic_number(&found);
     if (!topic_whole(topic, topic->position))
         return shmx_topic_next_slowly(topic, buffer, capacity, size, lost, timeout_ms);
@@ -72,7 +72,7 @@ int shmx_topic_latest(shmx_topic *topic, void *buffer, size_t capacity, size_t *
         topic_copy(buffer, found.record + 1, found.size);
         return topic_whole(topic, position) ? SHMX_OK : shmx_topic_latest_again(topic, &kept);
     }
-    topic_copy_short(buffer, found.record + 1, found.size);
+    shmx_copy_short(buffer, found.record + 1, found.size);
     uint64_t before = topic_number(&found);
     if (!topic_whole(topic, position))
         return shmx_topic_latest_slowly(topic, buffer, capacity, size, number, timeout_ms);
@@ -87,5 +87,5 @@ int shmx_topic_publish(shmx_topic *topic, const void *message, size_t size, int 
         return shmx_topic_publish_slowly(topic, message, size, timeout_ms);
     if (!topic_short(size))
         return shmx_topic_publish_whole(topic, message, size, timeout_ms);
-    return topic_publish_quickly(topic, message, size, timeout_ms, topic_copy_short);
+    return topic_publish_quickly(topic, message, size, timeout_ms, shmx_copy_short);
 }

@@ -43,18 +43,18 @@ static inline int topic_publish_quickly(shmx_topic *topic, const void *message, 
                                         int timeout_ms,
                                         void (*fill)(void *to, const void *from, size_t size))
 {
-    uint32_t value;
     struct topic_header *header = topic->header;
     struct topic_entry entry = {.size = (uint32_t)size, .state = TOPIC_STATE_COMMITTED};
-    if (!shmx_word_try(&header->publishers.lock, shmx_token_known(topic->shm)))
+    if (!shmx_word_try(&header->publishers.lock, shmx_token_known(topic->party.shm)))
         return shmx_topic_publish_slowly(topic, message, size, timeout_ms);
-    TOPIC_STEP();
+    STEP();
     topic_at_tail(topic, header, &entry);
     if (topic_over(topic) || !topic_room_quickly(header, topic->capacity, &entry))
         return shmx_topic_publish_held(topic, message, size, timeout_ms);
     fill(entry.record + 1, message, size);
     topic_append(header, &entry);
-    return topic_unlock_quiet(header, &value) ? SHMX_OK : shmx_topic_wake(topic, value);
+    return shmx_side_unlock_tell(&topic->party, &header->publishers.lock,
+                                 &header->publishers.event);
 }
 
 #endif

@@ -18,13 +18,13 @@ static int topic_handle_reserved(shmx_topic *topic, uint64_t position, uint32_t 
 {
     struct topic_record *record = topic_record(topic, position);
     shmx_watch(&topic->party, &record->state, *state);
-    int status = shmx_waiter_owner_ended(topic->shm, &topic->party, *state, ask);
+    int status = shmx_waiter_owner_ended(&topic->party, *state, ask);
     if (status != SHMX_OK)
         return status;
     *state = TOPIC_STATE_CANCELLED;
     /* Relaxed: readers that see it before it is shown take it for what it is. */
     atomic_store_explicit(&record->state, *state, memory_order_relaxed);
-    TOPIC_STEP();
+    STEP();
     return SHMX_OK;
 }
 

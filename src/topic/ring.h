@@ -5,22 +5,11 @@
 
 #include "layout.h"
 
-/* In the child of a fork the parent's reservation is not the handle's any more. */
-static inline bool topic_has_reserved(const shmx_topic *topic)
-{
-    uint32_t state = topic->reserved.state;
-    return state != 0 && (state & SHMX_OWNER_MASK) == shmx_token_known(topic->shm);
-}
-
-/* The whole of taking the lock (waiting.c). */
-int shmx_topic_lock_slowly(shmx_topic *topic, struct shmx_limit *limit);
-
-/* Take it: SHMX_OK or a failure. The leavings of a dead owner are put in order by settling. */
+/* Take the lock: SHMX_OK or a failure. The leavings of a dead owner are put in order by settling.
+ */
 static inline int topic_lock(shmx_topic *topic, struct shmx_limit *limit)
 {
-    if (shmx_word_try(&topic->header->publishers.lock, shmx_token_known(topic->shm)))
-        return SHMX_OK;
-    return shmx_topic_lock_slowly(topic, limit);
+    return shmx_side_lock(&topic->party, topic->party.lock, limit, NULL);
 }
 
 /* Was it shut down? Under the lock. The fence is for read-only readers, which cannot take the lock.
@@ -36,44 +25,12 @@ static inline bool topic_over(const shmx_topic *topic)
  * instructions: one who has not gone on after so long is stopped, or never really had it. */
 #define TOPIC_PATIENCE 1000
 
-/* The lock was given back with this value, and somebody may be to be woken. Returns SHMX_OK. */
-int shmx_topic_wake(shmx_topic *topic, uint32_t value);
-
-/* Give the lock back when there is something for readers. False: somebody may be to be woken, and
- * `value` says so of publishers. */
-static inline bool topic_unlock_quiet(struct topic_header *header, uint32_t *value)
+/* Give the lock back when there is something for readers, and for publishers too: a reservation is
+ * in nobody's way any more. */
+static inline void topic_unlock_tell_all(const shmx_topic *topic)
 {
-    TOPIC_STEP();
-    /* Release: the next owner sees what this one did. */
-    *value = atomic_exchange_explicit(&header->publishers.lock, 0, memory_order_release);
-    shmx_fence_behind();
-    TOPIC_STEP();
-    /* Relaxed: the fence does the ordering. One branch for both. */
-    uint32_t event = atomic_load_explicit(&header->publishers.event, memory_order_relaxed);
-    return ((*value / LOCK_WAITERS) | (event & EVENT_ARMED)) == 0;
-}
-
-/* The same, and wake. */
-static inline void topic_unlock_tell(shmx_topic *topic)
-{
-    uint32_t value;
-    if (!topic_unlock_quiet(topic->header, &value))
-        shmx_topic_wake(topic, value);
-}
-
-/* The same when there may be something for publishers too: a reservation is in nobody's way any
- * more. */
-static inline void topic_unlock_tell_all(shmx_topic *topic)
-{
-    topic_unlock_tell(topic);
-    topic_notify(topic, &topic->header->readers.event);
-}
-
-/* The same when there is nothing new. */
-static inline void topic_unlock(shmx_topic *topic)
-{
-    TOPIC_STEP();
-    shmx_word_release(topic->shm, &topic->header->publishers.lock);
+    shmx_side_unlock_tell(&topic->party, topic->party.lock, topic->party.sent);
+    shmx_side_notify(&topic->party, topic->party.received);
 }
 
 /* Show the record at `shown`, which is the message's or no message's: its number is known. Done
@@ -82,14 +39,14 @@ static inline void topic_show(struct topic_header *header, uint64_t position, ui
                               uint64_t number, uint64_t end)
 {
     bool message = state == TOPIC_STATE_COMMITTED;
-    TOPIC_STEP();
+    STEP();
     /* Release: a reader that sees it finds the record, and all before it. */
     if (message)
         atomic_store_explicit(&header->front.newest, position + 1, memory_order_release);
-    TOPIC_STEP();
+    STEP();
     /* Relaxed: the lock is held. */
     atomic_store_explicit(&header->publishers.number, number + message, memory_order_relaxed);
-    TOPIC_STEP();
+    STEP();
     atomic_store_explicit(&header->publishers.shown, end, memory_order_relaxed);
     /* Release: a process that sees the turn finds the message. */
     if (message)
@@ -131,7 +88,7 @@ static inline void topic_append(struct topic_header *header, const struct topic_
     bool shows = entry->last && (entry->state & TOPIC_STATE_KIND) != TOPIC_STATE_RESERVED;
     if (!shows)
         atomic_store_explicit(&header->front.pending, 1, memory_order_relaxed);
-    TOPIC_STEP();
+    STEP();
     /* Release: as told. */
     atomic_store_explicit(&header->publishers.tail, end, memory_order_release);
     if (shows)
@@ -141,12 +98,12 @@ static inline void topic_append(struct topic_header *header, const struct topic_
 /* Overwrite what lies before: from now on it is not there. */
 static inline void topic_head_move(struct topic_header *header, uint64_t head)
 {
-    TOPIC_STEP();
+    STEP();
     /* The fence pairs with that of a reader: one that copied any of what is written behind it finds
      * the new head. */
     atomic_store_explicit(&header->front.head, head, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
-    TOPIC_STEP();
+    STEP();
 }
 
 /* Give each record from shown on its number, up to the first that is still reserved. `ask`: ask the

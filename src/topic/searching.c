@@ -80,7 +80,7 @@ static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, 
 {
     int status = SHMX_OK;
     if (position >= topic->passed)
-        status = shmx_waiter_owner_ended(topic->shm, &topic->party, *state, ask);
+        status = shmx_waiter_owner_ended(&topic->party, *state, ask);
     if (status != SHMX_OK)
         return status;
     /* It may have committed before it died. */
@@ -92,7 +92,8 @@ static int look_at_owner(shmx_topic *topic, uint64_t position, uint32_t *state, 
 
 static bool topic_is_own(const shmx_topic *topic, uint64_t position)
 {
-    return topic_has_reserved(topic) && topic->reserved.position == position;
+    return shmx_party_owns(&topic->party, topic->reserved.state) &&
+           topic->reserved.position == position;
 }
 
 /* Go from *at, which is behind the newest message, to the first message from the reader's position
@@ -101,12 +102,12 @@ static int walk_behind(shmx_topic *topic, struct unshown *at, bool last, bool as
                        struct unshown *found)
 {
     int status = SHMX_NOTHING;
-    TOPIC_STEP();
+    STEP();
     /* Acquire: the records before it are seen. */
     uint64_t tail = atomic_load_explicit(&topic->header->publishers.tail, memory_order_acquire);
     while (at->position != tail && tail - at->position <= topic->capacity) {
         uint64_t end;
-        TOPIC_STEP();
+        STEP();
         uint32_t state = topic_state(topic, at->position);
         if ((state & TOPIC_STATE_KIND) == TOPIC_STATE_RESERVED) {
             int owner = look_at_owner(topic, at->position, &state, ask);
@@ -118,7 +119,7 @@ static int walk_behind(shmx_topic *topic, struct unshown *at, bool last, bool as
             *found = *at;
             status = SHMX_OK;
         }
-        TOPIC_STEP();
+        STEP();
         if ((status == SHMX_OK && !last) || !topic_end(topic, at->position, &end))
             break;
         at->number += state == TOPIC_STATE_COMMITTED;
@@ -137,7 +138,7 @@ static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *f
         return SHMX_AGAIN; /* there is one before these */
     uint64_t first = at.position;
     int status = walk_behind(topic, &at, last, ask, found);
-    TOPIC_STEP();
+    STEP();
     /* Through what was overwritten meanwhile the walk led anywhere. */
     if (!topic_whole(topic, first))
         return SHMX_AGAIN;

@@ -1,22 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting: for the lock, which is held for a few instructions inside one call; for something to
- * read; and for lossless readers and reservations that are in the way. */
+/* Waiting for something to read, and for lossless readers and reservations that are in the way. */
 #include "ring.h"
-
-int shmx_topic_lock_slowly(shmx_topic *topic, struct shmx_limit *limit)
-{
-    int status =
-        shmx_word_acquire(topic->shm, &topic->header->publishers.lock, shmx_limit_end(limit));
-    return status == SHMX_EOWNERDEAD ? SHMX_OK : status;
-}
-
-int shmx_topic_wake(shmx_topic *topic, uint32_t value)
-{
-    struct topic_header *header = topic->header;
-    shmx_word_released(topic->shm, &header->publishers.lock, value);
-    topic_notify(topic, &header->publishers.event);
-    return SHMX_OK;
-}
 
 /* One of a topic. */
 struct topic_pursuit {
@@ -29,7 +13,7 @@ struct topic_pursuit {
 static int topic_pursue(struct shmx_waiter *waiter, bool ask)
 {
     struct topic_pursuit *own = (struct topic_pursuit *)waiter;
-    TOPIC_STEP();
+    STEP();
     return own->direction->attempt(own->topic, own->job, ask);
 }
 
@@ -50,7 +34,6 @@ int shmx_topic_persist(shmx_topic *topic, struct topic_job *job,
                        const struct topic_direction *direction, int status)
 {
     struct shmx_waiter waiter = {
-        .shm = topic->shm,
         .party = &topic->party,
         .other = direction->publisher ? SHMX_RECEIVER : SHMX_SENDER,
         .capacity = topic->capacity,

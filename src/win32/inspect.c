@@ -55,8 +55,8 @@ static int note_section(const char *section, void *listing)
     return shmx_listing_note(name, listing);
 }
 
-/* A walk through a directory of the kernel. */
-struct walk {
+/* Which entries of a directory of the kernel are looked for. */
+struct filter {
     const char *kind; /* of object */
     shmx_win32_object_visit *visit;
     void *context;
@@ -67,17 +67,17 @@ static bool narrow(char *out, size_t room, const struct nt_string *string)
     return shmx_win32_narrow(out, room, string->text, string->length / sizeof(WCHAR));
 }
 
-static int visit_entry(const struct walk *walk, const struct nt_directory_entry *entry)
+static int visit_entry(const struct filter *filter, const struct nt_directory_entry *entry)
 {
     char kind[16], name[SHMX_WIN32_NAME_MAX];
-    bool wanted = narrow(kind, sizeof kind, &entry->type) && strcmp(kind, walk->kind) == 0 &&
+    bool wanted = narrow(kind, sizeof kind, &entry->type) && strcmp(kind, filter->kind) == 0 &&
                   narrow(name, sizeof name, &entry->name);
-    return wanted ? walk->visit(name, walk->context) : SHMX_OK;
+    return wanted ? filter->visit(name, filter->context) : SHMX_OK;
 }
 
 /* Entry by entry, where the system can do no better (Wine): while entries come and go it may pass
  * over others. */
-static int visit_singly(HANDLE directory, const struct walk *walk)
+static int visit_singly(HANDLE directory, const struct filter *filter)
 {
     union {
         struct nt_directory_entry entry;
@@ -88,7 +88,7 @@ static int visit_singly(HANDLE directory, const struct walk *walk)
     for (bool restart = true; status == SHMX_OK; restart = false) {
         if (NtQueryDirectoryObject(directory, &out, sizeof out, TRUE, restart, &place, &used) != 0)
             break;
-        status = visit_entry(walk, &out.entry);
+        status = visit_entry(filter, &out.entry);
     }
     return status;
 }
@@ -109,18 +109,18 @@ static LONG read_whole(HANDLE directory, struct nt_directory_entry **entries)
     return result;
 }
 
-static int visit_all(HANDLE directory, const struct walk *walk)
+static int visit_all(HANDLE directory, const struct filter *filter)
 {
     struct nt_directory_entry *entries;
     LONG result = read_whole(directory, &entries);
     int status = SHMX_OK;
     if (result == NT_NOT_IMPLEMENTED)
-        status = visit_singly(directory, walk);
+        status = visit_singly(directory, filter);
     else if (result < 0 && result != NT_NO_MORE_ENTRIES)
         status = shmx_win32_error(RtlNtStatusToDosError(result));
     else if (result >= 0 && result != NT_NO_MORE_ENTRIES)
         for (size_t i = 0; status == SHMX_OK && entries[i].name.text != NULL; i++)
-            status = visit_entry(walk, &entries[i]);
+            status = visit_entry(filter, &entries[i]);
     free(entries);
     return status;
 }
@@ -128,7 +128,7 @@ static int visit_all(HANDLE directory, const struct walk *walk)
 int shmx_win32_each_object(const char *path, const char *kind, shmx_win32_object_visit *visit,
                            void *context)
 {
-    const struct walk walk = {kind, visit, context};
+    const struct filter filter = {kind, visit, context};
     WCHAR text[64];
     USHORT length = 0;
     for (; path[length] != '\0'; length++)
@@ -140,7 +140,7 @@ int shmx_win32_each_object(const char *path, const char *kind, shmx_win32_object
     LONG result = NtOpenDirectoryObject(&directory, NT_DIRECTORY_QUERY, &place);
     if (result < 0)
         return shmx_win32_error(RtlNtStatusToDosError(result));
-    int status = visit_all(directory, &walk);
+    int status = visit_all(directory, &filter);
     CloseHandle(directory);
     return status;
 }

@@ -197,6 +197,8 @@ static void arguments_that_are_wrong(void **state)
     size_t size;
     assert_status(shmx_queue_send(NULL, "x", 1, 0), SHMX_EINVAL);
     assert_status(shmx_queue_send(queue, NULL, 1, 0), SHMX_EINVAL);
+    assert_status(shmx_queue_send(queue, NULL, SIZE_MAX, 0), SHMX_EINVAL);
+    assert_status(shmx_queue_reserve(queue, SIZE_MAX, NULL, 0), SHMX_EINVAL);
     assert_status(shmx_queue_send(queue, "x", 1, -2), SHMX_EINVAL);
     assert_status(shmx_queue_receive(NULL, buffer, 8, &size, 0), SHMX_EINVAL);
     assert_status(shmx_queue_receive(queue, NULL, 8, &size, 0), SHMX_EINVAL);

@@ -228,6 +228,8 @@ static void arguments_that_are_wrong(void **state)
     size_t size;
     assert_status(shmx_topic_publish(NULL, "x", 1, 0), SHMX_EINVAL);
     assert_status(shmx_topic_publish(topic, NULL, 1, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_publish(topic, NULL, SIZE_MAX, 0), SHMX_EINVAL);
+    assert_status(shmx_topic_reserve(topic, SIZE_MAX, NULL, 0), SHMX_EINVAL);
     assert_status(shmx_topic_publish(topic, "x", 1, -2), SHMX_EINVAL);
     assert_status(shmx_topic_next(NULL, buffer, 8, &size, NULL, 0), SHMX_EINVAL);
     assert_status(shmx_topic_next(topic, NULL, 8, &size, NULL, 0), SHMX_EINVAL);

@@ -25,7 +25,7 @@ static uint32_t chance = 1;
 static long steps;
 static uint32_t bystander; /* the token of the test, which lives */
 
-void shmx_queue_step(void)
+void shmx_step(void)
 {
     steps++;
     chance = chance * 1664525u + 1013904223u;

@@ -28,7 +28,7 @@ static long steps;
 static long come_at;
 static void come(void);
 
-void shmx_topic_step(void)
+void shmx_step(void)
 {
     steps++;
     if (steps == come_at)

@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ofd.h"
@@ -97,6 +98,7 @@ static int create_inside(struct shmx_attachment *attachment, const char *name, s
     if (status != SHMX_OK)
         return status;
     shmx_posix_start(attachment, fd, label == NULL);
+    shmx_posix_tag(fd, attachment);
     if (name != NULL)
         identify(attachment, &facts);
     status = shmx_posix_fill(attachment, fd, length, flags);
@@ -105,7 +107,6 @@ static int create_inside(struct shmx_attachment *attachment, const char *name, s
     status = complete(attachment, name, label);
     if (status == SHMX_OK) {
         attachment->os.creator = true;
-        shmx_posix_tag(fd, attachment);
         shmx_posix_attach(attachment);
         return SHMX_OK;
     }
@@ -157,10 +158,21 @@ static int look_at_label(struct shmx_attachment *attachment, int fd, const struc
     return SHMX_OK;
 }
 
+/* A C library asks by a path that is empty, and the kernel looks at it first. Of these processors
+ * the library's structure is the kernel's. */
+static int facts_of(int fd, struct stat *facts)
+{
+#if defined(__LP64__) && (defined(__x86_64__) || defined(__aarch64__))
+    return (int)syscall(SYS_fstat, fd, facts);
+#else
+    return fstat(fd, facts);
+#endif
+}
+
 /* See whether fd's object can be attached to. `name` NULL: it need not have one. */
 static int look(int fd, const char *name, struct stat *facts)
 {
-    if (fstat(fd, facts) != 0)
+    if (facts_of(fd, facts) != 0)
         return shmx_posix_error(errno);
     if (!S_ISREG(facts->st_mode))
         return shmx_posix_error(ENXIO);
@@ -199,6 +211,7 @@ static int map(struct shmx_attachment *attachment, int fd, const char *name, uns
 int shmx_ofd_open(struct shmx_attachment *attachment, int fd, const char *name, unsigned flags)
 {
     shmx_posix_start(attachment, fd, (flags & SHMX_RAW) != 0);
+    shmx_posix_tag(fd, attachment);
     bool counted = true;
     int status = name != NULL ? become_user(fd, name, flags, &counted) : SHMX_OK;
     if (status == SHMX_OK)
@@ -213,7 +226,6 @@ int shmx_ofd_open(struct shmx_attachment *attachment, int fd, const char *name, 
     }
     if ((flags & SHMX_PREFAULT) != 0)
         shmx_system.prefault(attachment);
-    shmx_posix_tag(fd, attachment);
     shmx_posix_attach(attachment);
     return SHMX_OK;
 }
