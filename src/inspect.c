@@ -5,6 +5,7 @@
 #include "base/name.h"
 #include "os.h"
 #include "report.h"
+#include "sleep.h"
 
 /* How often a look is repeated while the object is being made or removed, or while another process
  * looks at it, and the longest pause between two looks: about a second in all. A listing has a
@@ -52,8 +53,7 @@ static int describe_patiently(const char *name, shmx_info *info, int *looks, int
     int64_t pause = PAUSE_FIRST;
     int status = info_read(name, info, empty);
     for (; status == SHMX_EAGAIN && *looks > 0; --*looks) {
-        shmx_os_sleep(pause);
-        pause = pause < PAUSE_MOST ? 2 * pause : pause;
+        shmx_nap(SHMX_OS_NEVER, &pause, PAUSE_MOST);
         status = info_read(name, info, empty);
     }
     return status;
