@@ -118,7 +118,7 @@ static int visit_all(HANDLE directory, const struct filter *filter)
         status = visit_singly(directory, filter);
     else if (result < 0 && result != NT_NO_MORE_ENTRIES)
         status = shmx_win32_error(RtlNtStatusToDosError(result));
-    else if (result >= 0 && result != NT_NO_MORE_ENTRIES)
+    else if (result >= 0)
         for (size_t i = 0; status == SHMX_OK && entries[i].name.text != NULL; i++)
             status = visit_entry(filter, &entries[i]);
     free(entries);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Marks on Windows: an event in the global directory of the kernel, whose name says the segment,
- * the space, the key, and a number of the attachment's own; it is there for as long as the
- * attachment has it open. To ask is to read the directory's names, which leaves no trace that
+ * the space, the key, and a number of its own; it is there for as long as the attachment has it
+ * open. To ask is to read the directory's names, which leaves no trace that
  * another might take for a mark.
  */
 #include <inttypes.h>
@@ -25,7 +25,6 @@ struct shmx_win32_mark {
     enum shmx_os_space space;
     uint32_t key;
     uint32_t number;
-    unsigned count; /* how often it was set */
     HANDLE event;
 };
 
@@ -50,7 +49,7 @@ static int mark_new(struct shmx_attachment *attachment, enum shmx_os_space space
     struct shmx_win32_mark *mark = calloc(1, sizeof *mark);
     if (mark == NULL)
         return SHMX_ENOMEM;
-    *mark = (struct shmx_win32_mark){attachment->os.marks, space, key, 0, 1, NULL};
+    *mark = (struct shmx_win32_mark){attachment->os.marks, space, key, 0, NULL};
     char kind[24]; /* "p4711#" for a presence under 4711; the number follows */
     snprintf(kind, sizeof kind, "%s%" PRIu32 "#", space_letter(space), key);
     int status = shmx_os_random(&mark->number, sizeof mark->number);
@@ -65,17 +64,13 @@ static int mark_new(struct shmx_attachment *attachment, enum shmx_os_space space
 
 int shmx_os_mark_set(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key)
 {
-    int status = SHMX_OK;
     if (attachment->control == NULL)
         return shmx_win32_error(ERROR_NOT_SUPPORTED); /* nothing tells the segment from others */
     AcquireSRWLockExclusive(&marks_lock);
-    struct shmx_win32_mark *mark = *mark_at(attachment, space, key);
-    if (mark == NULL)
-        status = mark_new(attachment, space, key);
-    else if (space == SHMX_OS_PRESENT)
-        status = SHMX_EEXIST;
-    else
-        mark->count++;
+    bool once = space == SHMX_OS_PRESENT;
+    int status = once && *mark_at(attachment, space, key) != NULL
+                     ? SHMX_EEXIST
+                     : mark_new(attachment, space, key);
     ReleaseSRWLockExclusive(&marks_lock);
     return status;
 }
@@ -93,7 +88,7 @@ int shmx_os_mark_drop(struct shmx_attachment *attachment, enum shmx_os_space spa
     AcquireSRWLockExclusive(&marks_lock);
     struct shmx_win32_mark **at = mark_at(attachment, space, key);
     int status = *at != NULL ? SHMX_OK : SHMX_ENOENT;
-    if (*at != NULL && --(*at)->count == 0)
+    if (*at != NULL)
         mark_end(at);
     ReleaseSRWLockExclusive(&marks_lock);
     return status;
