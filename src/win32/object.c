@@ -72,17 +72,13 @@ static int vacancy(struct shmx_win32_chain *chain)
 {
     struct shmx_win32_chain other = {.name = chain->name, .wide = !chain->wide, .look = true};
     struct shmx_win32_found found;
-    HANDLE file;
     int status = shmx_win32_find(&other, SHMX_WIN32_LOOK_RIGHTS, &found);
     if (status == SHMX_ENOENT)
         status = shmx_win32_chain_find(chain, SHMX_WIN32_LOOK_RIGHTS, &found);
-    if (status == SHMX_OK) {
+    if (status == SHMX_OK)
         shmx_win32_let_go(&found.hold);
-    } else if (status == SHMX_ENOENT && !chain->wide) {
-        status = shmx_win32_persist_open(chain->name, &file);
-        if (status == SHMX_OK)
-            CloseHandle(file);
-    }
+    else if (status == SHMX_ENOENT && !chain->wide)
+        status = shmx_win32_persist_check(chain->name);
     bool there = status == SHMX_OK || status == SHMX_EACCES || status == SHMX_EPROTO;
     return there ? shmx_win32_error(ERROR_ALREADY_EXISTS) : status;
 }
@@ -261,7 +257,7 @@ int shmx_os_unlink(const char *name)
     status = unlink_found(&found);
     shmx_win32_let_go(&found.hold);
     if (status == SHMX_OK && (found.view.label.flags & SHMX_PERSISTENT) != 0) {
-        shmx_win32_persist_unname(name, found.view.label.id);
+        shmx_win32_persist_check(name);
         shmx_win32_persist_remove(found.view.label.id);
     }
     return status;

@@ -22,6 +22,7 @@
 #include "persist.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <wchar.h>
@@ -241,6 +242,15 @@ int shmx_win32_persist_open(const char *name, HANDLE *file)
     return status;
 }
 
+int shmx_win32_persist_check(const char *name)
+{
+    HANDLE file;
+    int status = shmx_win32_persist_open(name, &file);
+    if (status == SHMX_OK)
+        CloseHandle(file);
+    return status;
+}
+
 int shmx_win32_persist_look(const char *name, struct shmx_os_view *view)
 {
     HANDLE file;
@@ -256,21 +266,10 @@ int shmx_win32_persist_look(const char *name, struct shmx_os_view *view)
     return content.head.state == SHMX_STATE_UNLINKED ? SHMX_ENOENT : SHMX_OK;
 }
 
-void shmx_win32_persist_unname(const char *name, uint64_t id)
-{
-    HANDLE file;
-    struct content content;
-    if (open_name(name, FILE_RIGHTS, &file, &content) != SHMX_OK)
-        return;
-    if (content.good && content.head.label.id == id)
-        move_away(file, id);
-    CloseHandle(file);
-}
-
 /* Where others map it, the system refuses; it is for the last of them, then. */
-static void clear_away(const wchar_t *path)
+static void clear_away(const wchar_t *path, int64_t patience)
 {
-    int64_t deadline = shmx_os_now() + HURRY;
+    int64_t deadline = shmx_os_now() + patience;
     while (!DeleteFileW(path) && once_more(GetLastError(), deadline))
         ;
 }
@@ -279,7 +278,7 @@ void shmx_win32_persist_remove(uint64_t id)
 {
     wchar_t path[SHMX_WIN32_PATH_MAX];
     if (path_of_nameless(path, 'x', id, false) == SHMX_OK)
-        clear_away(path);
+        clear_away(path, HURRY);
 }
 
 /* ---- all files ---- */
@@ -305,44 +304,38 @@ int shmx_win32_persist_list(void *listing)
     return walk("=*", list_file, listing);
 }
 
-static int clear_one(const wchar_t *path, const char *file, void *context)
-{
-    (void)file;
-    (void)context;
-    clear_away(path);
-    return SHMX_OK;
-}
-
-int shmx_win32_persist_clear(void)
-{
-    return walk("~*", clear_one, NULL);
-}
-
-/* So many files are tried at a time, behind those of the time before: some are still in use. */
-#define SWEPT 4
-
 struct sweep {
-    unsigned pass; /* over so many */
-    unsigned left; /* to be tried */
+    unsigned pass;    /* over so many */
+    unsigned left;    /* to be tried */
+    int64_t patience; /* with each */
 };
 
 static int sweep_one(const wchar_t *path, const char *file, void *context)
 {
     struct sweep *sweep = context;
+    (void)file;
     if (sweep->pass > 0) {
         sweep->pass--;
         return SHMX_OK;
     }
-    (void)file;
-    DeleteFileW(path);
+    clear_away(path, sweep->patience);
     return --sweep->left > 0 ? SHMX_OK : SHMX_EAGAIN;
 }
+
+int shmx_win32_persist_clear(void)
+{
+    struct sweep all = {0, UINT_MAX, HURRY};
+    return walk("~*", sweep_one, &all);
+}
+
+/* So many files are tried at a time, behind those of the time before: some are still in use. */
+#define SWEPT 4
 
 void shmx_win32_persist_sweep(void)
 {
     static _Atomic unsigned at;
     /* Relaxed: it is no matter which. */
-    struct sweep sweep = {atomic_load_explicit(&at, memory_order_relaxed), SWEPT};
+    struct sweep sweep = {atomic_load_explicit(&at, memory_order_relaxed), SWEPT, 0};
     unsigned next = sweep.pass + SWEPT;
     bool end = walk("~*", sweep_one, &sweep) == SHMX_OK;
     atomic_store_explicit(&at, end ? 0 : next, memory_order_relaxed);

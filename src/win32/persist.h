@@ -25,9 +25,9 @@ int shmx_win32_persist_open(const char *name, HANDLE *file);
 /* Describe it, and change nothing. SHMX_ENOENT. */
 int shmx_win32_persist_look(const char *name, struct shmx_os_view *view);
 
-/* Take the file of an unlinked segment's name away; users keep it. Never a successor's, which has
- * another id. */
-void shmx_win32_persist_unname(const char *name, uint64_t id);
+/* Is there one? Of a segment that has just been unlinked, this takes the file's name away: users
+ * keep it. */
+int shmx_win32_persist_check(const char *name);
 
 /* Remove the file of a segment that has been unlinked, if this was the last user of it. */
 void shmx_win32_persist_remove(uint64_t id);
