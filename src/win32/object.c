@@ -39,8 +39,9 @@ void shmx_win32_begin(struct shmx_attachment *attachment, unsigned flags)
 {
     if (attachment->guest) /* the mapping stays, but keeps nothing alive */
         shmx_win32_let_go(&attachment->os.hold);
-    attachment->os.marks = NULL;
-    shmx_win32_wait_begin(attachment);
+    struct shmx_win32_hold hold = attachment->os.hold;
+    memset(&attachment->os, 0, sizeof attachment->os);
+    attachment->os.hold = hold;
     shmx_win32_owner_begin(attachment);
     if ((flags & SHMX_PREFAULT) != 0)
         shmx_win32_prefault(attachment);

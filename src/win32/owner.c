@@ -80,7 +80,6 @@ static struct shmx_attachment *attachments;
 void shmx_win32_owner_begin(struct shmx_attachment *attachment)
 {
     atomic_init(&attachment->owner, 0);
-    attachment->os.owner = NULL;
     AcquireSRWLockExclusive(&list_lock);
     attachment->os.next = attachments;
     attachment->os.link = &attachments;

@@ -47,14 +47,6 @@ enum { FREE, TAKEN, WAITING, WOKEN, KINDS };
 
 /* ---- events ---- */
 
-void shmx_win32_wait_begin(struct shmx_attachment *attachment)
-{
-    for (unsigned i = 0; i < SHMX_SLOTS; i++)
-        atomic_init(&attachment->os.events[i], NULL);
-    atomic_init(&attachment->os.hint, 0);
-    atomic_init(&attachment->os.reclaim_at, 0);
-}
-
 void shmx_win32_wait_end(struct shmx_attachment *attachment)
 {
     for (unsigned i = 0; i < SHMX_SLOTS; i++)

@@ -20,7 +20,6 @@ int shmx_win32_error(DWORD number);
 /* The object has been attached, or is about to be closed (its mapping is still there). */
 void shmx_win32_owner_begin(struct shmx_attachment *attachment);
 void shmx_win32_owner_end(struct shmx_attachment *attachment);
-void shmx_win32_wait_begin(struct shmx_attachment *attachment);
 void shmx_win32_wait_end(struct shmx_attachment *attachment);
 void shmx_win32_marks_end(struct shmx_attachment *attachment);
 
