@@ -193,8 +193,8 @@ void shmx_os_sleep(int64_t nanoseconds);
 void shmx_os_relax(void); /* a pause of the processor in a spinning loop */
 int shmx_os_random(void *bytes, size_t count);
 
-/* The system's number behind this thread's last failure of the functions above; backends set it,
- * the portable code clears it. */
+/* The portable code's: the system's number behind this thread's last failure of the functions
+ * above. Backends set it, the portable code clears it. */
 int shmx_os_last_error(void);
 void shmx_os_set_error(int number);
 

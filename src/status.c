@@ -4,9 +4,9 @@
 #include "os.h"
 #include "report.h"
 
-/* The system's number behind this thread's last failure. The backend's own number is what it met
- * last, in calls that succeeded too. */
-static _Thread_local int reported;
+/* The system's number behind this thread's last failure, and what a backend met last, in calls that
+ * succeeded too. */
+static _Thread_local int reported, met;
 
 /* The one list of statuses: code, sentence. */
 #define STATUS_MAP(X)                                                                              \
@@ -58,6 +58,16 @@ const char *shmx_status_name(int status)
     }
 }
 
+int shmx_os_last_error(void)
+{
+    return met;
+}
+
+void shmx_os_set_error(int number)
+{
+    met = number;
+}
+
 int shmx_os_error(void)
 {
     return reported;
@@ -66,14 +76,14 @@ int shmx_os_error(void)
 int shmx_result(int status)
 {
     if (status < 0)
-        reported = shmx_os_last_error();
-    shmx_os_set_error(0);
+        reported = met;
+    met = 0;
     return status;
 }
 
 int shmx_refuse(int status)
 {
-    shmx_os_set_error(0);
+    met = 0;
     return shmx_result(status);
 }
 

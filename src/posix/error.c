@@ -3,27 +3,15 @@
 
 #include "posix.h"
 
-static _Thread_local int last_error;
-
-int shmx_os_last_error(void)
-{
-    return last_error;
-}
-
-void shmx_os_set_error(int number)
-{
-    last_error = number;
-}
-
 int shmx_posix_unexpected(int number)
 {
-    last_error = number;
+    shmx_os_set_error(number);
     return SHMX_EIO;
 }
 
 int shmx_posix_error(int number)
 {
-    last_error = number;
+    shmx_os_set_error(number);
     if (number == ENOTSUP) /* on some systems the same number as one below */
         return SHMX_ENOTSUP;
     switch (number) {

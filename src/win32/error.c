@@ -9,21 +9,9 @@
 #define ERROR_DISK_QUOTA_EXCEEDED 1295
 #endif
 
-static _Thread_local int last_error;
-
-int shmx_os_last_error(void)
-{
-    return last_error;
-}
-
-void shmx_os_set_error(int number)
-{
-    last_error = number;
-}
-
 int shmx_win32_error(DWORD number)
 {
-    last_error = (int)number;
+    shmx_os_set_error((int)number);
     switch (number) {
     case ERROR_ACCESS_DENIED:
     case ERROR_PRIVILEGE_NOT_HELD:

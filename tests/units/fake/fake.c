@@ -23,7 +23,6 @@ static struct shmx_attachment *attached; /* linked by os.next */
 static void *watched_thread;
 static int attachments, heap, countdown, planned;
 static bool failed, heap_failed;
-static int last_error;
 static uint32_t last_owner;
 static int64_t clock_ns = 1;
 
@@ -58,14 +57,14 @@ static int step(void)
 {
     if (!fails())
         return SHMX_OK;
-    last_error = FAKE_ERROR;
+    shmx_os_set_error(FAKE_ERROR);
     return planned;
 }
 
 /* The system's facts by itself. */
 static int answer(int status, int number)
 {
-    last_error = number;
+    shmx_os_set_error(number);
     return status;
 }
 
@@ -497,14 +496,4 @@ int shmx_os_random(void *bytes, size_t count)
     if (status == SHMX_OK)
         memset(bytes, ++next, count);
     return status;
-}
-
-int shmx_os_last_error(void)
-{
-    return last_error;
-}
-
-void shmx_os_set_error(int number)
-{
-    last_error = number;
 }
