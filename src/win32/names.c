@@ -55,15 +55,10 @@ void shmx_win32_side_name(char out[SHMX_WIN32_NAME_MAX], const char *name, bool 
 
 static int lock_take(HANDLE lock, DWORD patience)
 {
-    switch (WaitForSingleObject(lock, patience)) {
-    case WAIT_OBJECT_0:
-    case WAIT_ABANDONED:
+    DWORD result = WaitForSingleObject(lock, patience);
+    if (result == WAIT_OBJECT_0 || result == WAIT_ABANDONED)
         return SHMX_OK;
-    case WAIT_TIMEOUT:
-        return SHMX_EAGAIN;
-    default:
-        return shmx_win32_error(GetLastError());
-    }
+    return result == WAIT_TIMEOUT ? SHMX_EAGAIN : shmx_win32_error(GetLastError());
 }
 
 int shmx_win32_lock(const char *name, bool everyone, DWORD patience, HANDLE *lock)
