@@ -72,49 +72,39 @@ int shmx_win32_section_open(const char *name, DWORD rights, void **section)
 
 /* The last bytes of a section, mapped. */
 struct end {
+    uint64_t length; /* the section's, in whole pages */
     void *view;
     struct shmx_control *control; /* if it is one */
 };
 
-static int length_read(HANDLE section, uint64_t *length)
+static int end_map(HANDLE section, DWORD access, struct end *end)
 {
     struct nt_section_basic basic;
     uint64_t page = shmx_os_facts()->page_size;
+    size_t size;
     LONG result = NtQuerySection(section, NT_SECTION_BASIC, &basic, sizeof basic, NULL);
-    *length = 0;
+    end->length = 0;
     if (result < 0)
         return shmx_win32_error(RtlNtStatusToDosError(result));
-    *length = ((uint64_t)basic.size.QuadPart + page - 1) / page * page;
+    end->length = ((uint64_t)basic.size.QuadPart + page - 1) / page * page;
+    end->view =
+        shmx_win32_view(section, access, (end->length - 1) / GRANULARITY * GRANULARITY, &size);
+    if (end->view == NULL)
+        return shmx_win32_error(GetLastError());
+    end->control = shmx_control_at(end->view, size);
     return SHMX_OK;
 }
 
-/* False if it cannot be mapped like this, which none of ours is. */
-static bool end_map(struct end *end, HANDLE section, uint64_t length, DWORD access)
-{
-    size_t size = 0;
-    end->view = shmx_win32_view(section, access, (length - 1) / GRANULARITY * GRANULARITY, &size);
-    if (end->view != NULL)
-        end->control = shmx_control_at(end->view, size);
-    return end->view != NULL;
-}
-
-static bool short_of_memory(void)
-{
-    DWORD error = GetLastError();
-    return error == ERROR_NOT_ENOUGH_MEMORY || error == ERROR_COMMITMENT_LIMIT;
-}
-
-/* An image or large pages, say, cannot be mapped like this; that is none of ours, then. */
 int shmx_win32_section_look(HANDLE section, const char *name, struct shmx_os_view *view)
 {
     struct end end;
-    int status = length_read(section, &view->length);
-    if (status != SHMX_OK)
+    int status = end_map(section, FILE_MAP_READ, &end);
+    if (status == SHMX_ENOMEM || status == SHMX_ENOSPC)
         return status;
     view->kind = SHMX_OS_FOREIGN;
-    view->footprint = view->length; /* all of it was reserved when it was made */
-    if (!end_map(&end, section, view->length, FILE_MAP_READ))
-        return short_of_memory() ? shmx_win32_error(GetLastError()) : SHMX_OK;
+    view->length = view->footprint = end.length; /* all of it was reserved when it was made */
+    if (status != SHMX_OK)
+        return SHMX_OK; /* an image or large pages, say, which none of ours is */
     view->label = end.control->label;
     enum shmx_control_kind kind = shmx_label_check(&view->label, view->length, name);
     if (kind != SHMX_CONTROL_NONE)
@@ -129,13 +119,10 @@ int shmx_win32_section_look(HANDLE section, const char *name, struct shmx_os_vie
 int shmx_win32_section_unlink(HANDLE section)
 {
     struct end end;
-    uint64_t length = 0;
     uint32_t live = SHMX_STATE_LIVE;
-    int status = length_read(section, &length);
+    int status = end_map(section, FILE_MAP_READ | FILE_MAP_WRITE, &end);
     if (status != SHMX_OK)
         return status;
-    if (!end_map(&end, section, length, FILE_MAP_READ | FILE_MAP_WRITE))
-        return shmx_win32_error(GetLastError());
     if (!atomic_compare_exchange_strong(&end.control->state, &live, SHMX_STATE_UNLINKED))
         status = SHMX_ENOENT;
     UnmapViewOfFile(end.view);
