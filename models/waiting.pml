@@ -175,7 +175,7 @@ proctype consumer(byte me)
                     fi
                 od
             od;
-#ifndef KEEP /* shmx_queue_persist */
+#ifndef KEEP /* shmx_queue_pursue */
             if
             :: slept && (found == RECORDS || more) ->
                 event_look(MESSAGE, now);

@@ -68,7 +68,7 @@ static int attempt_last(struct shmx_waiter *waiter)
     if (status != SHMX_OK)
         return status;
     party->lent = party->held_up = false;
-    status = waiter->attempt(waiter, true);
+    status = waiter->attempt(waiter->job, true);
     if (status != SHMX_NOTHING)
         return status;
     return party->lent || (over && party->held_up) ? SHMX_NOTHING : SHMX_EHANGUP;
@@ -90,7 +90,7 @@ static int hang_up(struct shmx_waiter *waiter)
 /* Try, find out who is dead, and who has gone. */
 static int attempt_asking(struct shmx_waiter *waiter)
 {
-    int status = waiter->attempt(waiter, true);
+    int status = waiter->attempt(waiter->job, true);
     return status == SHMX_NOTHING ? hang_up(waiter) : status;
 }
 
@@ -107,7 +107,7 @@ static int nap(const struct shmx_waiter *waiter)
  */
 static int sleep_slice(const struct shmx_waiter *waiter, uint32_t ticket)
 {
-    bool asks = shmx_sides_used(waiter->party->shared) || waiter->hindered(waiter);
+    bool asks = shmx_sides_used(waiter->party->shared) || waiter->hindered(waiter->job);
     return shmx_event_sleep(waiter->party->shm, waiter->event, ticket, waiter->limit->deadline,
                             asks ? shmx_slice() : SHMX_SLICE_LONG);
 }
@@ -129,7 +129,7 @@ static int sleep_once(struct shmx_waiter *waiter)
     } while (slept == SHMX_OK && (!announced || atomic_load(waiter->event) == ticket));
     if (slept != SHMX_OK && slept != SHMX_ETIMEDOUT)
         return slept;
-    status = waiter->attempt(waiter, false);
+    status = waiter->attempt(waiter->job, false);
     return status == SHMX_NOTHING && slept != SHMX_OK ? slept : status;
 }
 
@@ -150,8 +150,8 @@ static int persist(struct shmx_waiter *waiter, int status)
             return SHMX_ETIMEDOUT;
         if (end == SHMX_DEADLINE_PAST)
             status = try_last(waiter);
-        else if (status == SHMX_AGAIN || waiter->spin(waiter))
-            status = waiter->attempt(waiter, false);
+        else if (status == SHMX_AGAIN || waiter->spin(waiter->job))
+            status = waiter->attempt(waiter->job, false);
         else
             status = sleep_once(waiter);
     }

@@ -123,22 +123,24 @@ static inline void shmx_side_tell(const struct shmx_party *party, _Atomic uint32
 
 /* ---- waiting ---- */
 
+/* Try to do a job: SHMX_OK, SHMX_NOTHING, SHMX_AGAIN or a failure. `ask`: find out whether those
+ * who are in the way are dead. */
+typedef int shmx_attempt(void *job, bool ask);
+
 struct shmx_waiter {
     struct shmx_party *party;
     uint32_t other;          /* the side that is waited for */
     _Atomic uint32_t *event; /* by which it tells: set by shmx_waiter_persist */
     uint32_t capacity;       /* of the ring: when records passed have been all */
     struct shmx_limit *limit;
-
-    /* SHMX_OK, SHMX_NOTHING, SHMX_AGAIN or a failure; `ask`: find out whether those who are in the
-     * way are dead. */
-    int (*attempt)(struct shmx_waiter *waiter, bool ask);
+    void *job;
+    shmx_attempt *attempt;
 
     /* Is there somebody in the way whose death would make a difference? */
-    bool (*hindered)(const struct shmx_waiter *waiter);
+    bool (*hindered)(const void *job);
 
     /* Spin until there may be something. */
-    bool (*spin)(struct shmx_waiter *waiter);
+    bool (*spin)(void *job);
 };
 
 /* Has the owner ended of the reservation in the way? Without `ask` that is asked once a slice: in

@@ -117,6 +117,8 @@ struct shmx_queue {
 
 /* The message to be sent or received. */
 struct queue_job {
+    shmx_queue *queue;
+    bool producer;
     const void *message; /* send */
     void *buffer;        /* receive */
     size_t size;         /* of either */
@@ -124,12 +126,6 @@ struct queue_job {
     uint32_t head; /* receive: before anything was done */
     bool more;     /* receive, after a sleep: there was another message behind this one */
     struct shmx_limit limit;
-};
-
-/* How sending and receiving try and wait. `attempt` is as in waiter.h. */
-struct queue_direction {
-    int (*attempt)(shmx_queue *queue, struct queue_job *job, bool ask);
-    bool producer;
 };
 
 /* ---- records ---- */
@@ -176,15 +172,17 @@ static inline void queue_begin(struct queue_job *job, shmx_queue *queue, bool pr
                                int timeout_ms)
 {
     queue->pace[producer].begun++;
+    job->queue = queue;
+    job->producer = producer;
+    job->more = false;
     job->size = size;
     job->limit.timeout_ms = timeout_ms;
     job->limit.begun = false;
     job->limit.slept = false;
 }
 
-/* Go on after a first attempt that did not succeed; what it returned is `status`. */
-int shmx_queue_persist(shmx_queue *queue, struct queue_job *job,
-                       const struct queue_direction *direction, int status);
+/* Do the job, and wait until that succeeds. Returns as a public function does. */
+int shmx_queue_pursue(struct queue_job *job, shmx_attempt *attempt);
 
 static inline void queue_copy(void *to, const void *from, size_t size)
 {

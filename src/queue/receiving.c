@@ -106,8 +106,10 @@ static inline int copy(shmx_queue *queue, struct queue_job *job)
     return status;
 }
 
-static inline int attempt_receive(shmx_queue *queue, struct queue_job *job, bool ask)
+static int attempt_receive(void *context, bool ask)
 {
+    struct queue_job *job = context;
+    shmx_queue *queue = job->queue;
     int status = find_lock(queue, job, ask);
     if (status != SHMX_OK)
         return status;
@@ -118,14 +120,13 @@ static inline int attempt_receive(shmx_queue *queue, struct queue_job *job, bool
     return job->own.size > SHMX_COPY_LOCKED ? take(queue, job) : copy(queue, job);
 }
 
-static int attempt_peek(shmx_queue *queue, struct queue_job *job, bool ask)
+static int attempt_peek(void *context, bool ask)
 {
+    struct queue_job *job = context;
+    shmx_queue *queue = job->queue;
     int status = find_lock(queue, job, ask);
     return status == SHMX_OK ? take(queue, job) : status;
 }
-
-static const struct queue_direction receiving = {attempt_receive, false};
-static const struct queue_direction peeking = {attempt_peek, false};
 
 /* Under the lock: the record at head was read. */
 static int release_held(shmx_queue *queue, struct queue_side *side, struct queue_own *own)
@@ -181,9 +182,7 @@ int shmx_queue_receive_slowly(shmx_queue *queue, void *buffer, size_t capacity, 
     struct queue_job job;
     queue_begin(&job, queue, false, capacity, timeout_ms);
     job.buffer = buffer;
-    int status = attempt_receive(queue, &job, false);
-    if (status != SHMX_OK)
-        status = shmx_queue_persist(queue, &job, &receiving, status);
+    int status = shmx_queue_pursue(&job, attempt_receive);
     if (size != NULL)
         *size = status == SHMX_OK || status == SHMX_EMSGSIZE ? job.own.size : 0;
     if (status != SHMX_OK || job.own.size <= SHMX_COPY_LOCKED)
@@ -202,9 +201,7 @@ int shmx_queue_peek_slowly(shmx_queue *queue, const void **message, size_t *size
         return shmx_refuse(SHMX_EINVAL);
     struct queue_job job;
     queue_begin(&job, queue, false, 0, timeout_ms);
-    int status = attempt_peek(queue, &job, false);
-    if (status != SHMX_OK)
-        status = shmx_queue_persist(queue, &job, &peeking, status);
+    int status = shmx_queue_pursue(&job, attempt_peek);
     if (status != SHMX_OK)
         return status;
     queue->taken = job.own;

@@ -47,8 +47,10 @@ static inline int room_lock(shmx_queue *queue, struct queue_job *job, bool ask, 
     return status;
 }
 
-static inline int attempt_send(shmx_queue *queue, struct queue_job *job, bool ask)
+static int attempt_send(void *context, bool ask)
 {
+    struct queue_job *job = context;
+    shmx_queue *queue = job->queue;
     struct queue_side *side = &queue->header->producers;
     uint32_t place;
     int status = room_lock(queue, job, ask, &place);
@@ -60,8 +62,10 @@ static inline int attempt_send(shmx_queue *queue, struct queue_job *job, bool as
     return SHMX_OK;
 }
 
-static int attempt_reserve(shmx_queue *queue, struct queue_job *job, bool ask)
+static int attempt_reserve(void *context, bool ask)
 {
+    struct queue_job *job = context;
+    shmx_queue *queue = job->queue;
     struct queue_side *side = &queue->header->producers;
     uint32_t place;
     int status = room_lock(queue, job, ask, &place);
@@ -74,9 +78,6 @@ static int attempt_reserve(shmx_queue *queue, struct queue_job *job, bool ask)
     shmx_side_unlock(&queue->party, &queue->header->producers.lock);
     return SHMX_OK;
 }
-
-static const struct queue_direction sending = {attempt_send, true};
-static const struct queue_direction reserving = {attempt_reserve, true};
 
 /* The message is shorter than its room: the rest becomes a record of its own first, so that both
  * lengths lead to the same end. */
@@ -126,9 +127,7 @@ static int reserve(shmx_queue *queue, size_t size, struct queue_own *own, int ti
 {
     struct queue_job job;
     queue_begin(&job, queue, true, size, timeout_ms);
-    int status = attempt_reserve(queue, &job, false);
-    if (status != SHMX_OK)
-        status = shmx_queue_persist(queue, &job, &reserving, status);
+    int status = shmx_queue_pursue(&job, attempt_reserve);
     if (status == SHMX_OK)
         *own = job.own;
     return status;
@@ -160,8 +159,7 @@ int shmx_queue_send_slowly(shmx_queue *queue, const void *message, size_t size, 
     struct queue_job job;
     queue_begin(&job, queue, true, size, timeout_ms);
     job.message = message;
-    status = attempt_send(queue, &job, false);
-    return status == SHMX_OK ? SHMX_OK : shmx_queue_persist(queue, &job, &sending, status);
+    return shmx_queue_pursue(&job, attempt_send);
 }
 
 int shmx_queue_reserve_slowly(shmx_queue *queue, size_t size, void **message, int timeout_ms)

@@ -37,33 +37,17 @@ static bool spin_aside(shmx_queue *queue, bool producer)
     return shmx_spin_glancing(queue->party.watch, queue->party.watch_value);
 }
 
-/* One of a queue. */
-struct queue_pursuit {
-    struct shmx_waiter waiter;
-    shmx_queue *queue;
-    struct queue_job *job;
-    const struct queue_direction *direction;
-};
-
-static int queue_attempt(struct shmx_waiter *waiter, bool ask)
+static bool queue_spin(void *context)
 {
-    struct queue_pursuit *own = (struct queue_pursuit *)waiter;
-    own->job->more = false;
-    STEP();
-    return own->direction->attempt(own->queue, own->job, ask);
-}
-
-static bool queue_spin(struct shmx_waiter *waiter)
-{
-    struct queue_pursuit *own = (struct queue_pursuit *)waiter;
-    return spin_aside(own->queue, own->direction->producer);
+    const struct queue_job *job = context;
+    return spin_aside(job->queue, job->producer);
 }
 
 /* A look without the lock: a message that is taken or reserved meanwhile is not seen. A message
  * taken and not released lies between head and next; a reservation, at next. */
-static bool queue_hindered(const struct shmx_waiter *waiter)
+static bool queue_hindered(const void *context)
 {
-    const shmx_queue *queue = ((const struct queue_pursuit *)waiter)->queue;
+    const shmx_queue *queue = ((const struct queue_job *)context)->queue;
     const struct queue_side *side = &queue->header->consumers;
     uint32_t next = atomic_load_explicit(&side->place, memory_order_relaxed);
     if (next >= queue->capacity || next != atomic_load_explicit(&side->edge, memory_order_relaxed))
@@ -72,22 +56,25 @@ static bool queue_hindered(const struct shmx_waiter *waiter)
     return (state & STATE_KIND) == STATE_RESERVED;
 }
 
-int shmx_queue_persist(shmx_queue *queue, struct queue_job *job,
-                       const struct queue_direction *direction, int status)
+int shmx_queue_pursue(struct queue_job *job, shmx_attempt *attempt)
 {
+    shmx_queue *queue = job->queue;
+    int status = attempt(job, false);
+    if (status == SHMX_OK)
+        return SHMX_OK;
     struct shmx_waiter waiter = {
         .party = &queue->party,
-        .other = direction->producer ? SHMX_RECEIVER : SHMX_SENDER,
+        .other = job->producer ? SHMX_RECEIVER : SHMX_SENDER,
         .capacity = queue->capacity,
         .limit = &job->limit,
-        .attempt = queue_attempt,
+        .job = job,
+        .attempt = attempt,
         .hindered = queue_hindered,
         .spin = queue_spin,
     };
-    struct queue_pursuit pursuit = {waiter, queue, job, direction};
-    status = shmx_waiter_persist(&pursuit.waiter, status);
+    status = shmx_waiter_persist(&waiter, status);
     /* One consumer is woken at a time. If it leaves a message behind, it wakes the next. */
-    if (job->limit.slept && !direction->producer && (status != SHMX_OK || job->more))
+    if (job->limit.slept && !job->producer && (status != SHMX_OK || job->more))
         queue_tell(queue, &queue->header->producers);
     return status;
 }

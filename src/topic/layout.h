@@ -133,6 +133,8 @@ struct shmx_topic {
 
 /* The message to be published or read. */
 struct topic_job {
+    shmx_topic *topic;
+    bool publisher;
     const void *message; /* publish */
     void *buffer;        /* read */
     size_t size;         /* of either; then of what was read */
@@ -140,12 +142,6 @@ struct topic_job {
     uint64_t lost;       /* next: messages that were missed */
     struct topic_own own;
     struct shmx_limit limit;
-};
-
-/* How publishing and reading try and wait. `attempt` is as in waiter.h. */
-struct topic_direction {
-    int (*attempt)(shmx_topic *topic, struct topic_job *job, bool ask);
-    bool publisher;
 };
 
 /* ---- records ---- */
@@ -345,16 +341,18 @@ int shmx_topic_confirm(shmx_topic *topic);
 /* ---- waiting (waiting.c) ---- */
 
 /* Field by field: what need not be written is not, in a call that takes a few nanoseconds. */
-static inline void topic_begin(struct topic_job *job, size_t size, int timeout_ms)
+static inline void topic_begin(struct topic_job *job, shmx_topic *topic, bool publisher,
+                               size_t size, int timeout_ms)
 {
+    job->topic = topic;
+    job->publisher = publisher;
     job->size = size;
     job->limit.timeout_ms = timeout_ms;
     job->limit.begun = false;
     job->limit.slept = false;
 }
 
-/* Go on after a first attempt that did not succeed; what it returned is `status`. */
-int shmx_topic_persist(shmx_topic *topic, struct topic_job *job,
-                       const struct topic_direction *direction, int status);
+/* Do the job, and wait until that succeeds. Returns as a public function does. */
+int shmx_topic_pursue(struct topic_job *job, shmx_attempt *attempt);
 
 #endif

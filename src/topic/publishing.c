@@ -50,16 +50,20 @@ static void publish_locked(shmx_topic *topic, const void *message, size_t size)
     shmx_side_unlock_tell(&topic->party, topic->party.lock, topic->party.sent);
 }
 
-static int attempt_publish(shmx_topic *topic, struct topic_job *job, bool ask)
+static int attempt_publish(void *context, bool ask)
 {
+    struct topic_job *job = context;
+    shmx_topic *topic = job->topic;
     int status = topic_room_lock(topic, job, ask);
     if (status == SHMX_OK)
         publish_locked(topic, job->message, job->size);
     return status;
 }
 
-static int topic_attempt_reserve(shmx_topic *topic, struct topic_job *job, bool ask)
+static int topic_attempt_reserve(void *context, bool ask)
 {
+    struct topic_job *job = context;
+    shmx_topic *topic = job->topic;
     int status = topic_room_lock(topic, job, ask);
     if (status != SHMX_OK)
         return status;
@@ -72,18 +76,13 @@ static int topic_attempt_reserve(shmx_topic *topic, struct topic_job *job, bool 
     return SHMX_OK;
 }
 
-static const struct topic_direction publishing = {attempt_publish, true};
-static const struct topic_direction topic_reserving = {topic_attempt_reserve, true};
-
 /* ---- records of its own ---- */
 
 static int topic_reserve(shmx_topic *topic, size_t size, struct topic_own *own, int timeout_ms)
 {
     struct topic_job job;
-    topic_begin(&job, size, timeout_ms);
-    int status = topic_attempt_reserve(topic, &job, false);
-    if (status != SHMX_OK)
-        status = shmx_topic_persist(topic, &job, &topic_reserving, status);
+    topic_begin(&job, topic, true, size, timeout_ms);
+    int status = shmx_topic_pursue(&job, topic_attempt_reserve);
     if (status == SHMX_OK)
         *own = job.own;
     return status;
@@ -182,10 +181,9 @@ int shmx_topic_publish_slowly(shmx_topic *topic, const void *message, size_t siz
         return status;
     if (size > SHMX_COPY_LOCKED)
         return publish_long(topic, message, size, timeout_ms);
-    topic_begin(&job, size, timeout_ms);
+    topic_begin(&job, topic, true, size, timeout_ms);
     job.message = message;
-    status = attempt_publish(topic, &job, false);
-    return status == SHMX_OK ? SHMX_OK : shmx_topic_persist(topic, &job, &publishing, status);
+    return shmx_topic_pursue(&job, attempt_publish);
 }
 
 int shmx_topic_publish_held(shmx_topic *topic, const void *message, size_t size, int timeout_ms)

@@ -203,8 +203,11 @@ static int nothing_next(shmx_topic *topic, struct topic_job *job, bool ask)
     return SHMX_NOTHING;
 }
 
-static int attempt_next(shmx_topic *topic, struct topic_job *job, bool ask)
+static int attempt_next(void *context, bool ask)
 {
+    struct topic_job *job = context;
+    shmx_topic *topic = job->topic;
+    STEP();
     int status = topic->confirmed ? SHMX_OK : shmx_topic_confirm(topic);
     if (status != SHMX_OK)
         return status;
@@ -245,8 +248,11 @@ static int latest_unshown(shmx_topic *topic, struct topic_job *job, bool ask)
     return status == READ_OVERRUN || status == READ_PASS ? SHMX_AGAIN : status;
 }
 
-static int attempt_latest(shmx_topic *topic, struct topic_job *job, bool ask)
+static int attempt_latest(void *context, bool ask)
 {
+    struct topic_job *job = context;
+    shmx_topic *topic = job->topic;
+    STEP();
     int status = topic->confirmed ? SHMX_OK : shmx_topic_confirm(topic);
     if (status != SHMX_OK)
         return status;
@@ -268,52 +274,37 @@ static int attempt_latest(shmx_topic *topic, struct topic_job *job, bool ask)
 
 /* ---- the whole ---- */
 
-static const struct topic_direction reading_next = {attempt_next, false};
-static const struct topic_direction latest = {attempt_latest, false};
-
-/* Say how it went: what is not told is 0. */
-static int outcome(int status, const struct topic_job *job, uint64_t count, size_t *size,
-                   uint64_t *told)
+/* The whole of either. What is not told is 0. */
+static int read_slowly(struct topic_job *job, shmx_attempt *attempt, size_t *size)
 {
+    bool good = job->topic != NULL && (job->buffer != NULL || job->size == 0) &&
+                job->limit.timeout_ms >= SHMX_FOREVER;
+    int status = good ? shmx_topic_pursue(job, attempt) : shmx_refuse(SHMX_EINVAL);
     if (size != NULL)
         *size = status == SHMX_OK || status == SHMX_EMSGSIZE ? job->size : 0;
-    if (told != NULL)
-        *told = status == SHMX_OK ? count : 0;
     return status;
-}
-
-static bool arguments_good(const shmx_topic *topic, const struct topic_job *job)
-{
-    return topic != NULL && (job->buffer != NULL || job->size == 0) &&
-           job->limit.timeout_ms >= SHMX_FOREVER;
-}
-
-/* The whole of either. */
-static int read_slowly(shmx_topic *topic, struct topic_job *job,
-                       const struct topic_direction *direction)
-{
-    if (!arguments_good(topic, job))
-        return shmx_refuse(SHMX_EINVAL);
-    int status = direction->attempt(topic, job, false);
-    return status == SHMX_OK ? SHMX_OK : shmx_topic_persist(topic, job, direction, status);
 }
 
 int shmx_topic_next_slowly(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
                            uint64_t *lost, int timeout_ms)
 {
     struct topic_job job = {.buffer = buffer};
-    topic_begin(&job, capacity, timeout_ms);
-    int status = read_slowly(topic, &job, &reading_next);
-    return outcome(status, &job, job.lost, size, lost);
+    topic_begin(&job, topic, false, capacity, timeout_ms);
+    int status = read_slowly(&job, attempt_next, size);
+    if (lost != NULL)
+        *lost = status == SHMX_OK ? job.lost : 0;
+    return status;
 }
 
 int shmx_topic_latest_slowly(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
                              uint64_t *number, int timeout_ms)
 {
     struct topic_job job = {.buffer = buffer};
-    topic_begin(&job, capacity, timeout_ms);
-    int status = read_slowly(topic, &job, &latest);
-    return outcome(status, &job, job.number + 1, size, number);
+    topic_begin(&job, topic, false, capacity, timeout_ms);
+    int status = read_slowly(&job, attempt_latest, size);
+    if (number != NULL)
+        *number = status == SHMX_OK ? job.number + 1 : 0;
+    return status;
 }
 
 int shmx_topic_next_again(shmx_topic *topic, const struct topic_kept *kept)
