@@ -287,7 +287,7 @@ take:
         :: else -> break
         od;
         n = 0;
-        /* sleep_alone: not asleep for long. Guarded, so that there is an end to look at. */
+        /* slot_await: not asleep for long. Guarded, so that there is an end to look at. */
 end_alone:
         if
         :: atomic { word[w] > 0 -> my_turn = 0; goto again }

@@ -17,8 +17,8 @@ struct shmx_win32_chain {
     uint32_t highest; /* no generation above this is in use */
 };
 
-/* Keep others from changing who has chain->name, until chain_unlock, and find out `highest`.
- * SHMX_EAGAIN: somebody else does, for too long. */
+/* Keep others from changing who has chain->name, until shmx_win32_chain_unlock, and find out
+ * `highest`. SHMX_EAGAIN: somebody else does, for too long. */
 int shmx_win32_chain_lock(struct shmx_win32_chain *chain);
 void shmx_win32_chain_unlock(struct shmx_win32_chain *chain);
 

@@ -12,7 +12,7 @@
 
 #include "win32.h"
 
-/* Where Global leads, and what event_name writes for it. */
+/* Where Global leads, and what shmx_win32_event_name writes for it. */
 #define DIRECTORY "\\BaseNamedObjects"
 #define GLOBAL_LENGTH (sizeof "Global\\" - 1)
 

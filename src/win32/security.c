@@ -107,7 +107,7 @@ DWORD shmx_win32_section_rights(unsigned flags)
     return (flags & SHMX_OTHERS_READ) != 0 ? SECTION_QUERY | SECTION_MAP_READ : 0;
 }
 
-/* One that may not write may not wait either, see shmx_segment_check. */
+/* One that may not write waits by looking again and again, without an event (wait.c). */
 DWORD shmx_win32_event_rights(unsigned flags)
 {
     return (flags & SHMX_OTHERS_WRITE) != 0 ? SYNCHRONIZE | EVENT_MODIFY_STATE : 0;
