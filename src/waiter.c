@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "waiter.h"
 
-int64_t shmx_limit_end(struct shmx_limit *limit)
+static int64_t limit_end(struct shmx_limit *limit)
 {
     if (!limit->begun)
         shmx_deadline(limit->timeout_ms, &limit->deadline);
@@ -12,7 +12,7 @@ int64_t shmx_limit_end(struct shmx_limit *limit)
 int shmx_side_lock_slowly(struct shmx_party *party, _Atomic uint32_t *lock,
                           struct shmx_limit *limit, bool *dead)
 {
-    int status = shmx_word_acquire(party->shm, lock, shmx_limit_end(limit));
+    int status = shmx_word_acquire(party->shm, lock, limit_end(limit));
     if (status == SHMX_EOWNERDEAD && dead != NULL)
         *dead = true;
     return status == SHMX_EOWNERDEAD ? SHMX_OK : status;
@@ -144,7 +144,7 @@ static int persist(struct shmx_waiter *waiter, int status)
 {
     uint32_t again = 0;
     while (status == SHMX_NOTHING || status == SHMX_AGAIN) {
-        int64_t end = shmx_limit_end(waiter->limit);
+        int64_t end = limit_end(waiter->limit);
         if (status == SHMX_AGAIN && ++again > SHMX_AGAIN_MOST + waiter->capacity / SHMX_PASS_MOST &&
             shmx_os_now() >= end)
             return SHMX_ETIMEDOUT;

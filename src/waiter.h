@@ -61,8 +61,6 @@ struct shmx_limit {
     int64_t deadline;
 };
 
-int64_t shmx_limit_end(struct shmx_limit *limit);
-
 /* ---- a side's lock, and the event that the other side sleeps on ---- */
 
 /* The whole of taking the lock. */
