@@ -9,7 +9,10 @@
 
 #include "system/system.h"
 
-int shmx_posix_clear_of_streams(int fd)
+/* Take a descriptor that was just opened, and return one for the same that is none of the standard
+ * streams': where those are closed, what a program prints would end up in the segment. Failures
+ * are passed on: -1 and errno. */
+static int clear_of_streams(int fd)
 {
     if (fd < 0 || fd > STDERR_FILENO)
         return fd;
@@ -26,7 +29,7 @@ int shmx_posix_open(const char *path, int how, mode_t mode)
     do
         fd = open(path, how | O_CLOEXEC, mode);
     while (fd < 0 && errno == EINTR);
-    return shmx_posix_clear_of_streams(fd);
+    return clear_of_streams(fd);
 }
 
 /* ---- objects ---- */
@@ -42,7 +45,7 @@ static int object_open(const char *path, int how, mode_t mode, int *fd)
     do
         *fd = shm_open(path, how, mode);
     while (*fd < 0 && errno == EINTR);
-    *fd = shmx_posix_clear_of_streams(*fd);
+    *fd = clear_of_streams(*fd);
     if (*fd < 0 && errno == EINVAL)
         errno = ENXIO; /* no object: OpenBSD says so of a pipe */
     return *fd >= 0 ? SHMX_OK : shmx_posix_error(errno);

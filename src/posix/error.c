@@ -12,9 +12,8 @@ int shmx_posix_unexpected(int number)
 int shmx_posix_error(int number)
 {
     shmx_os_set_error(number);
-    if (number == ENOTSUP) /* on some systems the same number as one below */
-        return SHMX_ENOTSUP;
-    switch (number) {
+    /* ENOTSUP is the same number as EOPNOTSUPP on some systems, and so no case of its own. */
+    switch (number == ENOTSUP ? EOPNOTSUPP : number) {
     case EACCES:
     case EPERM:
     case EROFS:

@@ -26,12 +26,8 @@ void shmx_posix_process_forked(void);
 
 /* ---- descriptors (descriptor.c) ---- */
 
-/* Take a descriptor that was just opened, and return one for the same that is none of the standard
- * streams': where those are closed, what a program prints would end up in the segment. Failures
- * are passed on: -1 and errno. */
-int shmx_posix_clear_of_streams(int fd);
-
-/* open(2), clear of those, and again after a signal. The descriptor is not inherited. */
+/* open(2), clear of the standard streams' descriptors, and again after a signal. The descriptor is
+ * not inherited. */
 int shmx_posix_open(const char *path, int how, mode_t mode);
 
 /* Write the path that shm_open takes for an object of that name. */
@@ -44,8 +40,7 @@ int shmx_posix_object_make(const char *path, mode_t mode, int *fd);
 
 /* Mark the description, at its position for reading, as this attachment's, and see whether it still
  * is. A program may have closed the descriptor, and its number may since belong to another file, or
- * to the same file for another attachment. For files that are never read or written at a position.
- *  */
+ * to the same file for another attachment. No such file is read or written at its position. */
 void shmx_posix_tag(int fd, const struct shmx_attachment *attachment);
 bool shmx_posix_tagged(int fd, const struct shmx_attachment *attachment);
 
