@@ -28,9 +28,6 @@ extern const struct command command_ls, command_stat, command_create, command_wr
     command_dump, command_rm, command_prune, command_watch, command_topic, command_doctor,
     command_bench;
 
-/* How this program was called, to start it again. */
-extern const char *program_path;
-
 /* ---- arguments ---- */
 
 /* A list of them ends with name NULL. */
@@ -77,11 +74,9 @@ int wrong_use(const struct command *command, const char *format, ...);
  * program's status. */
 int complain(const char *what, const char *name, int status);
 
-bool use_colour(FILE *stream);
-
 /* Escape sequences where they are wanted, and nothing elsewhere. */
 struct style {
-    const char *good, *bad, *faint, *mark, *plain;
+    const char *good, *bad, *mark, *plain;
 };
 const struct style *style_for(FILE *stream);
 

@@ -5,8 +5,6 @@
 #include "command.h"
 #include "system.h"
 
-const char *program_path;
-
 static const struct command *const commands[] = {
     &command_ls, &command_stat,  &command_create, &command_write, &command_cat,    &command_dump,
     &command_rm, &command_prune, &command_watch,  &command_topic, &command_doctor, &command_bench,
@@ -85,8 +83,7 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    program_path = argv[0];
-    system_begin();
+    system_begin(argv[0]);
     int status = dispatch(argc, argv);
     /* Output that did not arrive is not done. */
     if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -80,7 +80,7 @@ int complain(const char *what, const char *name, int status)
 
 /* ---- colours ---- */
 
-bool use_colour(FILE *stream)
+static bool use_colour(FILE *stream)
 {
     const char *no_colour = getenv("NO_COLOR");
     return (no_colour == NULL || no_colour[0] == '\0') && system_can_colour(stream);
@@ -88,8 +88,8 @@ bool use_colour(FILE *stream)
 
 const struct style *style_for(FILE *stream)
 {
-    static const struct style none = {"", "", "", "", ""};
-    static const struct style colours = {"\033[32m", "\033[31m", "\033[2m", "\033[7m", "\033[0m"};
+    static const struct style none = {"", "", "", ""};
+    static const struct style colours = {"\033[32m", "\033[31m", "\033[7m", "\033[0m"};
     return use_colour(stream) ? &colours : &none;
 }
 

@@ -10,8 +10,8 @@
 
 #include <shmx.h>
 
-/* Standard streams carry bytes as they are. */
-void system_begin(void);
+/* Standard streams carry bytes as they are. `called`: argv[0]. */
+void system_begin(const char *called);
 
 /* Read what standard input has, up to count bytes, as soon as it has something: the number of
  * bytes, 0 at its end, -1 if it cannot be read. */

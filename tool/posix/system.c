@@ -11,12 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../command.h"
-
 extern char **environ;
 
-void system_begin(void)
+static const char *program_path; /* to start it again */
+
+void system_begin(const char *called)
 {
+    program_path = called;
     /* Where a standard stream is closed, the next file that is opened would be it. The stand-in
      * fails when it is used, as a closed one does. */
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

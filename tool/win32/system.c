@@ -7,14 +7,13 @@
 #include <string.h>
 #include <windows.h>
 
-#include "../command.h"
-
 #define UNIX_EPOCH 116444736000000000 /* 1970 in 100 ns since 1601 */
 #define TOLERANCE_NS 1000000000
 #define LINE_MAX_BYTES 1024
 
-void system_begin(void)
+void system_begin(const char *called)
 {
+    (void)called;
     _setmode(_fileno(stdin), _O_BINARY);
     _setmode(_fileno(stdout), _O_BINARY);
 }
