@@ -7,12 +7,8 @@
 #include "base/control.h"
 #include "system/system.h"
 
-#ifndef MAP_POPULATE
-#define MAP_POPULATE 0
-#endif
-
-/* Up to here, but for a single one, the pages come with the mapping: one call instead of the faults
- * that would follow. */
+/* Up to here, but for a single one, the pages come with the mapping, where the system can do that:
+ * one call instead of the faults that would follow. */
 #define POPULATE_MAX 65536
 
 int shmx_posix_map(struct shmx_attachment *attachment, int fd, size_t length, unsigned flags)
@@ -20,7 +16,7 @@ int shmx_posix_map(struct shmx_attachment *attachment, int fd, size_t length, un
     bool read_only = (flags & SHMX_READ_ONLY) != 0;
     void *place = shmx_system.place != NULL ? shmx_system.place(length) : NULL;
     bool few = length > shmx_os_facts()->page_size && length <= POPULATE_MAX;
-    int how = MAP_SHARED | (few ? MAP_POPULATE : 0);
+    int how = MAP_SHARED | (few ? shmx_system.map_present : 0);
     int protection = read_only ? PROT_READ : PROT_READ | PROT_WRITE;
     if (place != NULL)
         how |= MAP_FIXED; /* over the address space that is held for us */

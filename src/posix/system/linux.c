@@ -183,6 +183,7 @@ const struct shmx_system shmx_system = {
     .length_limit = length_limit,
     .reserve = reserve_pieces,
     .reserve_present = reserve_present,
+    .map_present = MAP_POPULATE,
     .prefault = shmx_linux_prefault,
     .label = shmx_posix_label_read,
     .list = list,

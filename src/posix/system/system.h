@@ -60,6 +60,8 @@ struct shmx_system {
     /* The latter with every page present in the mapping; NULL: one after the other. */
     int (*reserve_present)(struct shmx_attachment *attachment, int fd);
 
+    int map_present; /* the flag of mmap(2) with which pages come with the mapping; 0: none */
+
     /* Make every page present in the mapping of an object that may not be ours. */
     void (*prefault)(const struct shmx_attachment *attachment);
 
