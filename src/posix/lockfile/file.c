@@ -158,6 +158,16 @@ bool shmx_lockfile_in_place(int fd, const char *path)
            own.st_ino == found.st_ino;
 }
 
+int shmx_lockfile_ask(int fd, const char *path, bool *held)
+{
+    /* Shared, so that another that asks at the same moment does not take this look for an owner. */
+    int error = shmx_lockfile_set(fd, LOCK_SH);
+    *held = error != 0;
+    if (error == 0 && shmx_lockfile_in_place(fd, path))
+        unlink(path);
+    return error == 0 || error == EWOULDBLOCK ? SHMX_OK : shmx_posix_error(error);
+}
+
 int shmx_lockfile_sweep(const char *path, bool *held)
 {
     struct stat facts;
@@ -167,13 +177,9 @@ int shmx_lockfile_sweep(const char *path, bool *held)
     if (status != SHMX_OK)
         return status == SHMX_ENOENT || status == SHMX_EACCES || status == SHMX_EPROTO ? SHMX_OK
                                                                                        : status;
-    /* Shared, so that another that asks at the same moment does not take this look for an owner. */
-    int error = shmx_lockfile_set(fd, LOCK_SH);
-    *held = error == EWOULDBLOCK;
-    if (error == 0 && shmx_lockfile_in_place(fd, path))
-        unlink(path);
+    status = shmx_lockfile_ask(fd, path, held);
     close(fd);
-    return error == 0 || error == EWOULDBLOCK ? SHMX_OK : shmx_posix_error(error);
+    return status;
 }
 
 struct sweep_all {
@@ -191,7 +197,7 @@ static int sweep_next(const char *rest, void *context)
     if (all->held == NULL)
         return SHMX_OK;
     *all->held = held;
-    return held ? 1 : status;
+    return status == SHMX_OK && held ? 1 : status;
 }
 
 int shmx_lockfile_sweep_all(const char *start, bool *held)

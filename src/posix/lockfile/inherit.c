@@ -47,9 +47,7 @@ void shmx_posix_heir_take(struct shmx_attachment *attachment)
 
 void shmx_posix_heir_drop(struct shmx_attachment *attachment)
 {
-    if (attachment->os.user_heir >= 0)
-        close(attachment->os.user_heir);
-    attachment->os.user_heir = -1;
+    shmx_lockfile_close(&attachment->os.user_heir);
 }
 
 /* ---- share and adopt ---- */
@@ -95,9 +93,7 @@ int shmx_posix_pass(struct shmx_attachment *attachment)
     int fd = fcntl(os->fd, F_DUPFD, 3); /* children inherit it */
     if (fd < 0) {
         status = shmx_posix_error(errno);
-        if (os->passed_user >= 0)
-            close(os->passed_user);
-        os->passed_user = -1;
+        shmx_lockfile_close(&os->passed_user);
         return status;
     }
     if (os->passed_user >= 0) {
@@ -200,10 +196,8 @@ static int join_by_name(const struct shmx_label *label, int *user_fd, uint32_t *
         status = shmx_lockfile_seat_take(label->id, label->name, user_fd, seat);
     else
         status = leads ? shmx_lockfile_users_join(label->id, file.owner, user_fd) : SHMX_ENOENT;
-    if (status != SHMX_OK && *user_fd >= 0) {
-        close(*user_fd);
-        *user_fd = -1;
-    }
+    if (status != SHMX_OK)
+        shmx_lockfile_close(user_fd);
     shmx_lockfile_name_unlock(&file);
     return status;
 }
@@ -232,8 +226,8 @@ static int adopt_given(struct shmx_attachment *attachment, int given, unsigned f
         shmx_lockfile_user_set(attachment, user_fd, seat);
     else if (seat != 0)
         shmx_lockfile_seat_leave(label.id, user_fd, seat);
-    else if (user_fd >= 0)
-        close(user_fd);
+    else
+        shmx_lockfile_close(&user_fd);
     return status;
 }
 

@@ -46,10 +46,8 @@ int shmx_lockfile_find(struct shmx_lockfile_found *found, const char *name, int 
     if (status == SHMX_OK) {
         status = look(found);
         if (status != SHMX_OK)
-            close(found->fd);
+            shmx_lockfile_close(&found->fd);
     }
-    if (status != SHMX_OK)
-        found->fd = -1;
     return status;
 }
 
@@ -137,8 +135,7 @@ int shmx_lockfile_judge(const struct shmx_lockfile_name *file, const char *name,
         return SHMX_OK;
     }
     status = shmx_lockfile_half_made(file, found) ? SHMX_ENOENT : SHMX_OK;
-    close(found->fd);
-    found->fd = -1;
+    shmx_lockfile_close(&found->fd);
     return status;
 }
 

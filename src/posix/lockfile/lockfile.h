@@ -68,8 +68,12 @@ int shmx_lockfile_open(const char *path, int *fd, struct stat *facts);
 /* True if the path still leads to fd's file. */
 bool shmx_lockfile_in_place(int fd, const char *path);
 
-/* Take the file of a seat, an owner or a mark away if nobody holds its lock. *held: somebody does;
- * a file that we may not open, or that is none, does not count. */
+/* Is the lock of an open file held, of a seat, an owner or a mark? If not, the file is taken away:
+ * nobody needs it any more. On failure it counts as held. */
+int shmx_lockfile_ask(int fd, const char *path, bool *held);
+
+/* The same with a file that is still to be opened. One that we may not open, or that is none, does
+ * not count as held. */
 int shmx_lockfile_sweep(const char *path, bool *held);
 
 /* The same with all whose names have that start; until one is held, or if NULL, whatever happens.

@@ -103,16 +103,6 @@ int shmx_posix_claim(struct shmx_attachment *attachment, uint32_t *token)
     return status == SHMX_EEXIST ? shmx_posix_error(EACCES) : status;
 }
 
-/* Ask the lock of an open file. */
-static int ask(int fd, const char *path, bool *alive)
-{
-    int error = shmx_lockfile_set(fd, LOCK_SH); /* as in shmx_lockfile_sweep */
-    *alive = error != 0;
-    if (error == 0)
-        unlink(path); /* tokens are not given twice: nobody needs it any more */
-    return error == 0 || error == EWOULDBLOCK ? SHMX_OK : shmx_posix_error(error);
-}
-
 static int ask_owner(const struct shmx_attachment *attachment, uint32_t token, bool *alive)
 {
     struct stat facts;
@@ -122,7 +112,7 @@ static int ask_owner(const struct shmx_attachment *attachment, uint32_t token, b
     int status = shmx_lockfile_open(path, &fd, &facts);
     if (status == SHMX_OK) {
         *alive = may_write(attachment, &facts);
-        status = *alive ? ask(fd, path, alive) : SHMX_OK;
+        status = *alive ? shmx_lockfile_ask(fd, path, alive) : SHMX_OK;
         close(fd);
     } else if (status == SHMX_ENOENT || is_strangers(attachment, path)) {
         *alive = false;
@@ -249,7 +239,7 @@ static int look_at(const char *rest, void *context)
     shmx_lockfile_path_mark(path, look->attachment->label.id, &mark);
     if (shmx_lockfile_open(path, &fd, &facts) != SHMX_OK)
         return SHMX_OK;
-    int status = ask(fd, path, &alive);
+    int status = shmx_lockfile_ask(fd, path, &alive);
     close(fd);
     if (status == SHMX_OK && alive)
         status = counts(look->attachment, &mark, &facts, &alive);

@@ -48,15 +48,13 @@ int shmx_lockfile_users_join(uint64_t id, uid_t owner, int *fd)
     shmx_lockfile_path_users(path, id);
     int status = shmx_lockfile_open(path, fd, &facts);
     if (status == SHMX_OK && facts.st_uid != owner) {
-        close(*fd);
+        shmx_lockfile_close(fd);
         status = SHMX_EPROTO;
     }
-    if (status != SHMX_OK) {
-        *fd = -1;
-        /* Taken away by somebody who had no business there: the segment's users cannot be asked,
-         * so it must not be taken for dead. */
+    /* Taken away by somebody who had no business there: the segment's users cannot be asked, so it
+     * must not be taken for dead. */
+    if (status != SHMX_OK)
         return status == SHMX_ENOENT || status == SHMX_EPROTO ? SHMX_OK : status;
-    }
     status = join(*fd);
     if (status != SHMX_OK && status != SHMX_ENOENT)
         shmx_lockfile_close(fd);
@@ -79,15 +77,12 @@ int shmx_lockfile_users_again(uint64_t id, int own, int *fd)
     shmx_lockfile_path_users(path, id);
     int status = shmx_lockfile_open(path, fd, &facts);
     if (status == SHMX_OK && !shmx_lockfile_in_place(own, path)) {
-        close(*fd);
+        shmx_lockfile_close(fd);
         status = SHMX_ENOENT;
     }
-    if (status == SHMX_ENOENT || status == SHMX_EPROTO) {
-        *fd = -1; /* the name is gone, and with it what the file is for */
-        return SHMX_OK;
-    }
+    /* The name is gone, and with it what the file is for. */
     if (status != SHMX_OK)
-        return status;
+        return status == SHMX_ENOENT || status == SHMX_EPROTO ? SHMX_OK : status;
     int error = shmx_lockfile_set(*fd, LOCK_SH);
     if (error == 0)
         return SHMX_OK;
@@ -107,11 +102,6 @@ bool shmx_lockfile_users_leave(uint64_t id, bool shared, int *fd)
     struct stat facts;
     char path[LOCKFILE_PATH_MAX];
     shmx_lockfile_path_users(path, id);
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-    if (shmx_lockfile_open(path, fd, &facts) == SHMX_OK)
-        return shmx_lockfile_set(*fd, LOCK_EX) == 0;
-    *fd = -1;
-    return false;
+    shmx_lockfile_close(fd);
+    return shmx_lockfile_open(path, fd, &facts) == SHMX_OK && shmx_lockfile_set(*fd, LOCK_EX) == 0;
 }
