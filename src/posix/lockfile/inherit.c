@@ -62,9 +62,10 @@ static int identity(int fd, uint64_t *id, uint64_t *shape)
         return shmx_posix_error(errno);
     /* Not all systems number objects. */
     *shape = (uint64_t)facts.st_size ^ (uint64_t)facts.st_ino << 32 ^ (uint64_t)facts.st_ino >> 32;
-    enum shmx_control_kind kind = shmx_lockfile_label(fd, (uint64_t)facts.st_size, &label);
+    enum shmx_control_kind kind;
+    int status = shmx_lockfile_label(fd, (uint64_t)facts.st_size, &label, &kind);
     *id = kind == SHMX_CONTROL_GOOD ? label.id : 0;
-    return SHMX_OK;
+    return status;
 }
 
 /* Children share the seat, or have a lock of their own. */
@@ -211,11 +212,14 @@ static int adopt_given(struct shmx_attachment *attachment, int given, unsigned f
     uint32_t seat = 0;
     if (fstat(given, &facts) != 0)
         return shmx_posix_error(errno);
-    enum shmx_control_kind kind = shmx_lockfile_label(given, (uint64_t)facts.st_size, &label);
+    enum shmx_control_kind kind;
+    int status = shmx_lockfile_label(given, (uint64_t)facts.st_size, &label, &kind);
+    if (status != SHMX_OK)
+        return status;
     if (kind == SHMX_CONTROL_DAMAGED)
         return SHMX_EPROTO;
     bool ours = kind == SHMX_CONTROL_GOOD;
-    int status = ours ? join_by_name(&label, &user_fd, &seat) : SHMX_OK;
+    status = ours ? join_by_name(&label, &user_fd, &seat) : SHMX_OK;
     if (status != SHMX_OK && status != SHMX_ENOENT) /* it has no name, or has lost it */
         return status;
     int fd = fcntl(given, F_DUPFD_CLOEXEC, 3);

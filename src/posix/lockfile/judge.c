@@ -32,8 +32,7 @@ static int look(struct shmx_lockfile_found *found)
     found->owner = facts.st_uid;
     found->length = (uint64_t)facts.st_size;
     found->footprint = shmx_system.footprint(&facts);
-    found->kind = shmx_lockfile_label(found->fd, found->length, &found->label);
-    return SHMX_OK;
+    return shmx_lockfile_label(found->fd, found->length, &found->label, &found->kind);
 }
 
 int shmx_lockfile_find(struct shmx_lockfile_found *found, const char *name, int probe,

@@ -25,11 +25,14 @@ static enum shmx_control_kind check(struct shmx_label *label, uint64_t length)
     return kind == SHMX_CONTROL_GOOD && !marked ? SHMX_CONTROL_DAMAGED : kind;
 }
 
-enum shmx_control_kind shmx_lockfile_label(int fd, uint64_t length, struct shmx_label *label)
+int shmx_lockfile_label(int fd, uint64_t length, struct shmx_label *label,
+                        enum shmx_control_kind *kind)
 {
+    *kind = SHMX_CONTROL_NONE;
     if (length <= SHMX_CONTROL_SIZE || length % 8 != 0)
-        return SHMX_CONTROL_NONE;
-    /* A label that cannot be read is not for us to touch. */
+        return SHMX_OK;
     int status = shmx_system.label(fd, length, label);
-    return status == SHMX_OK ? check(label, length) : SHMX_CONTROL_DAMAGED;
+    /* One that cannot be read is not for us to touch; where memory is short nothing is known. */
+    *kind = status == SHMX_OK ? check(label, length) : SHMX_CONTROL_DAMAGED;
+    return status == SHMX_ENOMEM ? status : SHMX_OK;
 }

@@ -8,17 +8,20 @@
 
 /* ---- close ---- */
 
-/* True if the object has the name that the name file tells. */
-static bool still_named(const struct shmx_attachment *attachment,
-                        const struct shmx_lockfile_name *file)
+/* Does the object have the name that the name file tells? SHMX_ENOENT: it does not. SHMX_EMFILE,
+ * SHMX_ENOMEM: it cannot be told. */
+static int still_named(const struct shmx_attachment *attachment,
+                       const struct shmx_lockfile_name *file)
 {
     struct shmx_lockfile_found found;
     const char *name = attachment->label.name;
-    if (shmx_lockfile_find(&found, name, (int)file->record.probe, SHMX_READ_ONLY) != SHMX_OK)
-        return false;
+    int status = shmx_lockfile_find(&found, name, (int)file->record.probe, SHMX_READ_ONLY);
+    if (status != SHMX_OK)
+        return status == SHMX_EMFILE || status == SHMX_ENOMEM ? status : SHMX_ENOENT;
     close(found.fd);
-    return shmx_lockfile_called(&found, name) && found.label.id == attachment->label.id &&
-           found.owner == file->owner;
+    bool same = shmx_lockfile_called(&found, name) && found.label.id == attachment->label.id &&
+                found.owner == file->owner;
+    return same ? SHMX_OK : SHMX_ENOENT;
 }
 
 /* The same without a name file. SHMX_ENOENT: it has no name any more. */
@@ -51,17 +54,25 @@ static int replace_name_file(const struct shmx_attachment *attachment,
         return status == SHMX_EEXIST ? SHMX_EAGAIN : status;
     /* The rest of the way is this process's alone, so the file need not say LIVE for others. */
     file->record.probe = (uint32_t)found.probe;
-    file->record.state = still_named(attachment, file) ? LOCKFILE_LIVE : LOCKFILE_LOOKING;
-    return SHMX_OK;
+    status = still_named(attachment, file);
+    file->record.state = status == SHMX_OK ? LOCKFILE_LIVE : LOCKFILE_LOOKING;
+    if (status == SHMX_OK || status == SHMX_ENOENT)
+        return SHMX_OK;
+    shmx_lockfile_name_remove(file);
+    shmx_lockfile_name_unlock(file);
+    return status;
 }
 
-/* Remove it, or what is left of it. Another may sit down while we wait for the name file. */
+/* Remove it, or what is left of it. Another may sit down while we wait for the name file. Where
+ * descriptors or memory are short all stays as if this user had been killed. */
 static void remove_named(const struct shmx_attachment *attachment, struct shmx_lockfile_name *file,
                          bool replaced)
 {
     const char *name = attachment->label.name;
-    bool named = file->record.state == LOCKFILE_LIVE && still_named(attachment, file);
-    bool taken = false;
+    int status = file->record.state == LOCKFILE_LIVE ? still_named(attachment, file) : SHMX_ENOENT;
+    bool named = status == SHMX_OK, taken = false;
+    if (status != SHMX_OK && status != SHMX_ENOENT)
+        return;
     if (named && attachment->os.seat != 0 &&
         shmx_lockfile_seats_judge(file, file->record.id, &taken) != SHMX_OK)
         taken = true;

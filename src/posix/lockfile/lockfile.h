@@ -207,7 +207,8 @@ void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given);
 void shmx_lockfile_label_write(struct shmx_attachment *attachment, const struct shmx_label *label);
 
 /* Read and check the label of an object of that length. Any name will do. */
-enum shmx_control_kind shmx_lockfile_label(int fd, uint64_t length, struct shmx_label *label);
+int shmx_lockfile_label(int fd, uint64_t length, struct shmx_label *label,
+                        enum shmx_control_kind *kind);
 
 /* ---- what has a name (judge.c) ---- */
 

@@ -41,14 +41,17 @@ int shmx_lockfile_clean(struct shmx_lockfile_name *file, const char *name)
     if (!shmx_lockfile_name_ours(file))
         return shmx_posix_error(EACCES);
     int probe = (int)file->record.probe;
-    if (file->known && file->record.state != LOCKFILE_LIVE) {
+    bool made = file->record.state == LOCKFILE_TRYING || file->record.state == LOCKFILE_MADE;
+    if (file->known && made) {
         int status = shmx_lockfile_find(&found, name, probe, SHMX_READ_ONLY);
         if (status == SHMX_OK) {
             bool half = shmx_lockfile_half_made(file, &found);
             status = half ? shmx_lockfile_unlink_object(name, probe) : SHMX_OK;
             close(found.fd);
         }
-        if (status != SHMX_OK && status != SHMX_ENOENT && status != SHMX_EPROTO)
+        /* SHMX_EACCES: it is another user's. */
+        if (status != SHMX_OK && status != SHMX_ENOENT && status != SHMX_EPROTO &&
+            status != SHMX_EACCES)
             return status;
     }
     if (file->known)

@@ -795,6 +795,49 @@ static void forked_without_descriptors_the_two_share_one(void **state)
     expect_gone(name);
 }
 
+/* ---- the last user is short of something ---- */
+
+struct shortage {
+    const char *name;
+    int descriptors; /* so many are free; -1: address space is short, and the process ends */
+};
+
+static void leave_short(void *context)
+{
+    const struct shortage *shortage = context;
+    const struct rlimit none = {0, 0}, few = {64, 64};
+    int fds[64], count = 0;
+    shmx *shm;
+    must(shmx_create(&shm, shortage->name, 5000, 0) == SHMX_OK);
+    if (shortage->descriptors < 0) {
+        must(setrlimit(RLIMIT_AS, &none) == 0);
+        exit(0);
+    }
+    must(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    while ((fds[count] = open("/dev/null", O_RDONLY)) >= 0)
+        count++;
+    for (int i = 0; i < shortage->descriptors; i++)
+        close(fds[--count]);
+    shmx_close(&shm);
+    _exit(0);
+}
+
+/* As if it had been killed. */
+static void a_last_user_short_of_anything_makes_room(void **state)
+{
+    (void)state;
+    struct shortage shortage = {test_name(), -1};
+    for (; shortage.descriptors < 4; shortage.descriptors++) {
+        shmx *shm;
+        struct test_child *child = child_fork(leave_short, &shortage);
+        assert_int_equal(child_wait(child), 0);
+        assert_status(shmx_open(&shm, shortage.name, 0), SHMX_ENOENT);
+        assert_ok(shmx_create(&shm, shortage.name, 100, 0));
+        shmx_close(&shm);
+        expect_gone(shortage.name);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(names_with_the_same_hash_are_told_apart),
     cmocka_unit_test(all_places_taken_is_eexist),
@@ -816,6 +859,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(access_is_exact_whatever_the_umask),
     cmocka_unit_test(anothers_object_of_the_same_name_is_left_alone),
     cmocka_unit_test(forked_without_descriptors_the_two_share_one),
+    cmocka_unit_test(a_last_user_short_of_anything_makes_room),
 };
 
 TEST_MAIN(tests, no_parts)

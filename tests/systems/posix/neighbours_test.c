@@ -107,6 +107,24 @@ PART(onlooker)
     return 0;
 }
 
+/* Nor is anything left behind that would keep the owner from it. */
+static void a_stranger_gets_nothing_of_a_raw_one(void **state)
+{
+    (void)state;
+    shmx *shm;
+    const char *name = test_name();
+    test_needs_root();
+    assert_ok(shmx_create(&shm, name, SIZE, SHMX_RAW));
+    child_finish(neighbour("stranger", name));
+    shmx_close(&shm);
+    assert_ok(shmx_open(&shm, name, SHMX_RAW));
+    shmx_close(&shm);
+    assert_ok(shmx_unlink(name));
+    assert_ok(shmx_create(&shm, name, SIZE, 0));
+    shmx_close(&shm);
+    assert_false(exists(name));
+}
+
 static void a_stranger_sees_the_name(void **state)
 {
     (void)state;
@@ -868,6 +886,7 @@ static void an_object_without_a_length_delays_no_listing(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_object_without_a_length_delays_no_listing),
     cmocka_unit_test(a_stranger_gets_nothing),
+    cmocka_unit_test(a_stranger_gets_nothing_of_a_raw_one),
     cmocka_unit_test(a_stranger_sees_the_name),
     cmocka_unit_test(a_stranger_takes_a_name_first),
     cmocka_unit_test(what_a_stranger_plants_is_left_alone),
