@@ -162,6 +162,8 @@ int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space spa
 {
     uint32_t found = key;
     int status = SHMX_OK;
+    if (attachment->control == NULL)
+        return shmx_win32_error(ERROR_NOT_SUPPORTED);
     AcquireSRWLockShared(&marks_lock);
     if (space == SHMX_OS_PRESENT || *mark_at(attachment, space, key) == NULL)
         status = search_all(attachment, space, key, &found);

@@ -70,6 +70,21 @@ static void one_enters_and_leaves(void **state)
     shmx_close(&other);
 }
 
+/* Where nothing tells a raw segment from others, no function pretends. */
+static void a_raw_one_has_presence_or_says_that_it_has_not(void **state)
+{
+    (void)state;
+    shmx *shm;
+    assert_ok(shmx_create(&shm, test_name(), 100, SHMX_RAW));
+    int status = shmx_presence_enter(shm, 7);
+    assert_true(status == SHMX_OK || status == SHMX_ENOTSUP);
+    assert_status(shmx_presence_wait(shm, 7, 0, 0), status);
+    assert_status(shmx_presence_wait(shm, 7, 1, 0),
+                  status == SHMX_OK ? SHMX_ETIMEDOUT : SHMX_ENOTSUP);
+    shmx_unlink(shmx_name(shm));
+    shmx_close(&shm);
+}
+
 static void arguments_that_are_wrong(void **state)
 {
     (void)state;
@@ -736,6 +751,7 @@ static const struct test_part parts[] = {{"visitor", part_visitor},
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(one_enters_and_leaves),
+    cmocka_unit_test(a_raw_one_has_presence_or_says_that_it_has_not),
     cmocka_unit_test(arguments_that_are_wrong),
     cmocka_unit_test(those_that_are_there_are_listed),
     cmocka_unit_test(a_death_is_told),
