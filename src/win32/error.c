@@ -46,7 +46,6 @@ int shmx_win32_error(DWORD number)
     case ERROR_NOT_SUPPORTED:
     case ERROR_CALL_NOT_IMPLEMENTED:
         return SHMX_ENOTSUP;
-    default:
-        return SHMX_EIO;
     }
+    return SHMX_EIO;
 }
