@@ -797,6 +797,10 @@ static void forked_without_descriptors_the_two_share_one(void **state)
 
 /* ---- the last user is short of something ---- */
 
+#ifndef RLIMIT_AS /* OpenBSD limits private memory only */
+#define RLIMIT_AS RLIMIT_DATA
+#endif
+
 struct shortage {
     const char *name;
     int descriptors; /* so many are free; -1: address space is short, and the process ends */
