@@ -310,7 +310,7 @@ again:
     STEP(d_step {
         may_take(consumers_lock);
         if
-        :: consumers_lock != NOBODY -> returned = true; ask = true
+        :: consumers_lock != NOBODY -> ask = true
         :: else
         fi;
         consumers_lock = me
@@ -351,7 +351,7 @@ end_sleep:
     fi;
 last:
     /* One more look, with all deaths known. */
-    atomic { may_take(consumers_lock) -> consumers_lock = me; returned = true; ask = true };
+    atomic { may_take(consumers_lock) -> consumers_lock = me; ask = true };
     find();
     if
     :: found != NOBODY -> copy(); goto last
