@@ -54,25 +54,23 @@ static int replace_name_file(const struct shmx_attachment *attachment,
         return status == SHMX_EEXIST ? SHMX_EAGAIN : status;
     /* The rest of the way is this process's alone, so the file need not say LIVE for others. */
     file->record.probe = (uint32_t)found.probe;
-    status = still_named(attachment, file);
-    file->record.state = status == SHMX_OK ? LOCKFILE_LIVE : LOCKFILE_LOOKING;
-    if (status == SHMX_OK || status == SHMX_ENOENT)
-        return SHMX_OK;
-    shmx_lockfile_name_remove(file);
-    shmx_lockfile_name_unlock(file);
-    return status;
+    file->record.state = LOCKFILE_LIVE;
+    return SHMX_OK;
 }
 
 /* Remove it, or what is left of it. Another may sit down while we wait for the name file. Where
- * descriptors or memory are short all stays as if this user had been killed. */
+ * descriptors or memory are short all becomes as if this user had been killed. */
 static void remove_named(const struct shmx_attachment *attachment, struct shmx_lockfile_name *file,
                          bool replaced)
 {
     const char *name = attachment->label.name;
     int status = file->record.state == LOCKFILE_LIVE ? still_named(attachment, file) : SHMX_ENOENT;
     bool named = status == SHMX_OK, taken = false;
-    if (status != SHMX_OK && status != SHMX_ENOENT)
+    if (status != SHMX_OK && status != SHMX_ENOENT) {
+        if (replaced)
+            shmx_lockfile_name_remove(file);
         return;
+    }
     if (named && attachment->os.seat != 0 &&
         shmx_lockfile_seats_judge(file, file->record.id, &taken) != SHMX_OK)
         taken = true;
