@@ -842,6 +842,26 @@ static void a_last_user_short_of_anything_makes_room(void **state)
     }
 }
 
+static void look_short(void *context)
+{
+    const struct rlimit none = {0, 0};
+    shmx_info info;
+    must(setrlimit(RLIMIT_AS, &none) == 0);
+    /* Where a label is read and not mapped, no memory is wanted. */
+    int status = shmx_stat(context, &info);
+    _exit(status == SHMX_OK || status == SHMX_ENOMEM ? 0 : 1);
+}
+
+static void short_of_memory_nothing_seems_damaged(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = test_segment(name, 5000);
+    assert_int_equal(child_wait(child_fork(look_short, (void *)name)), 0);
+    shmx_close(&shm);
+    expect_gone(name);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(names_with_the_same_hash_are_told_apart),
     cmocka_unit_test(all_places_taken_is_eexist),
@@ -864,6 +884,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(anothers_object_of_the_same_name_is_left_alone),
     cmocka_unit_test(forked_without_descriptors_the_two_share_one),
     cmocka_unit_test(a_last_user_short_of_anything_makes_room),
+    cmocka_unit_test(short_of_memory_nothing_seems_damaged),
 };
 
 TEST_MAIN(tests, no_parts)
