@@ -341,11 +341,20 @@ void child_kill(struct test_child *child)
     kill(child->pid, SIGKILL);
 }
 
+/* A process of several threads, such as an emulator, that is just about to exec loses the signal:
+ * Linux' zap_other_threads forgets a stop that has begun. */
 bool child_stop(struct test_child *child)
 {
-    int status;
-    kill(child->pid, SIGSTOP);
-    return waitpid(child->pid, &status, WUNTRACED) == child->pid && WIFSTOPPED(status);
+    int64_t deadline = test_now_ms() + TEST_PATIENCE_MS;
+    int status = 0;
+    pid_t changed;
+    do {
+        kill(child->pid, SIGSTOP); /* again: nothing for one that has stopped */
+        changed = waitpid(child->pid, &status, WUNTRACED | WNOHANG);
+        if (changed == 0)
+            nanosleep(&(struct timespec){0, 1000000}, NULL);
+    } while (changed == 0 && test_now_ms() < deadline);
+    return changed == child->pid && WIFSTOPPED(status);
 }
 
 void child_continue(struct test_child *child)
