@@ -135,6 +135,7 @@ struct shmx_topic {
 struct topic_job {
     shmx_topic *topic;
     bool publisher;
+    bool latest;         /* read: the latest message, not the next */
     const void *message; /* publish */
     void *buffer;        /* read */
     size_t size;         /* of either; then of what was read */
