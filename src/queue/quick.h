@@ -81,6 +81,15 @@ static inline int queue_send_quickly(shmx_queue *queue, const void *message, siz
     return queue_unlock_tell(queue, side);
 }
 
+/* Give a reserved record its end state, and tell the consumers. Returns as a public function does.
+ */
+static inline int queue_show_own(shmx_queue *queue, struct queue_own *own, uint32_t state)
+{
+    int status = queue_own_end(queue, own, state);
+    queue_tell(queue, &queue->header->producers);
+    return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
+}
+
 /* ---- receiving ---- */
 
 /* The usual case of shmx_queue_find: there is a message at `next`, and none has come back. */
