@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The marks of this process's attachments. How the system keeps one is the lifetime variant's. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "posix.h"
 
@@ -107,8 +106,7 @@ void shmx_posix_marks_forget(struct shmx_attachment *attachment)
     attachment->os.marks = NULL;
     while (mark != NULL) {
         struct shmx_posix_mark *next = mark->next;
-        if (shmx_posix_tagged(mark->fd, attachment))
-            close(mark->fd);
+        shmx_posix_close_tagged(&mark->fd, attachment);
         free(mark);
         mark = next;
     }

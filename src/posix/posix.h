@@ -44,8 +44,14 @@ int shmx_posix_object_make(const char *path, mode_t mode, int *fd);
 void shmx_posix_tag(int fd, const struct shmx_attachment *attachment);
 bool shmx_posix_tagged(int fd, const struct shmx_attachment *attachment);
 
+/* Close it if it still is, and set it to -1. */
+void shmx_posix_close_tagged(int *fd, const struct shmx_attachment *attachment);
+
 /* That place: an even number, and no other attachment's. */
 off_t shmx_posix_tag_of(const struct shmx_attachment *attachment);
+
+/* True if the path still leads to fd's file. */
+bool shmx_posix_in_place(int fd, const char *path);
 
 /* Set the access bits that the umask has taken away. */
 int shmx_posix_mode_set(int fd, mode_t mode);

@@ -234,7 +234,7 @@ static int leftover_users(const char *rest, void *context)
     shmx_lockfile_path_users(path, id);
     if (shmx_lockfile_open(path, &fd, &facts) != SHMX_OK)
         return SHMX_OK;
-    bool held = shmx_lockfile_set(fd, LOCK_EX) == 0 && shmx_lockfile_in_place(fd, path);
+    bool held = shmx_lockfile_set(fd, LOCK_EX) == 0 && shmx_posix_in_place(fd, path);
     bool named = held && users_name(fd, name) && !nameless(name, id);
     if (held && !named)
         unlink(path);

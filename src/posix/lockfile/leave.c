@@ -148,8 +148,7 @@ static void close_borrowed(struct shmx_attachment *attachment)
 {
     struct shmx_os_private *os = &attachment->os;
     shmx_posix_marks_forget(attachment);
-    if (shmx_posix_tagged(os->owner_fd, attachment))
-        close(os->owner_fd);
+    shmx_posix_close_tagged(&os->owner_fd, attachment);
     if (!shmx_posix_tagged(os->user_fd, attachment))
         os->user_fd = -1;
     shmx_lockfile_passed_close(attachment);

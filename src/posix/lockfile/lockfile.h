@@ -65,9 +65,6 @@ int shmx_lockfile_make_locked(const char *path, int operation, unsigned flags, c
  * file. */
 int shmx_lockfile_open(const char *path, int *fd, struct stat *facts);
 
-/* True if the path still leads to fd's file. */
-bool shmx_lockfile_in_place(int fd, const char *path);
-
 /* Is the lock of an open file held, of a seat, an owner or a mark? If not, the file is taken away:
  * nobody needs it any more. On failure it counts as held. */
 int shmx_lockfile_ask(int fd, const char *path, bool *held);

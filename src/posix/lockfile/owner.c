@@ -141,9 +141,7 @@ void shmx_lockfile_owner_drop(struct shmx_attachment *attachment)
         return;
     shmx_lockfile_path_owner(path, attachment->label.id, atomic_load(&attachment->owner));
     unlink(path);
-    if (shmx_posix_tagged(attachment->os.owner_fd, attachment))
-        close(attachment->os.owner_fd);
-    attachment->os.owner_fd = -1;
+    shmx_posix_close_tagged(&attachment->os.owner_fd, attachment);
 }
 
 /* More tokens than this are looked for in the directory. */
@@ -200,8 +198,7 @@ void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_m
     char path[LOCKFILE_PATH_MAX];
     shmx_lockfile_path_mark(path, attachment->label.id, mark);
     unlink(path);
-    if (shmx_posix_tagged(mark->fd, attachment))
-        close(mark->fd);
+    shmx_posix_close_tagged(&mark->fd, attachment);
 }
 
 /* A look for marks with a key. */
