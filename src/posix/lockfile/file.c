@@ -220,3 +220,11 @@ bool shmx_lockfile_patience(int *round)
     *round = slow + ROUNDS_SHORT;
     return more;
 }
+
+bool shmx_lockfile_patience_outside(int *round)
+{
+    shmx_posix_gate_leave();
+    bool more = shmx_lockfile_patience(round);
+    shmx_posix_gate_enter();
+    return more;
+}
