@@ -135,6 +135,10 @@ struct shmx_posix_mark {
     int fd;          /* lockfile/: its file; or -1 */
 };
 
+/* Where the attachment's own is, or NULL; the list is locked. */
+struct shmx_posix_mark **shmx_posix_mark_at(struct shmx_attachment *attachment,
+                                            enum shmx_os_space space, uint32_t key);
+
 /* End all of them, at close; and in the child of a fork, where they are the parent's. */
 void shmx_posix_marks_end(struct shmx_attachment *attachment);
 void shmx_posix_marks_forget(struct shmx_attachment *attachment);

@@ -169,18 +169,13 @@ static int annex_of(struct shmx_attachment *attachment, bool make)
     return SHMX_OK;
 }
 
-static void page_drop(struct shmx_attachment *attachment)
-{
-    if (attachment->os.annex_page != NULL)
-        munmap(attachment->os.annex_page, shmx_os_facts()->page_size);
-    attachment->os.annex_page = NULL;
-}
-
 void shmx_ofd_annex_leave(struct shmx_attachment *attachment)
 {
     if (has_annex(attachment))
         shmx_ofd_annex_close(attachment->os.owner_fd, attachment->os.annex_id);
-    page_drop(attachment);
+    if (attachment->os.annex_page != NULL)
+        munmap(attachment->os.annex_page, shmx_os_facts()->page_size);
+    attachment->os.annex_page = NULL;
     attachment->os.owner_fd = -1;
 }
 
