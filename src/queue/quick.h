@@ -17,8 +17,6 @@ int shmx_queue_peek_slowly(shmx_queue *queue, const void **message, size_t *size
 
 /* The same, after the side's lock was taken in vain. */
 int shmx_queue_send_again(shmx_queue *queue, const void *message, size_t size, int timeout_ms);
-int shmx_queue_receive_again(shmx_queue *queue, void *buffer, size_t capacity, size_t *size,
-                             int timeout_ms);
 int shmx_queue_reserve_again(shmx_queue *queue, size_t size, void **message, int timeout_ms);
 int shmx_queue_peek_again(shmx_queue *queue, const void **message, size_t *size, int timeout_ms);
 

@@ -25,14 +25,21 @@ static int read_otherwise(shmx_topic *topic, uint64_t position, struct topic_job
 
 static int message_read(shmx_topic *topic, uint64_t position, struct topic_job *job)
 {
-    if (topic_take(topic, position, job->buffer, &job->size, &job->number))
-        return SHMX_OK;
-    return read_otherwise(topic, position, job);
+    struct topic_found found;
+    if (!topic_find(topic, position, job->size, &found))
+        return read_otherwise(topic, position, job);
+    topic_copy(job->buffer, found.record + 1, found.size);
+    job->number = topic_number(&found);
+    if (!topic_whole(topic, position))
+        return READ_OVERRUN;
+    job->size = found.size;
+    return SHMX_OK;
 }
 
 /* ---- where to begin ---- */
 
-void shmx_topic_after(shmx_topic *topic, uint64_t *position, uint64_t *number)
+/* Find the position behind the newest message, and the number of messages before. */
+static void behind_newest(shmx_topic *topic, uint64_t *position, uint64_t *number)
 {
     uint64_t newest = 0;
     for (int i = 0; i < TOPIC_OVERRUN_MOST; i++) {
@@ -63,7 +70,7 @@ void shmx_topic_start(shmx_topic *topic, bool oldest)
         if (topic_whole(topic, topic->position))
             return;
     }
-    shmx_topic_after(topic, &topic->position, &topic->number);
+    behind_newest(topic, &topic->position, &topic->number);
 }
 
 /* ---- behind a dead publisher ---- */
@@ -133,7 +140,7 @@ static int walk_behind(shmx_topic *topic, struct unshown *at, bool last, bool as
 static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *found)
 {
     struct unshown at;
-    shmx_topic_after(topic, &at.position, &at.number);
+    behind_newest(topic, &at.position, &at.number);
     if (!last && topic_newest(topic) > topic->position)
         return SHMX_AGAIN; /* there is one before these */
     uint64_t first = at.position;
