@@ -30,8 +30,7 @@ struct shmx_os_private {
     uint64_t annex_id;
     void *annex_page; /* keeps the annex's locks though all descriptors are closed */
     struct shmx_posix_mark *marks;
-    struct shmx_attachment *next, **link;             /* all attachments of this process */
-    struct shmx_attachment *named_next, **named_link; /* those whose names share a hash */
+    struct shmx_attachment *next, **link; /* attachments of this process whose names share a hash */
 };
 
 /* See os.h. Assembly, as C has no load of memory that another may be writing to as plain bytes. */
