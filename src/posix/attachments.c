@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* All attachments of this process. */
 #include <string.h>
+#include <unistd.h>
 
 #include "posix.h"
 
@@ -14,13 +15,8 @@ void shmx_posix_start(struct shmx_attachment *attachment, int fd, bool guest)
     attachment->control = NULL;
     memset(&attachment->label, 0, sizeof attachment->label);
     atomic_store_explicit(&attachment->owner, 0, memory_order_relaxed); /* nobody sees it yet */
-    attachment->os = (struct shmx_os_private){.fd = fd,
-                                              .user_fd = -1,
-                                              .owner_fd = -1,
-                                              .heir = -1,
-                                              .user_heir = -1,
-                                              .passed = -1,
-                                              .passed_user = -1};
+    attachment->os = (struct shmx_os_private){
+        .fd = fd, .user_fd = -1, .owner_fd = -1, .heir = -1, .passed = -1, .passed_user = -1};
 }
 
 static struct shmx_attachment **bucket_of(const char *name)
@@ -43,6 +39,13 @@ void shmx_posix_attach(struct shmx_attachment *attachment)
         (*bucket)->os.link = &attachment->os.next;
     *bucket = attachment;
     shmx_posix_list_unlock();
+}
+
+void shmx_posix_heir_drop(struct shmx_attachment *attachment)
+{
+    if (attachment->os.heir >= 0)
+        close(attachment->os.heir);
+    attachment->os.heir = -1;
 }
 
 void shmx_posix_detach(struct shmx_attachment *attachment)
