@@ -97,7 +97,7 @@ struct queue_own {
     bool held; /* taken as the holder of head: the record is COMMITTED */
 };
 
-/* How a handle follows the other side: see spin_aside. */
+/* How a handle follows the other side: see queue_spin. */
 struct queue_pace {
     int32_t close;  /* finds on end that came close behind it; below 0: those that do not count */
     uint32_t begun; /* messages since the last wait */

@@ -17,9 +17,11 @@
  * times in a row found something at one of the first looks stays away for a moment the next time.
  * Then it finds many messages, or much room, at once. If it does not, it was waiting for an answer
  * that had been there for long: then it does not stay away again for a good while. */
-static bool spin_aside(shmx_queue *queue, bool producer)
+static bool queue_spin(void *context)
 {
-    struct queue_pace *pace = &queue->pace[producer];
+    const struct queue_job *job = context;
+    const struct shmx_party *party = &job->queue->party;
+    struct queue_pace *pace = &job->queue->pace[job->producer];
     if (pace->away && pace->begun > 0 && pace->begun < AWAY_GAIN)
         pace->close = -CLOSE_PASSED;
     pace->begun = 0;
@@ -27,20 +29,14 @@ static bool spin_aside(shmx_queue *queue, bool producer)
     for (int i = 0; pace->away && i < AWAY; i++)
         shmx_os_relax();
     for (int i = 0; i < LOOKS_CLOSE; i++) {
-        if (shmx_os_glance(queue->party.watch) != queue->party.watch_value) {
+        if (shmx_os_glance(party->watch) != party->watch_value) {
             pace->close += pace->close < CLOSE_ENOUGH;
             return true;
         }
     }
     if (pace->close > 0)
         pace->close = 0;
-    return shmx_spin_glancing(queue->party.watch, queue->party.watch_value);
-}
-
-static bool queue_spin(void *context)
-{
-    const struct queue_job *job = context;
-    return spin_aside(job->queue, job->producer);
+    return shmx_spin_glancing(party->watch, party->watch_value);
 }
 
 /* A look without the lock: a message that is taken or reserved meanwhile is not seen. A message

@@ -125,20 +125,15 @@ static int rename_to(HANDLE file, const wchar_t *path)
     return SHMX_OK;
 }
 
-/* Delete the file when the last handle closes, if the system lets us: not while it is mapped. */
-static void dispose(HANDLE file)
-{
-    FILE_DISPOSITION_INFO disposition = {TRUE};
-    SetFileInformationByHandle(file, FileDispositionInfo, &disposition, sizeof disposition);
-}
-
-/* Take the name of the open file away. */
+/* Take the name of the open file away, and delete it when the last handle closes, if the system
+ * lets us: not while it is mapped. */
 static void move_away(HANDLE file, uint64_t id)
 {
+    FILE_DISPOSITION_INFO disposition = {TRUE};
     wchar_t path[SHMX_WIN32_PATH_MAX];
     if (path_of_nameless(path, 'x', id, false) == SHMX_OK)
         rename_to(file, path);
-    dispose(file);
+    SetFileInformationByHandle(file, FileDispositionInfo, &disposition, sizeof disposition);
 }
 
 /* ---- the life of a file ---- */

@@ -22,16 +22,6 @@ static void view_fill(const struct shmx_lockfile_found *found, enum shmx_os_kind
     view->users = -1; /* a lock has holders, or not; the system does not count them */
 }
 
-static int inspect_listed(struct shmx_lockfile_name *file, const char *name,
-                          struct shmx_lockfile_judged *judged, struct shmx_os_view *view)
-{
-    view_fill(&judged->found, judged->kind, view);
-    if (judged->kind == SHMX_OS_LIVE)
-        shmx_lockfile_leave_judged(file, name, &judged->user_fd);
-    shmx_lockfile_dismiss(judged);
-    return SHMX_OK;
-}
-
 /* Can a segment of that name be in the making? `file`: of the name, locked; NULL: it cannot be. */
 static bool is_half_made(const struct shmx_lockfile_found *found, const char *name,
                          const struct shmx_lockfile_name *file, bool neighbours)
@@ -79,9 +69,14 @@ static int inspect_once(const char *name, uint64_t *orphan, struct shmx_os_view 
     if (status != SHMX_OK)
         return status;
     status = shmx_lockfile_judge(&file, name, SHMX_READ_ONLY, &judged);
-    if (status == SHMX_OK)
-        status = judged.kind == SHMX_OS_FOREIGN ? inspect_unlisted(name, &file, false, orphan, view)
-                                                : inspect_listed(&file, name, &judged, view);
+    if (status == SHMX_OK && judged.kind == SHMX_OS_FOREIGN) {
+        status = inspect_unlisted(name, &file, false, orphan, view);
+    } else if (status == SHMX_OK) {
+        view_fill(&judged.found, judged.kind, view);
+        if (judged.kind == SHMX_OS_LIVE)
+            shmx_lockfile_leave_judged(&file, name, &judged.user_fd);
+        shmx_lockfile_dismiss(&judged);
+    }
     shmx_lockfile_name_unlock(&file);
     return status;
 }

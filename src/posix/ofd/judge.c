@@ -71,17 +71,10 @@ int shmx_ofd_judge(int fd, const char *name, enum shmx_os_kind *kind)
 
 /* ---- the same object once more ---- */
 
-static bool same_object(int fd, int other)
-{
-    struct stat one, two;
-    return fstat(fd, &one) == 0 && fstat(other, &two) == 0 && one.st_dev == two.st_dev &&
-           one.st_ino == two.st_ino;
-}
-
 /* Without /proc: by the name in its label, if that still leads there. */
 static int reopen_by_name(int fd, unsigned flags, int *out)
 {
-    struct stat facts;
+    struct stat facts, found;
     struct shmx_label label = {.name_length = 0};
     enum shmx_control_kind kind = SHMX_CONTROL_NONE;
     if (fstat(fd, &facts) == 0)
@@ -89,7 +82,7 @@ static int reopen_by_name(int fd, unsigned flags, int *out)
     if (kind != SHMX_CONTROL_GOOD || label.name_length == 0 ||
         shmx_system.open_name(label.name, flags, out) != SHMX_OK)
         return shmx_posix_error(ENOSYS);
-    if (same_object(fd, *out))
+    if (fstat(*out, &found) == 0 && found.st_dev == facts.st_dev && found.st_ino == facts.st_ino)
         return SHMX_OK;
     close(*out);
     return shmx_posix_error(ENOSYS);

@@ -126,19 +126,14 @@ static bool unlink_attached(struct shmx_attachment *attachment, int *status)
     return *status == SHMX_OK;
 }
 
-static bool unlink_quickly(const char *name, int *status)
-{
-    shmx_posix_gate_enter();
-    bool done = shmx_posix_find(name, unlink_attached, status);
-    shmx_posix_gate_leave();
-    return done;
-}
-
 int shmx_os_unlink(const char *name)
 {
     int round = 0;
     int status;
-    if (unlink_quickly(name, &status))
+    shmx_posix_gate_enter();
+    bool done = shmx_posix_find(name, unlink_attached, &status);
+    shmx_posix_gate_leave();
+    if (done)
         return status;
     do {
         int fd;
