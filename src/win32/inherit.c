@@ -2,7 +2,6 @@
 /* Handing an attachment on: children inherit handles at the values they have here. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "section.h"
 

@@ -11,7 +11,6 @@
  *   - Before a name is removed its object is looked at: remove.c.
  */
 #include <errno.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 

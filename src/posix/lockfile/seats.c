@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Seats: each user of a segment that is open to others has a file of its own, and its lock. Others
  * may open the file to see that, and keep the lock when the user has gone: then they are users. */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/file.h>

@@ -16,7 +16,6 @@
  * Foreign and raw objects carry no such locks and only lose their name by shmx_unlink.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>

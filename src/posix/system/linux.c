@@ -3,7 +3,6 @@
  * ofd/ keeps lifetimes; linux_pages.c has pages present. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <stdio.h>
