@@ -515,9 +515,9 @@ SHMX_API int shmx_topic_publish(shmx_topic *topic, const void *message, size_t s
  * wait at an open reservation, other publishers only when the ring comes round to it. If the
  * process dies the reservation is taken back. One that is cancelled or taken back has used its room
  * up as a message would: what it overwrote is gone, once in a while the newest too. Commit and
- * cancel are SHMX_ETIMEDOUT if a process has been stopped inside a call for a second; the
- * reservation stays open. Errors: those of shmx_topic_publish; SHMX_EINVAL (a second reservation;
- * commit or cancel of none; commit of more than was reserved) */
+ * cancel do not wait for others; one who was stopped inside a call delays them by 100 ms at most.
+ * Errors: those of shmx_topic_publish; SHMX_EINVAL (a second reservation; commit or cancel of none;
+ *         commit of more than was reserved) */
 SHMX_API int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeout_ms);
 SHMX_API int shmx_topic_commit(shmx_topic *topic, size_t size);
 SHMX_API int shmx_topic_cancel(shmx_topic *topic);
