@@ -13,11 +13,16 @@ static bool header_begins(const _Atomic uint32_t *header, size_t bytes)
     return zeros || atomic_load(header) != 0;
 }
 
-int shmx_header_settle(_Atomic uint32_t *header, size_t bytes, const uint32_t facts[HEADER_FACTS],
-                       bool read_only)
+int shmx_header_settle(shmx *shm, _Atomic uint32_t *header, size_t bytes,
+                       const uint32_t facts[HEADER_FACTS])
 {
-    if (!header_begins(header, bytes))
-        return SHMX_EPROTO;
+    uint32_t token;
+    bool read_only = shm->attachment.read_only;
+    int status = read_only ? SHMX_OK : shmx_os_owner_claim(&shm->attachment, &token);
+    if (status == SHMX_OK && !header_begins(header, bytes))
+        status = SHMX_EPROTO;
+    if (status != SHMX_OK)
+        return status;
     for (int i = 0; i < HEADER_FACTS; i++) {
         uint32_t seen = 0;
         if (read_only)

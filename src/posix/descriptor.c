@@ -89,6 +89,20 @@ bool shmx_posix_tagged(int fd, const struct shmx_attachment *attachment)
     return lseek(fd, 0, SEEK_CUR) == shmx_posix_tag_of(attachment);
 }
 
+void shmx_posix_close_tagged(int *fd, const struct shmx_attachment *attachment)
+{
+    if (*fd >= 0 && shmx_posix_tagged(*fd, attachment))
+        close(*fd);
+    *fd = -1;
+}
+
+bool shmx_posix_in_place(int fd, const char *path)
+{
+    struct stat own, found;
+    return fstat(fd, &own) == 0 && lstat(path, &found) == 0 && own.st_dev == found.st_dev &&
+           own.st_ino == found.st_ino;
+}
+
 int shmx_posix_mode_set(int fd, mode_t mode)
 {
     struct stat facts; /* to look is cheaper than to set */

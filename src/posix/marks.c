@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The marks of this process's attachments. How the system keeps one is the lifetime variant's. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "posix.h"
 
-/* The list is locked. */
-static struct shmx_posix_mark **mark_at(struct shmx_attachment *attachment,
-                                        enum shmx_os_space space, uint32_t key)
+struct shmx_posix_mark **shmx_posix_mark_at(struct shmx_attachment *attachment,
+                                            enum shmx_os_space space, uint32_t key)
 {
     struct shmx_posix_mark **at = &attachment->os.marks;
     while (*at != NULL && ((*at)->space != space || (*at)->key != key))
@@ -33,7 +31,7 @@ static int mark_new(struct shmx_attachment *attachment, enum shmx_os_space space
 static int mark_add(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key,
                     uint32_t number)
 {
-    struct shmx_posix_mark *mark = *mark_at(attachment, space, key);
+    struct shmx_posix_mark *mark = *shmx_posix_mark_at(attachment, space, key);
     if (mark == NULL)
         return mark_new(attachment, space, key, number);
     if (space == SHMX_OS_PRESENT)
@@ -66,7 +64,7 @@ static void mark_end(struct shmx_attachment *attachment, struct shmx_posix_mark 
 int shmx_os_mark_drop(struct shmx_attachment *attachment, enum shmx_os_space space, uint32_t key)
 {
     shmx_posix_list_enter();
-    struct shmx_posix_mark **at = mark_at(attachment, space, key);
+    struct shmx_posix_mark **at = shmx_posix_mark_at(attachment, space, key);
     int status = *at != NULL ? SHMX_OK : SHMX_ENOENT;
     if (*at != NULL && --(*at)->count == 0)
         mark_end(attachment, at);
@@ -78,7 +76,7 @@ int shmx_os_mark_held(struct shmx_attachment *attachment, enum shmx_os_space spa
                       bool *held)
 {
     shmx_posix_list_enter();
-    const struct shmx_posix_mark *own = *mark_at(attachment, space, key);
+    const struct shmx_posix_mark *own = *shmx_posix_mark_at(attachment, space, key);
     uint32_t number = own != NULL ? own->number : 0;
     *held = own != NULL && space == SHMX_OS_JOINED;
     shmx_posix_list_unlock();
@@ -107,8 +105,7 @@ void shmx_posix_marks_forget(struct shmx_attachment *attachment)
     attachment->os.marks = NULL;
     while (mark != NULL) {
         struct shmx_posix_mark *next = mark->next;
-        if (shmx_posix_tagged(mark->fd, attachment))
-            close(mark->fd);
+        shmx_posix_close_tagged(&mark->fd, attachment);
         free(mark);
         mark = next;
     }

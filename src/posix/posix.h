@@ -49,8 +49,14 @@ int shmx_posix_object_make(const char *path, mode_t mode, int *fd);
 void shmx_posix_tag(int fd, const struct shmx_attachment *attachment);
 bool shmx_posix_tagged(int fd, const struct shmx_attachment *attachment);
 
+/* Close it if it still is, and set it to -1. */
+void shmx_posix_close_tagged(int *fd, const struct shmx_attachment *attachment);
+
 /* That place: an even number, and no other attachment's. */
 off_t shmx_posix_tag_of(const struct shmx_attachment *attachment);
+
+/* True if the path still leads to fd's file. */
+bool shmx_posix_in_place(int fd, const char *path);
 
 /* Set the access bits that the umask has taken away. */
 int shmx_posix_mode_set(int fd, mode_t mode);
@@ -138,6 +144,10 @@ struct shmx_posix_mark {
     unsigned count;  /* how often it was set */
     int fd;          /* lockfile/: its file; or -1 */
 };
+
+/* Where the attachment's own is, or NULL; the list is locked. */
+struct shmx_posix_mark **shmx_posix_mark_at(struct shmx_attachment *attachment,
+                                            enum shmx_os_space space, uint32_t key);
 
 /* End all of them, at close; and in the child of a fork, where they are the parent's. */
 void shmx_posix_marks_end(struct shmx_attachment *attachment);

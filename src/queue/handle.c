@@ -55,10 +55,7 @@ int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size)
         return shmx_refuse(SHMX_ENOMEM);
     place_handle(made, shm, offset, size);
     const uint32_t facts[] = {QUEUE_MAGIC, QUEUE_VERSION, made->capacity};
-    uint32_t token;
-    status = shmx_os_owner_claim(&shm->attachment, &token);
-    if (status == SHMX_OK)
-        status = shmx_header_settle(&made->header->magic, sizeof *made->header, facts, false);
+    status = shmx_header_settle(shm, &made->header->magic, sizeof *made->header, facts);
     if (status == SHMX_OK)
         *queue = made;
     else

@@ -232,10 +232,7 @@ static inline int queue_own_end(shmx_queue *queue, struct queue_own *own, uint32
     return intact ? SHMX_OK : SHMX_EPROTO;
 }
 
-/* ---- order among the records (ring.c); the last three need the consumers' lock ---- */
-
-/* Write the place behind the record at `place` whose state is this. False: damaged. */
-bool shmx_queue_end(const shmx_queue *queue, uint32_t place, uint32_t state, uint32_t *end);
+/* ---- order among the records (ring.c); all but the first under the consumers' lock ---- */
 
 /* Find and make room for `units` units, under the producers' lock. */
 int shmx_queue_room(shmx_queue *queue, uint32_t units, uint32_t *place);

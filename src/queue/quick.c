@@ -41,9 +41,7 @@ int shmx_queue_commit(shmx_queue *queue, size_t size)
     if (queue == NULL || size != queue->reserved.size ||
         !shmx_party_owns(&queue->party, queue->reserved.state))
         return shmx_queue_commit_slowly(queue, size);
-    int status = queue_own_end(queue, &queue->reserved, STATE_COMMITTED);
-    queue_tell(queue, &queue->header->producers);
-    return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
+    return queue_show_own(queue, &queue->reserved, STATE_COMMITTED);
 }
 
 /* Without the lock: is there a message to take it for? */

@@ -17,8 +17,6 @@ int shmx_queue_peek_slowly(shmx_queue *queue, const void **message, size_t *size
 
 /* The same, after the side's lock was taken in vain. */
 int shmx_queue_send_again(shmx_queue *queue, const void *message, size_t size, int timeout_ms);
-int shmx_queue_receive_again(shmx_queue *queue, void *buffer, size_t capacity, size_t *size,
-                             int timeout_ms);
 int shmx_queue_reserve_again(shmx_queue *queue, size_t size, void **message, int timeout_ms);
 int shmx_queue_peek_again(shmx_queue *queue, const void **message, size_t *size, int timeout_ms);
 
@@ -79,6 +77,15 @@ static inline int queue_send_quickly(shmx_queue *queue, const void *message, siz
     queue_copy(queue_message(queue, place), message, size);
     queue_append(queue, side, place, (uint32_t)size, STATE_COMMITTED);
     return queue_unlock_tell(queue, side);
+}
+
+/* Give a reserved record its end state, and tell the consumers. Returns as a public function does.
+ */
+static inline int queue_show_own(shmx_queue *queue, struct queue_own *own, uint32_t state)
+{
+    int status = queue_own_end(queue, own, state);
+    queue_tell(queue, &queue->header->producers);
+    return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
 }
 
 /* ---- receiving ---- */

@@ -219,13 +219,6 @@ int shmx_queue_peek_slowly(shmx_queue *queue, const void **message, size_t *size
 
 /* ---- the quick ways' other ends ---- */
 
-int shmx_queue_receive_again(shmx_queue *queue, void *buffer, size_t capacity, size_t *size,
-                             int timeout_ms)
-{
-    shmx_side_unlock(&queue->party, &queue->header->consumers.lock);
-    return shmx_queue_receive_slowly(queue, buffer, capacity, size, timeout_ms);
-}
-
 int shmx_queue_peek_again(shmx_queue *queue, const void **message, size_t *size, int timeout_ms)
 {
     shmx_side_unlock(&queue->party, &queue->header->consumers.lock);
@@ -238,8 +231,10 @@ int shmx_queue_receive_whole(shmx_queue *queue, void *buffer, size_t capacity, s
     struct queue_side *side = &queue->header->consumers;
     struct queue_own found;
     if (!queue_message_at_next(queue, side, &found) || !queue_oldest(side, found.place) ||
-        found.size > capacity || found.size > SHMX_COPY_LOCKED)
-        return shmx_queue_receive_again(queue, buffer, capacity, size, timeout_ms);
+        found.size > capacity || found.size > SHMX_COPY_LOCKED) {
+        shmx_side_unlock(&queue->party, &side->lock);
+        return shmx_queue_receive_slowly(queue, buffer, capacity, size, timeout_ms);
+    }
     queue->pace[0].begun++;
     if (found.size != 0)
         memcpy(buffer, queue_message(queue, found.place), found.size);

@@ -35,7 +35,8 @@ static inline void place_store(_Atomic uint32_t *word, uint32_t place)
     STEP();
 }
 
-bool shmx_queue_end(const shmx_queue *queue, uint32_t place, uint32_t state, uint32_t *end)
+/* Write the place behind the record at `place` whose state is this. False: damaged. */
+static bool record_end(const shmx_queue *queue, uint32_t place, uint32_t state, uint32_t *end)
 {
     /* Relaxed: the state was loaded with acquire before. */
     uint32_t size = atomic_load_explicit(&queue_at(queue, place)->size, memory_order_relaxed);
@@ -57,7 +58,7 @@ struct walk {
 static bool walk_on(const shmx_queue *queue, struct walk *walk, uint32_t state)
 {
     uint32_t end;
-    if (!shmx_queue_end(queue, walk->place, state, &end))
+    if (!record_end(queue, walk->place, state, &end))
         return false;
     uint32_t units = (end != 0 ? end : queue->capacity) - walk->place;
     if (units > walk->left)
@@ -169,7 +170,7 @@ static int pass_over(shmx_queue *queue, uint32_t place, uint32_t state)
 {
     struct queue_side *side = &queue->header->consumers;
     uint32_t head, end;
-    if (!shmx_queue_end(queue, place, state, &end) || !place_load(queue, &side->edge, &head))
+    if (!record_end(queue, place, state, &end) || !place_load(queue, &side->edge, &head))
         return SHMX_EPROTO;
     place_store(&side->place, end);
     if (head == place)
@@ -200,7 +201,7 @@ static int found_at(const shmx_queue *queue, uint32_t place, struct queue_own *f
     found->place = place;
     found->size = atomic_load_explicit(&queue_at(queue, place)->size, memory_order_relaxed);
     /* The size is read again there; it is checked here once more, from the copy. */
-    if (!shmx_queue_end(queue, place, STATE_COMMITTED, &end))
+    if (!record_end(queue, place, STATE_COMMITTED, &end))
         return SHMX_EPROTO;
     return queue_units(found->size) <= queue->capacity - place ? SHMX_OK : SHMX_EPROTO;
 }

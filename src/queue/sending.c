@@ -95,32 +95,24 @@ static void shrink(shmx_queue *queue, const struct queue_own *own, uint32_t size
     STEP();
 }
 
-static int commit(shmx_queue *queue, size_t size)
-{
-    if (size != queue->reserved.size && queue_intact(queue, &queue->reserved))
-        shrink(queue, &queue->reserved, (uint32_t)size);
-    int status = queue_own_end(queue, &queue->reserved, STATE_COMMITTED);
-    queue_tell(queue, &queue->header->producers);
-    return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
-}
-
 int shmx_queue_commit_slowly(shmx_queue *queue, size_t size)
 {
     if (queue == NULL || !shmx_party_owns(&queue->party, queue->reserved.state) ||
         size > queue->reserved.size)
         return shmx_refuse(SHMX_EINVAL);
-    return commit(queue, size);
+    if (queue_intact(queue, &queue->reserved))
+        shrink(queue, &queue->reserved, (uint32_t)size);
+    return queue_show_own(queue, &queue->reserved, STATE_COMMITTED);
 }
 
 int shmx_queue_cancel(shmx_queue *queue)
 {
     if (queue == NULL || !shmx_party_owns(&queue->party, queue->reserved.state))
         return shmx_refuse(SHMX_EINVAL);
-    int status = queue_own_end(queue, &queue->reserved, STATE_CANCELLED);
-    queue_tell(queue, &queue->header->producers);
+    int status = queue_show_own(queue, &queue->reserved, STATE_CANCELLED);
     /* It is room again, for a producer that collects it. */
     queue_tell(queue, &queue->header->consumers);
-    return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
+    return status;
 }
 
 static int reserve(shmx_queue *queue, size_t size, struct queue_own *own, int timeout_ms)
@@ -143,9 +135,7 @@ static int send_long(shmx_queue *queue, const void *message, size_t size, int ti
         return status;
     STEP();
     memcpy(queue_message(queue, own.place), message, size);
-    status = queue_own_end(queue, &own, STATE_COMMITTED);
-    queue_tell(queue, &queue->header->producers);
-    return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
+    return queue_show_own(queue, &own, STATE_COMMITTED);
 }
 
 int shmx_queue_send_slowly(shmx_queue *queue, const void *message, size_t size, int timeout_ms)

@@ -59,8 +59,7 @@ int shmx_topic_confirm(shmx_topic *topic)
 {
     struct topic_header *header = topic->header;
     const uint32_t facts[] = {TOPIC_MAGIC, TOPIC_VERSION, topic->capacity};
-    int status = shmx_header_settle(&header->magic, sizeof *header, facts,
-                                    topic->party.shm->attachment.read_only);
+    int status = shmx_header_settle(topic->party.shm, &header->magic, sizeof *header, facts);
     topic->confirmed = status == SHMX_OK;
     shmx_watch(&topic->party, &header->magic, 0);
     return status;
@@ -68,13 +67,8 @@ int shmx_topic_confirm(shmx_topic *topic)
 
 static int open_handle(shmx_topic *topic, unsigned flags)
 {
-    uint32_t token;
     bool oldest = (flags & SHMX_TOPIC_OLDEST) != 0;
-    int status = SHMX_OK;
-    if (!topic->party.shm->attachment.read_only)
-        status = shmx_os_owner_claim(&topic->party.shm->attachment, &token);
-    if (status == SHMX_OK)
-        status = shmx_topic_confirm(topic);
+    int status = shmx_topic_confirm(topic);
     if (status == SHMX_NOTHING)
         return SHMX_OK; /* it will begin with the first one */
     if (status == SHMX_OK && (flags & SHMX_TOPIC_LOSSLESS) != 0)

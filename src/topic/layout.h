@@ -23,7 +23,7 @@
  * numbers.
  *
  * A reader copies a message and then looks whether head has passed it meanwhile; a publisher moves
- * head and then overwrites. See topic_take, and topic_head_move in ring.h.
+ * head and then overwrites. See topic_whole, and topic_head_move in ring.h.
  *
  * After every step the topic is in order, or is put in order by the next one that takes the lock:
  * shmx_topic_settle. models/topic.pml is the model of this.
@@ -135,6 +135,7 @@ struct shmx_topic {
 struct topic_job {
     shmx_topic *topic;
     bool publisher;
+    bool latest;         /* read: the latest message, not the next */
     const void *message; /* publish */
     void *buffer;        /* read */
     size_t size;         /* of either; then of what was read */
@@ -186,25 +187,14 @@ static inline uint32_t topic_state(shmx_topic *topic, uint64_t position)
     return atomic_load_explicit(&topic_record(topic, position)->state, memory_order_acquire);
 }
 
-/* Is a record of so many units at this place? */
-static inline bool topic_fits(const shmx_topic *topic, uint32_t place, uint32_t units)
-{
-    return units <= topic->capacity - place;
-}
-
-/* The units of the record at a place, whatever it is. Relaxed: the lock is held, or the state was
- * loaded with acquire before. */
-static inline uint32_t topic_length(const shmx_topic *topic, uint32_t place)
-{
-    return topic_units(atomic_load_explicit(&topic_at(topic, place)->size, memory_order_relaxed));
-}
-
-/* Write the position behind the record. False: damaged, or overwritten. */
+/* Write the position behind the record, whatever it is. False: damaged, or overwritten. */
 static inline bool topic_end(shmx_topic *topic, uint64_t position, uint64_t *end)
 {
-    uint32_t place = topic_place_of(topic, position), units = topic_length(topic, place);
-    *end = position + units;
-    return topic_fits(topic, place, units);
+    uint32_t place = topic_place_of(topic, position);
+    /* Relaxed: the lock is held, or the state was loaded with acquire before. */
+    uint32_t size = atomic_load_explicit(&topic_at(topic, place)->size, memory_order_relaxed);
+    *end = position + topic_units(size);
+    return topic_units(size) <= topic->capacity - place;
 }
 
 /* ---- reading without the lock ---- */
@@ -253,7 +243,7 @@ static inline bool topic_find(shmx_topic *topic, uint64_t position, size_t capac
     size_t size = atomic_load_explicit(&record->size, memory_order_relaxed);
     *found = (struct topic_found){record, size};
     return state == TOPIC_STATE_COMMITTED && size <= capacity &&
-           topic_fits(topic, place, topic_units((uint32_t)size));
+           topic_units((uint32_t)size) <= topic->capacity - place;
 }
 
 /* Its number: of no worth before topic_whole has been asked, as its bytes. */
@@ -261,24 +251,6 @@ static inline uint64_t topic_number(const struct topic_found *found)
 {
     return atomic_load_explicit(&found->record->number, memory_order_relaxed);
 }
-
-/* Copy the message at the position, if there is one, it fits, and nothing was written over it. */
-static inline bool topic_take(shmx_topic *topic, uint64_t position, void *buffer, size_t *size,
-                              uint64_t *number)
-{
-    struct topic_found found;
-    if (!topic_find(topic, position, *size, &found))
-        return false;
-    topic_copy(buffer, found.record + 1, found.size);
-    *number = topic_number(&found);
-    if (!topic_whole(topic, position))
-        return false;
-    *size = found.size;
-    return true;
-}
-
-/* Find the position behind the newest message, and the number of messages before (searching.c). */
-void shmx_topic_after(shmx_topic *topic, uint64_t *position, uint64_t *number);
 
 /* Place the reader before the oldest message, or behind the newest. */
 void shmx_topic_start(shmx_topic *topic, bool oldest);

@@ -25,14 +25,21 @@ static int read_otherwise(shmx_topic *topic, uint64_t position, struct topic_job
 
 static int message_read(shmx_topic *topic, uint64_t position, struct topic_job *job)
 {
-    if (topic_take(topic, position, job->buffer, &job->size, &job->number))
-        return SHMX_OK;
-    return read_otherwise(topic, position, job);
+    struct topic_found found;
+    if (!topic_find(topic, position, job->size, &found))
+        return read_otherwise(topic, position, job);
+    topic_copy(job->buffer, found.record + 1, found.size);
+    job->number = topic_number(&found);
+    if (!topic_whole(topic, position))
+        return READ_OVERRUN;
+    job->size = found.size;
+    return SHMX_OK;
 }
 
 /* ---- where to begin ---- */
 
-void shmx_topic_after(shmx_topic *topic, uint64_t *position, uint64_t *number)
+/* Find the position behind the newest message, and the number of messages before. */
+static void behind_newest(shmx_topic *topic, uint64_t *position, uint64_t *number)
 {
     uint64_t newest = 0;
     for (int i = 0; i < TOPIC_OVERRUN_MOST; i++) {
@@ -63,7 +70,7 @@ void shmx_topic_start(shmx_topic *topic, bool oldest)
         if (topic_whole(topic, topic->position))
             return;
     }
-    shmx_topic_after(topic, &topic->position, &topic->number);
+    behind_newest(topic, &topic->position, &topic->number);
 }
 
 /* ---- behind a dead publisher ---- */
@@ -133,7 +140,7 @@ static int walk_behind(shmx_topic *topic, struct unshown *at, bool last, bool as
 static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *found)
 {
     struct unshown at;
-    shmx_topic_after(topic, &at.position, &at.number);
+    behind_newest(topic, &at.position, &at.number);
     if (!last && topic_newest(topic) > topic->position)
         return SHMX_AGAIN; /* there is one before these */
     uint64_t first = at.position;
@@ -145,6 +152,21 @@ static int look_behind(shmx_topic *topic, bool last, bool ask, struct unshown *f
     if (at.position > topic->passed)
         topic->passed = at.position;
     return status;
+}
+
+/* Read the message after the reader's position that nobody has shown yet, or the latest of them;
+ * SHMX_NOTHING: there is none. */
+static int read_unshown(shmx_topic *topic, struct topic_job *job, bool ask)
+{
+    struct unshown found;
+    int status = look_behind(topic, job->latest, ask, &found);
+    if (status != SHMX_OK)
+        return status;
+    if (!job->latest)
+        topic->position = found.position;
+    status = message_read(topic, found.position, job);
+    job->number = found.number;
+    return status == READ_OVERRUN || status == READ_PASS ? SHMX_AGAIN : status;
 }
 
 /* There is nothing to read until another message is published. */
@@ -187,35 +209,17 @@ static int nothing_next(shmx_topic *topic, struct topic_job *job, bool ask)
         return SHMX_AGAIN;
     if (topic->place != NULL)
         shmx_topic_place_move(topic);
-    struct unshown found;
-    if (topic_pending(topic)) {
-        int status = look_behind(topic, false, ask, &found);
-        if (status == SHMX_OK) {
-            topic->position = found.position;
-            status = message_read(topic, found.position, job);
-            job->number = found.number;
-        }
-        if (status == SHMX_OK)
-            return step_over(topic, job);
-        if (status != SHMX_NOTHING)
-            return status == READ_OVERRUN || status == READ_PASS ? SHMX_AGAIN : status;
-    }
-    return SHMX_NOTHING;
+    int status = topic_pending(topic) ? read_unshown(topic, job, ask) : SHMX_NOTHING;
+    return status == SHMX_OK ? step_over(topic, job) : status;
 }
 
-static int attempt_next(void *context, bool ask)
+static int read_next(shmx_topic *topic, struct topic_job *job, bool ask)
 {
-    struct topic_job *job = context;
-    shmx_topic *topic = job->topic;
-    STEP();
-    int status = topic->confirmed ? SHMX_OK : shmx_topic_confirm(topic);
-    if (status != SHMX_OK)
-        return status;
     int overruns = 0;
     for (int i = 0; i < SHMX_PASS_MOST && overruns < TOPIC_OVERRUN_MOST; i++) {
         if (topic_newest(topic) <= topic->position)
             return nothing_next(topic, job, ask);
-        status = message_read(topic, topic->position, job);
+        int status = message_read(topic, topic->position, job);
         if (status == SHMX_OK)
             return step_over(topic, job);
         if (status != READ_OVERRUN && status != READ_PASS)
@@ -236,31 +240,11 @@ static int nothing_latest(shmx_topic *topic)
     return topic_newest(topic) != 0 ? SHMX_AGAIN : SHMX_NOTHING;
 }
 
-/* The last message behind a dead publisher's reservation; SHMX_NOTHING if there is none. */
-static int latest_unshown(shmx_topic *topic, struct topic_job *job, bool ask)
+static int read_latest(shmx_topic *topic, struct topic_job *job, bool ask)
 {
-    struct unshown found;
-    int status = look_behind(topic, true, ask, &found);
-    if (status == SHMX_OK) {
-        status = message_read(topic, found.position, job);
-        job->number = found.number;
-    }
-    return status == READ_OVERRUN || status == READ_PASS ? SHMX_AGAIN : status;
-}
-
-static int attempt_latest(void *context, bool ask)
-{
-    struct topic_job *job = context;
-    shmx_topic *topic = job->topic;
-    STEP();
-    int status = topic->confirmed ? SHMX_OK : shmx_topic_confirm(topic);
-    if (status != SHMX_OK)
+    int status = topic_pending(topic) ? read_unshown(topic, job, ask) : SHMX_NOTHING;
+    if (status != SHMX_NOTHING)
         return status;
-    if (topic_pending(topic)) {
-        status = latest_unshown(topic, job, ask);
-        if (status != SHMX_NOTHING)
-            return status;
-    }
     for (int i = 0; i < TOPIC_OVERRUN_MOST; i++) {
         uint64_t newest = topic_newest(topic);
         if (newest == 0)
@@ -272,39 +256,46 @@ static int attempt_latest(void *context, bool ask)
     return SHMX_AGAIN;
 }
 
-/* ---- the whole ---- */
+/* ---- the whole of either ---- */
 
-/* The whole of either. What is not told is 0. */
-static int read_slowly(struct topic_job *job, shmx_attempt *attempt, size_t *size)
+static int attempt_read(void *context, bool ask)
 {
-    bool good = job->topic != NULL && (job->buffer != NULL || job->size == 0) &&
-                job->limit.timeout_ms >= SHMX_FOREVER;
-    int status = good ? shmx_topic_pursue(job, attempt) : shmx_refuse(SHMX_EINVAL);
+    struct topic_job *job = context;
+    shmx_topic *topic = job->topic;
+    STEP();
+    int status = topic->confirmed ? SHMX_OK : shmx_topic_confirm(topic);
+    if (status != SHMX_OK)
+        return status;
+    return job->latest ? read_latest(topic, job, ask) : read_next(topic, job, ask);
+}
+
+/* What is not told is 0. */
+static int read_slowly(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
+                       uint64_t *told, int timeout_ms, bool latest)
+{
+    struct topic_job job;
+    topic_begin(&job, topic, false, capacity, timeout_ms);
+    job.latest = latest;
+    job.buffer = buffer;
+    bool good = topic != NULL && (buffer != NULL || capacity == 0) && timeout_ms >= SHMX_FOREVER;
+    int status = good ? shmx_topic_pursue(&job, attempt_read) : shmx_refuse(SHMX_EINVAL);
     if (size != NULL)
-        *size = status == SHMX_OK || status == SHMX_EMSGSIZE ? job->size : 0;
+        *size = status == SHMX_OK || status == SHMX_EMSGSIZE ? job.size : 0;
+    if (told != NULL)
+        *told = status != SHMX_OK ? 0 : latest ? job.number + 1 : job.lost;
     return status;
 }
 
 int shmx_topic_next_slowly(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
                            uint64_t *lost, int timeout_ms)
 {
-    struct topic_job job = {.buffer = buffer};
-    topic_begin(&job, topic, false, capacity, timeout_ms);
-    int status = read_slowly(&job, attempt_next, size);
-    if (lost != NULL)
-        *lost = status == SHMX_OK ? job.lost : 0;
-    return status;
+    return read_slowly(topic, buffer, capacity, size, lost, timeout_ms, false);
 }
 
 int shmx_topic_latest_slowly(shmx_topic *topic, void *buffer, size_t capacity, size_t *size,
                              uint64_t *number, int timeout_ms)
 {
-    struct topic_job job = {.buffer = buffer};
-    topic_begin(&job, topic, false, capacity, timeout_ms);
-    int status = read_slowly(&job, attempt_latest, size);
-    if (number != NULL)
-        *number = status == SHMX_OK ? job.number + 1 : 0;
-    return status;
+    return read_slowly(topic, buffer, capacity, size, number, timeout_ms, true);
 }
 
 int shmx_topic_next_again(shmx_topic *topic, const struct topic_kept *kept)

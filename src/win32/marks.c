@@ -103,7 +103,7 @@ void shmx_win32_marks_end(struct shmx_attachment *attachment)
 /* ---- asking ---- */
 
 struct search {
-    const struct shmx_attachment *attachment;
+    struct shmx_attachment *attachment;
     enum shmx_os_space space;
     char start[SHMX_WIN32_NAME_MAX]; /* of the name of every mark in the space */
     uint32_t from;
@@ -113,15 +113,6 @@ struct search {
 #define NO_KEY UINT64_MAX
 
 enum { LOWEST = 1 };
-
-static bool is_own(const struct search *search, uint32_t key, uint32_t number)
-{
-    const struct shmx_win32_mark *mark = search->attachment->os.marks;
-    while (mark != NULL &&
-           (mark->space != search->space || mark->key != key || mark->number != number))
-        mark = mark->next;
-    return mark != NULL;
-}
 
 static int search_at(const char *name, void *context)
 {
@@ -133,7 +124,8 @@ static int search_at(const char *name, void *context)
         sscanf(rest, "%10" SCNu32 "#%10" SCNu32 "%n", &key, &number, &length) != 2 ||
         rest[length] != '\0')
         return SHMX_OK;
-    if (key >= search->from && key < search->key && !is_own(search, key, number))
+    const struct shmx_win32_mark *own = *mark_at(search->attachment, search->space, key);
+    if (key >= search->from && key < search->key && (own == NULL || own->number != number))
         search->key = key;
     return search->key == search->from ? LOWEST : SHMX_OK;
 }

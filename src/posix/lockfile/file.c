@@ -112,7 +112,7 @@ static int lock_and_show(int fd, const char *path, int operation, unsigned flags
 {
     bool others = (flags & (SHMX_OTHERS_READ | SHMX_OTHERS_WRITE)) != 0;
     int error = shmx_lockfile_set(fd, operation);
-    if (error == 0 && !shmx_lockfile_in_place(fd, path))
+    if (error == 0 && !shmx_posix_in_place(fd, path))
         return SHMX_EAGAIN;
     int status = error == 0             ? SHMX_OK
                  : error == EWOULDBLOCK ? SHMX_EAGAIN
@@ -151,19 +151,12 @@ int shmx_lockfile_open(const char *path, int *fd, struct stat *facts)
     return status;
 }
 
-bool shmx_lockfile_in_place(int fd, const char *path)
-{
-    struct stat own, found;
-    return fstat(fd, &own) == 0 && lstat(path, &found) == 0 && own.st_dev == found.st_dev &&
-           own.st_ino == found.st_ino;
-}
-
 int shmx_lockfile_ask(int fd, const char *path, bool *held)
 {
     /* Shared, so that another that asks at the same moment does not take this look for an owner. */
     int error = shmx_lockfile_set(fd, LOCK_SH);
     *held = error != 0;
-    if (error == 0 && shmx_lockfile_in_place(fd, path))
+    if (error == 0 && shmx_posix_in_place(fd, path))
         unlink(path);
     return error == 0 || error == EWOULDBLOCK ? SHMX_OK : shmx_posix_error(error);
 }
@@ -225,5 +218,13 @@ bool shmx_lockfile_patience(int *round)
     int slow = *round - ROUNDS_SHORT;
     bool more = shmx_posix_patience(&slow);
     *round = slow + ROUNDS_SHORT;
+    return more;
+}
+
+bool shmx_lockfile_patience_outside(int *round)
+{
+    shmx_posix_gate_leave();
+    bool more = shmx_lockfile_patience(round);
+    shmx_posix_gate_enter();
     return more;
 }

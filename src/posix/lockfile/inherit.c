@@ -34,9 +34,7 @@ void shmx_posix_heir_make(struct shmx_attachment *attachment)
 void shmx_posix_heir_take(struct shmx_attachment *attachment)
 {
     struct shmx_os_private *os = &attachment->os;
-    if (shmx_posix_tagged(os->owner_fd, attachment))
-        close(os->owner_fd); /* the parent's token */
-    os->owner_fd = -1;
+    shmx_posix_close_tagged(&os->owner_fd, attachment); /* the parent's token */
     if (os->user_heir < 0)
         return;
     close(os->user_fd);
@@ -110,9 +108,8 @@ void shmx_lockfile_passed_close(struct shmx_attachment *attachment)
     struct shmx_os_private *os = &attachment->os;
     if (shmx_lockfile_intact(attachment, os->passed))
         close(os->passed);
-    if (shmx_posix_tagged(os->passed_user, attachment))
-        close(os->passed_user);
-    os->passed = os->passed_user = -1;
+    os->passed = -1;
+    shmx_posix_close_tagged(&os->passed_user, attachment);
 }
 
 int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)
@@ -160,7 +157,7 @@ static void token_close(const struct given *given, uint64_t id)
     shmx_lockfile_path_users(path, id);
     if (given->user_fd < 0)
         return;
-    if (shmx_lockfile_in_place(given->user_fd, path))
+    if (shmx_posix_in_place(given->user_fd, path))
         close(given->user_fd);
     else
         shmx_lockfile_seat_close(id, given->user_fd);

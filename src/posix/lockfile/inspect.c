@@ -207,19 +207,6 @@ static bool nameless(const char *name, uint64_t id)
     return !leads;
 }
 
-static void remove_patiently(const char *name)
-{
-    bool removed, more;
-    int round = 0;
-    while (remove_dead(name, &removed) == SHMX_EAGAIN) {
-        shmx_posix_gate_leave();
-        more = shmx_lockfile_patience(&round);
-        shmx_posix_gate_enter();
-        if (!more)
-            return;
-    }
-}
-
 /* A users file without users belongs to a dead segment, which is removed by its name and takes the
  * file along, unless no name file leads to it. */
 static int leftover_users(const char *rest, void *context)
@@ -228,20 +215,21 @@ static int leftover_users(const char *rest, void *context)
     char path[LOCKFILE_PATH_MAX], name[SHMX_NAME_MAX + 1];
     struct stat facts;
     uint64_t id;
-    int fd;
+    int fd, round = 0;
+    bool removed;
     if (sscanf(rest, "%16" SCNx64, &id) != 1)
         return SHMX_OK;
     shmx_lockfile_path_users(path, id);
     if (shmx_lockfile_open(path, &fd, &facts) != SHMX_OK)
         return SHMX_OK;
-    bool held = shmx_lockfile_set(fd, LOCK_EX) == 0 && shmx_lockfile_in_place(fd, path);
+    bool held = shmx_lockfile_set(fd, LOCK_EX) == 0 && shmx_posix_in_place(fd, path);
     bool named = held && users_name(fd, name) && !nameless(name, id);
     if (held && !named)
         unlink(path);
     close(fd);
     /* A user that left while we held the lock has seen it, and has left the rest to us. */
-    if (named)
-        remove_patiently(name);
+    while (named && remove_dead(name, &removed) == SHMX_EAGAIN)
+        named = shmx_lockfile_patience_outside(&round);
     return SHMX_OK;
 }
 

@@ -117,15 +117,11 @@ static void leave(struct shmx_attachment *attachment)
 {
     if (!leave_others(attachment))
         return;
+    /* The holder of the name file finds that the last user is leaving, and lets go. */
     int round = 0;
-    while (remove_as_last(attachment) == SHMX_EAGAIN) {
-        /* The holder of the name file finds that the last user is leaving, and lets go. */
-        shmx_posix_gate_leave();
-        bool more = shmx_lockfile_patience(&round);
-        shmx_posix_gate_enter();
-        if (!more)
+    while (remove_as_last(attachment) == SHMX_EAGAIN)
+        if (!shmx_lockfile_patience_outside(&round))
             return;
-    }
     /* A process that may write may have cut the object short; then reading this faults. */
     bool whole = (attachment->label.flags & SHMX_OTHERS_WRITE) == 0;
     shmx_lockfile_owners_sweep(attachment->label.id,
@@ -148,8 +144,7 @@ static void close_borrowed(struct shmx_attachment *attachment)
 {
     struct shmx_os_private *os = &attachment->os;
     shmx_posix_marks_forget(attachment);
-    if (shmx_posix_tagged(os->owner_fd, attachment))
-        close(os->owner_fd);
+    shmx_posix_close_tagged(&os->owner_fd, attachment);
     if (!shmx_posix_tagged(os->user_fd, attachment))
         os->user_fd = -1;
     shmx_lockfile_passed_close(attachment);

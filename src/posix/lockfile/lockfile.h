@@ -65,9 +65,6 @@ int shmx_lockfile_make_locked(const char *path, int operation, unsigned flags, c
  * file. */
 int shmx_lockfile_open(const char *path, int *fd, struct stat *facts);
 
-/* True if the path still leads to fd's file. */
-bool shmx_lockfile_in_place(int fd, const char *path);
-
 /* Is the lock of an open file held, of a seat, an owner or a mark? If not, the file is taken away:
  * nobody needs it any more. On failure it counts as held. */
 int shmx_lockfile_ask(int fd, const char *path, bool *held);
@@ -82,6 +79,9 @@ int shmx_lockfile_sweep_all(const char *start, bool *held);
 
 /* Sleep a little; false when the patience with the holder of a lock has ended. */
 bool shmx_lockfile_patience(int *round);
+
+/* The same for one that is inside the gate, and leaves it meanwhile. */
+bool shmx_lockfile_patience_outside(int *round);
 
 /* True while nothing slower is to be expected than another's look. */
 bool shmx_lockfile_is_short(int round);

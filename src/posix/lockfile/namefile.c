@@ -32,7 +32,7 @@ static int hold(const struct shmx_lockfile_name *file)
     int error = shmx_lockfile_set(file->fd, LOCK_EX);
     if (error != 0 && error != EWOULDBLOCK)
         return shmx_posix_error(error);
-    return error == 0 && shmx_lockfile_in_place(file->fd, file->path) ? SHMX_OK : SHMX_EAGAIN;
+    return error == 0 && shmx_posix_in_place(file->fd, file->path) ? SHMX_OK : SHMX_EAGAIN;
 }
 
 /* ---- files of several users ---- */

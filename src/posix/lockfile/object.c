@@ -78,11 +78,6 @@ struct plan {
     struct shmx_lockfile_name file;
 };
 
-static bool counts_users(const struct plan *plan)
-{
-    return plan->named && plan->label != NULL && (plan->flags & SHMX_PERSISTENT) == 0;
-}
-
 /* True if an object that had no name file before ours is one of ours without a user. It is closed.
  */
 static bool remove_orphan(const struct plan *plan, const struct shmx_lockfile_found *found)
@@ -187,7 +182,7 @@ static int be_first(const struct plan *plan, int *fd, uint32_t *seat)
     uint64_t id = plan->file.record.id;
     *fd = -1;
     *seat = 0;
-    if (!counts_users(plan))
+    if (!plan->named || plan->label == NULL || (plan->flags & SHMX_PERSISTENT) != 0)
         return SHMX_OK;
     if (shmx_lockfile_has_seats(plan->label))
         return shmx_lockfile_seat_take(id, plan->name, fd, seat);

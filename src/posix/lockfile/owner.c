@@ -35,12 +35,6 @@ static int find_directory(const struct shmx_attachment *attachment)
     return another ? shmx_posix_error(EACCES) : SHMX_OK;
 }
 
-static bool is_strangers(const struct shmx_attachment *attachment, const char *path)
-{
-    struct stat facts;
-    return lstat(path, &facts) == 0 && !may_write(attachment, &facts);
-}
-
 /* Those whom the segment is open to by one of these flags may open it. root makes it for the
  * segment's owner. It is empty, so a limit of what may be written is none for it; that there is no
  * room for one more is nothing that the callers know of. */
@@ -114,7 +108,8 @@ static int ask_owner(const struct shmx_attachment *attachment, uint32_t token, b
         *alive = may_write(attachment, &facts);
         status = *alive ? shmx_lockfile_ask(fd, path, alive) : SHMX_OK;
         close(fd);
-    } else if (status == SHMX_ENOENT || is_strangers(attachment, path)) {
+    } else if (status == SHMX_ENOENT ||
+               (lstat(path, &facts) == 0 && !may_write(attachment, &facts))) {
         *alive = false;
         status = SHMX_OK;
     }
@@ -141,9 +136,7 @@ void shmx_lockfile_owner_drop(struct shmx_attachment *attachment)
         return;
     shmx_lockfile_path_owner(path, attachment->label.id, atomic_load(&attachment->owner));
     unlink(path);
-    if (shmx_posix_tagged(attachment->os.owner_fd, attachment))
-        close(attachment->os.owner_fd);
-    attachment->os.owner_fd = -1;
+    shmx_posix_close_tagged(&attachment->os.owner_fd, attachment);
 }
 
 /* More tokens than this are looked for in the directory. */
@@ -200,8 +193,7 @@ void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_m
     char path[LOCKFILE_PATH_MAX];
     shmx_lockfile_path_mark(path, attachment->label.id, mark);
     unlink(path);
-    if (shmx_posix_tagged(mark->fd, attachment))
-        close(mark->fd);
+    shmx_posix_close_tagged(&mark->fd, attachment);
 }
 
 /* A look for marks with a key. */
@@ -269,24 +261,18 @@ struct owner_search {
     bool found;
 };
 
-static bool is_own(const struct shmx_attachment *attachment, uint32_t key, uint32_t number)
-{
-    const struct shmx_posix_mark *mark = attachment->os.marks;
-    while (mark != NULL &&
-           (mark->space != SHMX_OS_PRESENT || mark->key != key || mark->number != number))
-        mark = mark->next;
-    return mark != NULL;
-}
-
 static int search_at(const char *rest, void *context)
 {
     struct owner_search *search = context;
-    uint32_t key, number;
-    if (sscanf(rest, "%8" SCNx32 "-%8" SCNx32, &key, &number) != 2 || key < search->from ||
-        (search->found && key >= search->key) || is_own(search->attachment, key, number))
+    uint32_t key;
+    int length = 0;
+    if (sscanf(rest, "%8" SCNx32 "-%n", &key, &length) != 1 || length == 0 || key < search->from ||
+        (search->found && key >= search->key))
         return SHMX_OK;
     struct look look = {search->attachment, {NULL, SHMX_OS_PRESENT, key, 0, 0, -1}, false};
-    int status = look_at(rest + sizeof "01234567", &look);
+    const struct shmx_posix_mark *own = *shmx_posix_mark_at(look.attachment, SHMX_OS_PRESENT, key);
+    look.mark.number = own != NULL ? own->number : 0;
+    int status = look_at(rest + length, &look);
     if (look.held) {
         search->found = true;
         search->key = key;

@@ -85,6 +85,6 @@ void shmx_lockfile_seat_close(uint64_t id, int fd)
     if (pread(fd, text, sizeof text - 1, 0) <= 0 || sscanf(text, "%*s %8" SCNx32, &number) != 1)
         return;
     shmx_lockfile_path_seat(path, id, number);
-    if (shmx_lockfile_in_place(fd, path))
+    if (shmx_posix_in_place(fd, path))
         shmx_lockfile_seat_leave(id, fd, number);
 }

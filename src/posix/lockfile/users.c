@@ -76,7 +76,7 @@ int shmx_lockfile_users_again(uint64_t id, int own, int *fd)
     char path[LOCKFILE_PATH_MAX];
     shmx_lockfile_path_users(path, id);
     int status = shmx_lockfile_open(path, fd, &facts);
-    if (status == SHMX_OK && !shmx_lockfile_in_place(own, path)) {
+    if (status == SHMX_OK && !shmx_posix_in_place(own, path)) {
         shmx_lockfile_close(fd);
         status = SHMX_ENOENT;
     }

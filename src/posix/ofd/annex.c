@@ -88,14 +88,11 @@ static int file_make(uint64_t *id, uid_t owner, int *annex)
     return status;
 }
 
-/* Close it, and remove it if nobody else has it. */
 void shmx_ofd_annex_close(int annex, uint64_t id)
 {
     char path[PATH_MAX_ANNEX];
-    struct stat facts, named;
     path_of(path, id);
-    if (shmx_ofd_set(annex, F_WRLCK, LOCK_USER, 1) == 0 && fstat(annex, &facts) == 0 &&
-        lstat(path, &named) == 0 && facts.st_dev == named.st_dev && facts.st_ino == named.st_ino)
+    if (shmx_ofd_set(annex, F_WRLCK, LOCK_USER, 1) == 0 && shmx_posix_in_place(annex, path))
         unlink(path);
     close(annex);
 }
@@ -172,27 +169,20 @@ static int annex_of(struct shmx_attachment *attachment, bool make)
     return SHMX_OK;
 }
 
-static void page_drop(struct shmx_attachment *attachment)
-{
-    if (attachment->os.annex_page != NULL)
-        munmap(attachment->os.annex_page, shmx_os_facts()->page_size);
-    attachment->os.annex_page = NULL;
-}
-
 void shmx_ofd_annex_leave(struct shmx_attachment *attachment)
 {
     if (has_annex(attachment))
         shmx_ofd_annex_close(attachment->os.owner_fd, attachment->os.annex_id);
-    page_drop(attachment);
+    if (attachment->os.annex_page != NULL)
+        munmap(attachment->os.annex_page, shmx_os_facts()->page_size);
+    attachment->os.annex_page = NULL;
     attachment->os.owner_fd = -1;
 }
 
 void shmx_ofd_annex_forget(struct shmx_attachment *attachment)
 {
-    if (has_annex(attachment))
-        close(attachment->os.owner_fd);
+    shmx_posix_close_tagged(&attachment->os.owner_fd, attachment);
     attachment->os.annex_page = NULL;
-    attachment->os.owner_fd = -1;
 }
 
 /* ---- firm locks ---- */

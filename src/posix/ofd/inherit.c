@@ -95,9 +95,7 @@ int shmx_posix_pass(struct shmx_attachment *attachment)
 
 void shmx_ofd_passed_close(struct shmx_attachment *attachment)
 {
-    if (attachment->os.passed >= 0 && shmx_posix_tagged(attachment->os.passed, attachment))
-        close(attachment->os.passed);
-    attachment->os.passed = -1;
+    shmx_posix_close_tagged(&attachment->os.passed, attachment);
 }
 
 int shmx_os_share(struct shmx_attachment *attachment, char *token, size_t token_size)
