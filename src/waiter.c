@@ -88,7 +88,7 @@ static int hang_up(struct shmx_waiter *waiter)
 
 /* A sender looks first whether there is anybody to send to: the last receiver leaves room behind.
  */
-static int attempt(struct shmx_waiter *waiter, bool ask)
+static int attempt_once(struct shmx_waiter *waiter, bool ask)
 {
     int status = SHMX_OK;
     if (waiter->other == SHMX_RECEIVER)
@@ -99,7 +99,7 @@ static int attempt(struct shmx_waiter *waiter, bool ask)
 /* Try, find out who is dead, and who has gone. */
 static int attempt_asking(struct shmx_waiter *waiter)
 {
-    int status = attempt(waiter, true);
+    int status = attempt_once(waiter, true);
     return status == SHMX_NOTHING && waiter->other == SHMX_SENDER ? hang_up(waiter) : status;
 }
 
@@ -138,7 +138,7 @@ static int sleep_once(struct shmx_waiter *waiter)
     } while (slept == SHMX_OK && (!announced || atomic_load(waiter->event) == ticket));
     if (slept != SHMX_OK && slept != SHMX_ETIMEDOUT)
         return slept;
-    status = attempt(waiter, false);
+    status = attempt_once(waiter, false);
     return status == SHMX_NOTHING && slept != SHMX_OK ? slept : status;
 }
 
