@@ -121,19 +121,18 @@ int shmx_sides_check(const struct shmx_party *party, uint32_t side)
     return status == SHMX_OK && !held ? SHMX_EHANGUP : status;
 }
 
-/* Is there nobody to send to? The system is asked when the clock has ticked since the last time. */
-static int check_receivers(struct shmx_party *party)
+int shmx_sides_check_receivers(struct shmx_party *party, bool ask)
 {
     /* Relaxed: as in shmx_sides_used. */
     uint32_t flags = atomic_load_explicit(&party->shared->flags, memory_order_relaxed);
     if ((flags & (SHMX_RECEIVER | SIDES_SHUTDOWN)) == 0)
         return SHMX_OK;
     int64_t tick = shmx_os_tick();
-    if (tick == party->asked_at && (flags & SIDES_SHUTDOWN) == 0)
+    if (!ask && tick == party->asked_at && (flags & SIDES_SHUTDOWN) == 0)
         return SHMX_OK;
     int status = shmx_sides_check(party, SHMX_RECEIVER);
     party->asked_at = status == SHMX_OK ? tick : 0;
-    return status == SHMX_OK ? SHMX_OK : shmx_report(status);
+    return status;
 }
 
 int shmx_sides_check_send(struct shmx_party *party, bool good, size_t size, int timeout_ms)
@@ -142,5 +141,8 @@ int shmx_sides_check_send(struct shmx_party *party, bool good, size_t size, int 
         return shmx_refuse(SHMX_EINVAL);
     if (party->shm->attachment.read_only)
         return shmx_refuse(SHMX_EACCES);
-    return size > party->longest ? shmx_refuse(SHMX_EMSGSIZE) : check_receivers(party);
+    if (size > party->longest)
+        return shmx_refuse(SHMX_EMSGSIZE);
+    int status = shmx_sides_check_receivers(party, false);
+    return status == SHMX_OK ? SHMX_OK : shmx_report(status);
 }

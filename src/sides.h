@@ -69,6 +69,10 @@ void shmx_sides_wake(const struct shmx_party *party);
 /* SHMX_EHANGUP: it was shut down, or somebody had joined this side and nobody of them is left. */
 int shmx_sides_check(const struct shmx_party *party, uint32_t side);
 
+/* The same of the receivers' side, for those who send. Without `ask` the system is asked only if
+ * the clock has ticked since the last time: in between it is SHMX_OK. */
+int shmx_sides_check_receivers(struct shmx_party *party, bool ask);
+
 /* Is there anything to check? */
 static inline bool shmx_sides_used(const struct shmx_sides *shared)
 {

@@ -130,8 +130,9 @@ void shmx_topic_close(shmx_topic **topic)
     shmx_topic *closed = *topic;
     if (shmx_party_owns(&closed->party, closed->reserved.state))
         shmx_topic_cancel(closed);
-    shmx_topic_place_leave(closed);
+    /* In this order: a publisher that waits for the place of the last receiver is told so. */
     shmx_sides_leave(&closed->party);
+    shmx_topic_place_leave(closed);
     free(closed);
     *topic = NULL;
 }

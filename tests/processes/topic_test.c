@@ -1108,7 +1108,8 @@ static void every_reader_gets_everything_whole_and_in_order(void **state)
     close_both(&fixture);
 }
 
-/* Reserve, say so, and wait to be killed; or be a lossless reader. */
+/* Reserve, say so, and wait to be killed; or be a lossless reader, perhaps one that has joined, or
+ * a sender. */
 PART(holder)
 {
     must(argc == 3);
@@ -1116,12 +1117,16 @@ PART(holder)
     void *place;
     bool lossless = argv[2][0] == 'l';
     shmx_topic *topic = attach(&shm, argv[1], 0, lossless ? SHMX_TOPIC_LOSSLESS : 0);
+    if (strcmp(argv[2], "lr") == 0)
+        must(shmx_topic_join(topic, SHMX_RECEIVER) == SHMX_OK);
     if (argv[2][0] == 's')
         must(shmx_topic_join(topic, SHMX_SENDER) == SHMX_OK);
     else if (!lossless)
         must(shmx_topic_reserve(topic, 100, &place, 0) == SHMX_OK);
     say("ready");
     hear();
+    shmx_topic_close(&topic);
+    shmx_close(&shm);
     return 0;
 }
 
@@ -1201,6 +1206,34 @@ static void a_dead_lossless_reader_holds_nobody_back(void **state)
         int64_t start = test_now_ms();
         assert_ok(shmx_topic_publish(fixture.topic, "m", 1, SHMX_FOREVER));
         assert_true(test_now_ms() - start <= 100 + 100); /* and a busy machine's pause */
+    }
+    close_both(&fixture);
+}
+
+static void the_last_receivers_place_is_no_room(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    for (int killed = 0; killed < 2; killed++) {
+        struct waiting publisher = {another(&fixture, 0), 1, true};
+        struct test_child *child = hold(&fixture, "lr");
+        while (shmx_topic_publish(fixture.topic, "m", 1, 0) == SHMX_OK)
+            ;
+        struct test_thread *thread = thread_start(wait_in_thread, &publisher);
+        test_until(test_sleepers(fixture.shm, &fixture.topic->header->readers.event) != 0);
+        int64_t tick = shmx_os_tick();
+        test_until(shmx_os_tick() != tick);
+        if (killed)
+            child_kill(child);
+        else
+            child_close_input(child);
+        assert_int_equal(child_wait(child), killed ? CHILD_KILLED : 0);
+        int64_t start = test_now_ms();
+        thread_join(thread);
+        assert_true(test_now_ms() - start <= 100 + 100); /* and a busy machine's pause */
+        assert_status(publisher.status, SHMX_EHANGUP);
+        assert_status(shmx_topic_publish(fixture.topic, "m", 1, 0), SHMX_EHANGUP);
+        shmx_topic_close(&publisher.topic);
     }
     close_both(&fixture);
 }
@@ -1331,6 +1364,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_dead_publishers_reservation_is_no_message),
     cmocka_unit_test(the_newest_stays_the_newest),
     cmocka_unit_test(a_dead_lossless_reader_holds_nobody_back),
+    cmocka_unit_test(the_last_receivers_place_is_no_room),
     cmocka_unit_test(a_dead_sender_has_gone),
     cmocka_unit_test(a_forked_child_reads_for_itself),
     cmocka_unit_test(a_forked_child_waits_for_its_parents_reservation),
