@@ -414,7 +414,8 @@ SHMX_API void shmx_queue_close(shmx_queue **queue);
 SHMX_API int shmx_queue_send(shmx_queue *queue, const void *message, size_t size, int timeout_ms);
 
 /* Receive the oldest message into buffer, and its size in bytes into *size (if not NULL). After
- * SHMX_EMSGSIZE *size is what the message needs, and it stays in the queue.
+ * SHMX_EMSGSIZE *size is what the message needs, and it stays in the queue. After any other failure
+ * *size is 0.
  * Errors: SHMX_EINVAL, SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EHANGUP, SHMX_EPROTO,
  *         SHMX_EIO */
 SHMX_API int shmx_queue_receive(shmx_queue *queue, void *buffer, size_t capacity, size_t *size,
@@ -430,7 +431,8 @@ SHMX_API int shmx_queue_commit(shmx_queue *queue, size_t size);
 SHMX_API int shmx_queue_cancel(shmx_queue *queue);
 
 /* Take the oldest message without copying it: it is this handle's until shmx_queue_release, which
- * makes its room free. If the process dies before, the message is delivered to another.
+ * makes its room free. If the process dies before, the message is delivered to another. After a
+ * failure *message is NULL and *size (if size is not NULL) 0.
  * Errors: SHMX_EINVAL (a second peek; release of none), SHMX_ETIMEDOUT, SHMX_EHANGUP, SHMX_EPROTO,
  *         SHMX_EIO */
 SHMX_API int shmx_queue_peek(shmx_queue *queue, const void **message, size_t *size, int timeout_ms);
