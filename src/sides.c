@@ -62,17 +62,15 @@ static int marks_set(struct shmx_party *party, uint32_t sides)
         return status;
     }
     party->sides |= done;
-    /* After the marks: a process that sees the flag finds the mark. */
-    atomic_fetch_or(&party->shared->flags, sides);
     return SHMX_OK;
 }
 
-/* Those that wait look again, and find that there is somebody to ask about, that somebody has left,
- * or that all is over. */
+/* Those that wait look again. */
 void shmx_sides_wake(const struct shmx_party *party)
 {
     atomic_thread_fence(memory_order_seq_cst);
     shmx_event_notify(party->shm, party->sent, SHMX_WAKE_ALL);
+    STEP();
     shmx_event_notify(party->shm, party->received, SHMX_WAKE_ALL);
 }
 
@@ -83,8 +81,17 @@ int shmx_sides_join(struct shmx_party *party, unsigned sides)
     if (party->shm->attachment.read_only)
         return shmx_refuse(SHMX_EACCES);
     int status = marks_set(party, sides);
+    if (status != SHMX_OK)
+        return shmx_result(status);
+    STEP();
+    /* Before the flag: all sleepers find the key, and sleep for short slices from then on. So a
+     * death of this process is told in time, though it comes right after the flag. */
     shmx_sides_wake(party);
-    return shmx_result(status);
+    STEP();
+    /* After the marks: a process that sees the flag finds the mark. */
+    atomic_fetch_or(&party->shared->flags, sides);
+    STEP();
+    return SHMX_OK;
 }
 
 void shmx_sides_leave(struct shmx_party *party)

@@ -110,13 +110,12 @@ static int nap(const struct shmx_waiter *waiter)
     return more ? SHMX_OK : SHMX_ETIMEDOUT;
 }
 
-/* Sleep for a slice, a short one if there is a death to be told. A handle that joins meanwhile
- * wakes the sleeper. One that reserves or peeks does not: its death is noticed at the end of a long
- * slice.
- */
+/* Sleep for a slice, a short one if there may be a death to be told before its end. A handle that
+ * is about to join meanwhile wakes the sleeper. One that reserves or peeks does not: its death is
+ * noticed at the end of a long slice. */
 static int sleep_slice(const struct shmx_waiter *waiter, uint32_t ticket)
 {
-    bool asks = shmx_sides_used(waiter->party->shared) || waiter->hindered(waiter->job);
+    bool asks = shmx_sides_begun(waiter->party->shared) || waiter->hindered(waiter->job);
     return shmx_event_sleep(waiter->party->shm, waiter->event, ticket, waiter->limit->deadline,
                             asks ? shmx_slice() : SHMX_SLICE_LONG);
 }

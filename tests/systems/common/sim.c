@@ -264,6 +264,9 @@ int sim_open(const char *path, int how, ...)
     mode_t mode = (how & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;
     va_end(more);
     const char *real = sim_path(path, buffer);
+    if (real == buffer && (how & O_CREAT) != 0 && getenv(SIM_FULL) != NULL &&
+        (access)(real, F_OK) != 0)
+        return sim_fail(ENOSPC);
     int directory = real == buffer ? keep_out_makers(real, how) : -1;
     if (directory >= 0)
         real = sim_path(path, buffer);

@@ -109,6 +109,9 @@ int sim_atfork_for_ever(void (*before)(void), void (*parent)(void), void (*child
 
 /* ---- calls that take paths ---- */
 
+/* Set in the environment: the machine has no room for another file. */
+#define SIM_FULL "SHMX_SIM_FULL"
+
 int sim_open(const char *path, int how, ...);
 int sim_unlink(const char *path);
 int sim_access(const char *path, int how);
