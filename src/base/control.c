@@ -54,7 +54,8 @@ int shmx_control_token(struct shmx_control *control, uint32_t *token)
     return status;
 }
 
-void shmx_control_write(void *mapping, size_t length, const struct shmx_label *label)
+struct shmx_control *shmx_control_write(void *mapping, size_t length,
+                                        const struct shmx_label *label)
 {
     struct shmx_control *control = shmx_control_at(mapping, length);
     assert(control != NULL);
@@ -68,6 +69,7 @@ void shmx_control_write(void *mapping, size_t length, const struct shmx_label *l
      * shmx_control_check). */
     atomic_thread_fence(memory_order_release);
     memcpy(control->label.magic, SHMX_MAGIC, sizeof control->label.magic);
+    return control;
 }
 
 /* Return whether all but the magic is as it must be. */

@@ -28,8 +28,9 @@ int shmx_control_count(_Atomic uint32_t *counter, uint32_t *number);
  */
 int shmx_control_token(struct shmx_control *control, uint32_t *token);
 
-/* Write a new control block at the end of a zeroed mapping. */
-void shmx_control_write(void *mapping, size_t length, const struct shmx_label *label);
+/* Write a new control block at the end of a zeroed mapping, and return where. */
+struct shmx_control *shmx_control_write(void *mapping, size_t length,
+                                        const struct shmx_label *label);
 
 /* Check a private copy of a label against the length of its object, which is more than
  * SHMX_CONTROL_SIZE. `name` NULL: any. A label with another name is DAMAGED. */

@@ -3,13 +3,13 @@
  * their own. */
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "system/system.h"
 
-static struct shmx_attachment *attachments;
-/* By name too, so that unlinking does not take longer the more attachments there are. */
+/* By name, so that unlinking does not take longer the more attachments there are. */
 #define BUCKETS 256
-static struct shmx_attachment *by_name[BUCKETS];
+static struct shmx_attachment *attachments[BUCKETS];
 
 void shmx_posix_start(struct shmx_attachment *attachment, int fd, bool guest)
 {
@@ -17,13 +17,8 @@ void shmx_posix_start(struct shmx_attachment *attachment, int fd, bool guest)
     attachment->control = NULL;
     memset(&attachment->label, 0, sizeof attachment->label);
     atomic_store_explicit(&attachment->owner, 0, memory_order_relaxed); /* nobody sees it yet */
-    attachment->os = (struct shmx_os_private){.fd = fd,
-                                              .user_fd = -1,
-                                              .owner_fd = -1,
-                                              .heir = -1,
-                                              .user_heir = -1,
-                                              .passed = -1,
-                                              .passed_user = -1};
+    attachment->os = (struct shmx_os_private){
+        .fd = fd, .user_fd = -1, .owner_fd = -1, .heir = -1, .passed = -1, .passed_user = -1};
 }
 
 static struct shmx_attachment **bucket_of(const char *name)
@@ -31,43 +26,28 @@ static struct shmx_attachment **bucket_of(const char *name)
     uint32_t hash = 0;
     for (; *name != '\0'; name++)
         hash = hash * 31 + (unsigned char)*name;
-    return &by_name[(hash ^ hash >> 8) % BUCKETS];
-}
-
-static void enter_named(struct shmx_attachment *attachment)
-{
-    attachment->os.named_link = NULL;
-    if (attachment->control == NULL || attachment->label.name_length == 0)
-        return;
-    struct shmx_attachment **bucket = bucket_of(attachment->label.name);
-    attachment->os.named_next = *bucket;
-    attachment->os.named_link = bucket;
-    if (*bucket != NULL)
-        (*bucket)->os.named_link = &attachment->os.named_next;
-    *bucket = attachment;
-}
-
-static void leave_named(struct shmx_attachment *attachment)
-{
-    if (attachment->os.named_link == NULL)
-        return;
-    *attachment->os.named_link = attachment->os.named_next;
-    if (attachment->os.named_next != NULL)
-        attachment->os.named_next->os.named_link = attachment->os.named_link;
+    return &attachments[(hash ^ hash >> 8) % BUCKETS];
 }
 
 void shmx_posix_attach(struct shmx_attachment *attachment)
 {
+    struct shmx_attachment **bucket = bucket_of(attachment->label.name);
     shmx_posix_list_lock();
     /* The child of the fork that has begun has no description of its own. */
     attachment->os.shared |= shmx_posix_is_forking() && shmx_posix_is_own();
-    attachment->os.next = attachments;
-    attachment->os.link = &attachments;
-    if (attachments != NULL)
-        attachments->os.link = &attachment->os.next;
-    attachments = attachment;
-    enter_named(attachment);
+    attachment->os.next = *bucket;
+    attachment->os.link = bucket;
+    if (*bucket != NULL)
+        (*bucket)->os.link = &attachment->os.next;
+    *bucket = attachment;
     shmx_posix_list_unlock();
+}
+
+void shmx_posix_heir_drop(struct shmx_attachment *attachment)
+{
+    if (attachment->os.heir >= 0)
+        close(attachment->os.heir);
+    attachment->os.heir = -1;
 }
 
 void shmx_posix_detach(struct shmx_attachment *attachment)
@@ -76,7 +56,6 @@ void shmx_posix_detach(struct shmx_attachment *attachment)
     *attachment->os.link = attachment->os.next;
     if (attachment->os.next != NULL)
         attachment->os.next->os.link = attachment->os.link;
-    leave_named(attachment);
     shmx_posix_heir_drop(attachment);
     shmx_posix_list_unlock();
 }
@@ -87,7 +66,7 @@ bool shmx_posix_find(const char *name,
     bool done = false;
     shmx_posix_list_lock();
     struct shmx_attachment *attachment = *bucket_of(name);
-    for (; attachment != NULL && !done; attachment = attachment->os.named_next)
+    for (; attachment != NULL && !done; attachment = attachment->os.next)
         done = strcmp(attachment->label.name, name) == 0 && visit(attachment, status);
     shmx_posix_list_unlock();
     return done;
@@ -109,13 +88,21 @@ int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
     return status;
 }
 
-bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *context), void *context)
+static bool find_any(bool (*visit)(struct shmx_attachment *attachment, void *context),
+                     void *context)
 {
     bool found = false;
+    for (int i = 0; i < BUCKETS && !found; i++)
+        for (struct shmx_attachment *one = attachments[i]; one != NULL && !found;
+             one = one->os.next)
+            found = visit(one, context);
+    return found;
+}
+
+bool shmx_os_find(bool (*visit)(struct shmx_attachment *attachment, void *context), void *context)
+{
     shmx_posix_list_enter();
-    for (struct shmx_attachment *other = attachments; other != NULL && !found;
-         other = other->os.next)
-        found = visit(other, context);
+    bool found = find_any(visit, context);
     shmx_posix_list_leave();
     return found;
 }
@@ -128,13 +115,15 @@ int shmx_posix_pass_once(struct shmx_attachment *attachment)
     return status;
 }
 
+static bool passes(struct shmx_attachment *attachment, void *fd)
+{
+    return attachment->os.passed == *(const int *)fd;
+}
+
 bool shmx_posix_passed_here(int fd)
 {
-    bool here = false;
     shmx_posix_list_lock();
-    for (struct shmx_attachment *other = attachments; other != NULL && !here;
-         other = other->os.next)
-        here = other->os.passed == fd;
+    bool here = find_any(passes, &fd);
     shmx_posix_list_unlock();
     return here;
 }
@@ -144,9 +133,9 @@ bool shmx_posix_passed_here(int fd)
 /* Inside the gate, the list is locked. */
 static void each(void (*visit)(struct shmx_attachment *attachment))
 {
-    for (struct shmx_attachment *attachment = attachments; attachment != NULL;
-         attachment = attachment->os.next)
-        visit(attachment);
+    for (int i = 0; i < BUCKETS; i++)
+        for (struct shmx_attachment *one = attachments[i]; one != NULL; one = one->os.next)
+            visit(one);
 }
 
 /* From inside the library, in a signal handler: nothing is done, and the child is as one that is

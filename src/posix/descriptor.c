@@ -34,12 +34,6 @@ int shmx_posix_open(const char *path, int how, mode_t mode)
 
 /* ---- objects ---- */
 
-void shmx_posix_object_path(char path[SHMX_POSIX_OBJECT_MAX], const char *name)
-{
-    path[0] = '/';
-    memcpy(path + 1, name, strlen(name) + 1);
-}
-
 static int object_open(const char *path, int how, mode_t mode, int *fd)
 {
     do

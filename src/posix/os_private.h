@@ -11,13 +11,13 @@ struct shmx_attachment;
 struct shmx_posix_mark;
 
 struct shmx_os_private {
-    int fd;        /* the object. Holds this attachment's locks on Linux */
-    int user_fd;   /* lockfile/: the file whose lock says that a user lives; or -1 */
-    int owner_fd;  /* lockfile/: the file whose lock is this attachment's token; ofd/: the segment's
-                      annex; or -1 */
-    int heir;      /* between fork's handlers: what the child is to have in fd's place */
-    int user_heir; /* ... and in user_fd's */
-    int passed;    /* what children inherit after shmx_share, -1: nothing yet */
+    int fd;       /* the object. Holds this attachment's locks on Linux */
+    int user_fd;  /* lockfile/: the file whose lock says that a user lives; or -1 */
+    int owner_fd; /* lockfile/: the file whose lock is this attachment's token; ofd/: the segment's
+                     annex; or -1 */
+    int heir;     /* between fork's handlers: what the child is to have in the place of fd;
+                     lockfile/: of user_fd */
+    int passed;   /* what children inherit after shmx_share, -1: nothing yet */
     int passed_user; /* lockfile/: ... and the lock of a user with it, or -1 */
     bool shared;     /* another process holds fd's or user_fd's description, and its locks */
     bool borrowed;   /* that description is the parent's: no locks of its own can be held by it */
@@ -30,8 +30,7 @@ struct shmx_os_private {
     uint64_t annex_id;
     void *annex_page; /* keeps the annex's locks though all descriptors are closed */
     struct shmx_posix_mark *marks;
-    struct shmx_attachment *next, **link;             /* all attachments of this process */
-    struct shmx_attachment *named_next, **named_link; /* those whose names share a hash */
+    struct shmx_attachment *next, **link; /* attachments of this process whose names share a hash */
 };
 
 /* See os.h. Assembly, as C has no load of memory that another may be writing to as plain bytes. */

@@ -35,11 +35,8 @@ bool shmx_posix_is_own(void);
  * not inherited. */
 int shmx_posix_open(const char *path, int how, mode_t mode);
 
-/* Write the path that shm_open takes for an object of that name. */
+/* Open and make objects by a path that shm_open takes. flags: SHMX_READ_ONLY. */
 #define SHMX_POSIX_OBJECT_MAX (SHMX_NAME_MAX + 2)
-void shmx_posix_object_path(char path[SHMX_POSIX_OBJECT_MAX], const char *name);
-
-/* Open and make objects by such a path. flags: SHMX_READ_ONLY. */
 int shmx_posix_object_open(const char *path, unsigned flags, int *fd);
 int shmx_posix_object_make(const char *path, mode_t mode, int *fd);
 

@@ -61,8 +61,7 @@ static int segment_fill(struct shmx_attachment *attachment, size_t length,
         return status;
     if (attachment->length != length)
         return shmx_win32_error(ERROR_BAD_LENGTH);
-    shmx_control_write(attachment->data, attachment->length, label);
-    attachment->control = shmx_control_at(attachment->data, attachment->length);
+    attachment->control = shmx_control_write(attachment->data, attachment->length, label);
     attachment->label = *label;
     return SHMX_OK;
 }

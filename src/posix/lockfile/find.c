@@ -14,9 +14,8 @@ int shmx_lockfile_probes_of(const char *name)
 
 void shmx_lockfile_object_path(char path[SHMX_POSIX_OBJECT_MAX], const char *name, int probe)
 {
-    char condensed[SHMX_NAME_MAX + 1];
-    shmx_name_condense(condensed, name, shmx_system.name_limit, probe);
-    shmx_posix_object_path(path, condensed);
+    path[0] = '/';
+    shmx_name_condense(path + 1, name, shmx_system.name_limit, probe);
 }
 
 static int look(struct shmx_lockfile_found *found)

@@ -16,18 +16,18 @@
 void shmx_posix_heir_make(struct shmx_attachment *attachment)
 {
     struct shmx_os_private *os = &attachment->os;
-    os->user_heir = -1;
+    os->heir = -1;
     /* The two share a seat, which is free when both have closed it. */
     if (os->seat != 0 || !shmx_posix_tagged(os->user_fd, attachment))
         return;
-    int status = shmx_lockfile_users_again(attachment->label.id, os->user_fd, &os->user_heir);
-    if (status == SHMX_OK && os->user_heir >= 0) {
-        shmx_posix_tag(os->user_heir, attachment);
+    int status = shmx_lockfile_users_again(attachment->label.id, os->user_fd, &os->heir);
+    if (status == SHMX_OK && os->heir >= 0) {
+        shmx_posix_tag(os->heir, attachment);
         return;
     }
     /* Out of descriptors, or no longer the user who finds the file: the two share one description,
      * and neither may unlock it. */
-    os->user_heir = -1;
+    os->heir = -1;
     os->shared = true;
 }
 
@@ -35,17 +35,12 @@ void shmx_posix_heir_take(struct shmx_attachment *attachment)
 {
     struct shmx_os_private *os = &attachment->os;
     shmx_posix_close_tagged(&os->owner_fd, attachment); /* the parent's token */
-    if (os->user_heir < 0)
+    if (os->heir < 0)
         return;
     close(os->user_fd);
-    os->user_fd = os->user_heir;
-    os->user_heir = -1;
+    os->user_fd = os->heir;
+    os->heir = -1;
     os->shared = false;
-}
-
-void shmx_posix_heir_drop(struct shmx_attachment *attachment)
-{
-    shmx_lockfile_close(&attachment->os.user_heir);
 }
 
 /* ---- share and adopt ---- */

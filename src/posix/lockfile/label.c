@@ -8,8 +8,7 @@ void shmx_lockfile_label_write(struct shmx_attachment *attachment, const struct 
 {
     struct shmx_label marked = *label;
     marked.flags |= MARK;
-    shmx_control_write(attachment->data, attachment->length, &marked);
-    attachment->control = shmx_control_at(attachment->data, attachment->length);
+    attachment->control = shmx_control_write(attachment->data, attachment->length, &marked);
     attachment->label = *label;
 }
 

@@ -36,7 +36,8 @@ static int find_directory(const struct shmx_attachment *attachment)
 }
 
 /* Those whom the segment is open to by one of these flags may open it. root makes it for the
- * segment's owner. It is empty, so a limit of what may be written is none for it. */
+ * segment's owner. It is empty, so a limit of what may be written is none for it. SHMX_EEXIST:
+ * there is one, or another has found it before it was locked, and takes it for left over. */
 static int make_owned_file(const struct shmx_attachment *attachment, const char *path,
                            unsigned flags, int *fd)
 {
@@ -44,9 +45,12 @@ static int make_owned_file(const struct shmx_attachment *attachment, const char 
     bool ours = attachment->control != NULL;
     unsigned others = ours ? attachment->label.flags & flags : SHMX_OTHERS_READ;
     int status = shmx_lockfile_make_locked(path, LOCK_EX, others, "", fd);
-    if (status != SHMX_OK || geteuid() != 0 || fstat(attachment->os.fd, &object) != 0 ||
-        object.st_uid == 0 || fchown(*fd, object.st_uid, (gid_t)-1) == 0)
-        return status;
+    if (status != SHMX_OK)
+        return status == SHMX_EAGAIN ? SHMX_EEXIST : status;
+    shmx_posix_tag(*fd, attachment);
+    if (geteuid() != 0 || fstat(attachment->os.fd, &object) != 0 || object.st_uid == 0 ||
+        fchown(*fd, object.st_uid, (gid_t)-1) == 0)
+        return SHMX_OK;
     status = shmx_posix_error(errno);
     unlink(path);
     shmx_lockfile_close(fd);
@@ -55,18 +59,12 @@ static int make_owned_file(const struct shmx_attachment *attachment, const char 
 
 /* ---- tokens ---- */
 
+/* Readers need not open its file, and so cannot lock it. */
 static int try_claim(struct shmx_attachment *attachment, uint32_t token)
 {
     char path[LOCKFILE_PATH_MAX];
-    int fd;
     shmx_lockfile_path_owner(path, attachment->label.id, token);
-    /* Readers need not open it, and so cannot lock it. */
-    int status = make_owned_file(attachment, path, SHMX_OTHERS_WRITE, &fd);
-    if (status != SHMX_OK)
-        return status == SHMX_EAGAIN ? SHMX_EEXIST : status;
-    shmx_posix_tag(fd, attachment);
-    attachment->os.owner_fd = fd;
-    return SHMX_OK;
+    return make_owned_file(attachment, path, SHMX_OTHERS_WRITE, &attachment->os.owner_fd);
 }
 
 /* A neighbour can have made the files of the tokens that come next, but not of all. */
@@ -156,19 +154,8 @@ void shmx_lockfile_owners_sweep(uint64_t id, uint32_t given)
 
 /* ---- marks ---- */
 
-/* SHMX_EAGAIN: another has found it before it was locked, and takes it for left over. */
-static int try_mark(struct shmx_attachment *attachment, struct shmx_posix_mark *mark,
-                    const char *path)
-{
-    /* Readers ask for them. */
-    int status = make_owned_file(attachment, path, SHMX_OTHERS_READ | SHMX_OTHERS_WRITE, &mark->fd);
-    if (status == SHMX_OK) {
-        shmx_posix_tag(mark->fd, attachment);
-        return SHMX_OK;
-    }
-    mark->fd = -1;
-    return status == SHMX_EEXIST ? SHMX_EAGAIN : status;
-}
+/* Readers ask for them. */
+#define MARK_READERS (SHMX_OTHERS_READ | SHMX_OTHERS_WRITE)
 
 int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_mark *mark)
 {
@@ -180,9 +167,9 @@ int shmx_posix_mark_make(struct shmx_attachment *attachment, struct shmx_posix_m
         return status;
     shmx_lockfile_path_mark(path, attachment->label.id, mark);
     do
-        status = try_mark(attachment, mark, path);
-    while (status == SHMX_EAGAIN && shmx_lockfile_patience(&round));
-    return status == SHMX_EAGAIN ? SHMX_EIO : status;
+        status = make_owned_file(attachment, path, MARK_READERS, &mark->fd);
+    while (status == SHMX_EEXIST && shmx_lockfile_patience(&round));
+    return status == SHMX_EEXIST ? SHMX_EIO : status;
 }
 
 void shmx_posix_mark_end(struct shmx_attachment *attachment, struct shmx_posix_mark *mark)
@@ -207,7 +194,7 @@ static int counts(const struct shmx_attachment *attachment, const struct shmx_po
                   const struct stat *facts, bool *alive)
 {
     if (mark->space == SHMX_OS_PRESENT) {
-        *alive = may(attachment, facts, SHMX_OTHERS_READ | SHMX_OTHERS_WRITE);
+        *alive = may(attachment, facts, MARK_READERS);
         return SHMX_OK;
     }
     *alive = may_write(attachment, facts);

@@ -60,13 +60,6 @@ void shmx_posix_heir_take(struct shmx_attachment *attachment)
                attachment->os.fd, 0);
 }
 
-void shmx_posix_heir_drop(struct shmx_attachment *attachment)
-{
-    if (attachment->os.heir >= 0)
-        close(attachment->os.heir);
-    attachment->os.heir = -1;
-}
-
 /* ---- share and adopt ---- */
 
 static int identity(int fd, uint64_t *device, uint64_t *inode)

@@ -37,7 +37,7 @@ static bool leave(struct shmx_attachment *attachment)
             return true;
     }
     shmx_system.remove_name(attachment->label.name, attachment->os.device, attachment->os.inode);
-    shmx_ofd_removal_end(&removal);
+    shmx_ofd_removal_end(&removal, true);
     return true;
 }
 
@@ -106,7 +106,7 @@ static int unlink_once(int fd, const char *name)
     if (error != 0 && error != ENOSYS) /* without locks it was not ours */
         return shmx_posix_error(error);
     status = shmx_ofd_remove_name_of(fd, name);
-    shmx_ofd_removal_end(&removal);
+    shmx_ofd_removal_end(&removal, true);
     return status == SHMX_ENOENT ? SHMX_EAGAIN : status;
 }
 
@@ -122,10 +122,7 @@ static bool unlink_attached(struct shmx_attachment *attachment, int *status)
     *status = shmx_system.remove_name(attachment->label.name, attachment->os.device,
                                       attachment->os.inode);
     attachment->os.unlinked = *status == SHMX_OK || *status == SHMX_ENOENT;
-    /* For an object without a name the lock means nothing any more. */
-    if (!attachment->os.unlinked)
-        shmx_ofd_removal_undo(&removal);
-    shmx_ofd_removal_end(&removal);
+    shmx_ofd_removal_end(&removal, attachment->os.unlinked);
     return *status == SHMX_OK;
 }
 

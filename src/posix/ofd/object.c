@@ -67,20 +67,15 @@ static int publish_over_dead(int fd, const char *name)
  * look takes a twentieth of the time that 64 KiB take to make. */
 #define LARGE 131072
 
-static void write_control(struct shmx_attachment *attachment, const struct shmx_label *label)
-{
-    shmx_control_write(attachment->data, attachment->length, label);
-    attachment->control = shmx_control_at(attachment->data, attachment->length);
-    attachment->label = *label;
-}
-
 /* Fill the new object and give it its name. Without one nobody asks for its users. */
 static int complete(struct shmx_attachment *attachment, const char *name,
                     const struct shmx_label *label)
 {
     int fd = attachment->os.fd;
-    if (label != NULL)
-        write_control(attachment, label);
+    if (label != NULL) {
+        attachment->control = shmx_control_write(attachment->data, attachment->length, label);
+        attachment->label = *label;
+    }
     int error = label != NULL && name != NULL ? shmx_ofd_use(fd) : 0;
     if (error != 0)
         return shmx_posix_error(error);

@@ -97,10 +97,9 @@ struct shmx_ofd_removal {
 };
 
 /* Keep all others from removing the name of fd's object, by byte NAME and if `last` by byte USER
- * too; 0 or errno. To be ended, and undone if the object keeps its name. */
+ * too; 0 or errno. To be ended; not `done`: the object keeps its name, and so must be unlocked. */
 int shmx_ofd_removal_begin(struct shmx_ofd_removal *removal, int fd, bool last);
-void shmx_ofd_removal_undo(const struct shmx_ofd_removal *removal);
-void shmx_ofd_removal_end(struct shmx_ofd_removal *removal);
+void shmx_ofd_removal_end(struct shmx_ofd_removal *removal, bool done);
 
 /* Remove the name if it leads to fd's object, of which a removal has begun. SHMX_ENOENT: it does
  * not. */

@@ -19,21 +19,16 @@ int shmx_ofd_removal_begin(struct shmx_ofd_removal *removal, int fd, bool last)
     if (last && shmx_ofd_set(fd, F_WRLCK, LOCK_USER, 1) != 0)
         return error; /* there is a user */
     error = shmx_ofd_annex_name(fd, &removal->annex, &removal->annex_id);
-    if (error != 0) {
-        shmx_ofd_removal_undo(removal);
-        shmx_ofd_removal_end(removal);
-    }
+    if (error != 0)
+        shmx_ofd_removal_end(removal, false);
     return error;
 }
 
-void shmx_ofd_removal_undo(const struct shmx_ofd_removal *removal)
+void shmx_ofd_removal_end(struct shmx_ofd_removal *removal, bool done)
 {
-    shmx_ofd_set(removal->fd, F_UNLCK, removal->last ? LOCK_USER : LOCK_NAME,
-                 removal->last ? 2 : 1);
-}
-
-void shmx_ofd_removal_end(struct shmx_ofd_removal *removal)
-{
+    bool last = removal->last;
+    if (!done)
+        shmx_ofd_set(removal->fd, F_UNLCK, last ? LOCK_USER : LOCK_NAME, last ? 2 : 1);
     if (removal->annex >= 0)
         shmx_ofd_annex_close(removal->annex, removal->annex_id);
     removal->annex = -1;
@@ -62,8 +57,7 @@ int shmx_ofd_remove_dead(int fd, const char *name)
     struct shmx_ofd_removal removal;
     if (shmx_ofd_removal_begin(&removal, own, true) == 0) {
         status = shmx_ofd_remove_name_of(own, name);
-        shmx_ofd_removal_undo(&removal);
-        shmx_ofd_removal_end(&removal);
+        shmx_ofd_removal_end(&removal, false);
     } else {
         status = SHMX_EAGAIN;
     }
