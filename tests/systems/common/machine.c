@@ -309,10 +309,29 @@ void no_room_for_a_lock_file_is_enospc(void **state)
     shmx_close(&shm);
 }
 
+void one_lock_too_many_is_emfile(void **state)
+{
+    (void)state;
+    const char *name = test_name(), *none = test_name();
+    shmx *shm, *more;
+    shmx_queue *queue;
+    assert_ok(shmx_create(&shm, name, SIZE, 0));
+    setenv(SIM_LOCKED_OUT, "1", 1);
+    assert_status(shmx_create(&more, none, SIZE, 0), SHMX_EMFILE);
+    assert_status(shmx_open(&more, name, 0), SHMX_EMFILE);
+    assert_status(shmx_mutex_lock(shm, shmx_data(shm), 0), SHMX_EMFILE);
+    assert_status(shmx_queue_open(&queue, shm, 64, 1024), SHMX_EMFILE);
+    assert_status(shmx_presence_enter(shm, 1), SHMX_EMFILE);
+    unsetenv(SIM_LOCKED_OUT);
+    assert_false(test_there(none));
+    assert_ok(shmx_presence_enter(shm, 1));
+    shmx_close(&shm);
+}
+
 int machine_has_room(void **state)
 {
     (void)state;
-    return unsetenv(SIM_FULL);
+    return unsetenv(SIM_FULL) | unsetenv(SIM_LOCKED_OUT);
 }
 
 /* ---- fork ---- */

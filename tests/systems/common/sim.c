@@ -204,6 +204,8 @@ int sim_flock(int fd, int operation)
     struct stat facts;
     if (sim_facts.flock_error != 0 && sim_object(fd, &facts))
         return sim_fail(sim_facts.flock_error);
+    if ((operation & LOCK_UN) == 0 && getenv(SIM_LOCKED_OUT) != NULL)
+        return sim_fail(ENOLCK);
     return (flock)(fd, operation);
 }
 
