@@ -137,7 +137,7 @@ static bool unlink_quickly(const char *name, int *status)
 int shmx_os_unlink(const char *name)
 {
     int round = 0;
-    int status;
+    int status = SHMX_OK;
     if (unlink_quickly(name, &status))
         return status;
     do {
