@@ -39,9 +39,10 @@
  *              is a user of its own, and owns none of the parent's locks. Handlers of
  *              pthread_atfork may call any function; in the child they leave no lock,
  *              reservation or peeked message behind. A child that finds no descriptor free
- *              may get SHMX_EMFILE from any call that locks or asks who is there. One made
- *              without the handlers (_Fork, clone), or in a signal handler that interrupted
- *              a call, only execs or exits.
+ *              may get SHMX_EMFILE from any call that locks or asks who is there, and
+ *              SHMX_ENOSPC if there is no room for its lock file. One made without the
+ *              handlers (_Fork, clone), or in a signal handler that interrupted a call,
+ *              only execs or exits.
  *   Signals    No call returns early because of a signal. The library installs no handlers,
  *              starts no threads and prints nothing. Its functions are not
  *              async-signal-safe.
@@ -85,7 +86,7 @@ SHMX_API const char *shmx_version(void);
 #define SHMX_EEXIST (-3)       /* create: a live segment has that name */
 #define SHMX_ENOENT (-4)       /* open, unlink: no live segment has that name */
 #define SHMX_EACCES (-5)       /* denied by the system; write through a read-only handle */
-#define SHMX_ENOSPC (-6)       /* not enough shared memory, found at create */
+#define SHMX_ENOSPC (-6)       /* not enough shared memory at create, or no room for a lock file */
 #define SHMX_ENOMEM (-7)       /* no heap or address space in this process */
 #define SHMX_EMFILE (-8)       /* out of descriptors or handles */
 #define SHMX_EAGAIN (-9)       /* still being created, and not finished in time */
@@ -156,8 +157,8 @@ SHMX_API int shmx_create(shmx **shm, const char *name, size_t size, unsigned fla
  *        is shown as the plain object it is, control block included.
  *
  * After success *shm is an attachment; after failure it is NULL.
- * Errors: SHMX_EINVAL, SHMX_ENAMETOOLONG, SHMX_ENOENT, SHMX_EACCES, SHMX_ENOMEM,
- *         SHMX_EMFILE, SHMX_EAGAIN, SHMX_EPROTO, SHMX_EIO */
+ * Errors: SHMX_EINVAL, SHMX_ENAMETOOLONG, SHMX_ENOENT, SHMX_EACCES, SHMX_ENOSPC (no room for a
+ *         lock file), SHMX_ENOMEM, SHMX_EMFILE, SHMX_EAGAIN, SHMX_EPROTO, SHMX_EIO */
 SHMX_API int shmx_open(shmx **shm, const char *name, unsigned flags);
 
 /* Attach to a segment as shmx_open does, but wait until there is one of that name: for at most
@@ -233,7 +234,7 @@ SHMX_API int shmx_share(shmx *shm, char *token, size_t token_size);
  * for one shmx_adopt per process.
  * flags  0, or SHMX_READ_ONLY, SHMX_PREFAULT
  * Errors: SHMX_EINVAL (not a token), SHMX_ENOENT (this process has not inherited it),
- *         SHMX_EACCES, SHMX_ENOMEM, SHMX_EMFILE, SHMX_EPROTO, SHMX_EIO */
+ *         SHMX_EACCES, SHMX_ENOSPC, SHMX_ENOMEM, SHMX_EMFILE, SHMX_EPROTO, SHMX_EIO */
 SHMX_API int shmx_adopt(shmx **shm, const char *token, unsigned flags);
 
 /* ---- 5. Looking around ------------------------------------------------------------------ */
@@ -292,8 +293,8 @@ SHMX_API int shmx_wake(shmx *shm, uint32_t *word, int count);
  * the process. The system keeps the presence, so no heartbeat is needed; a stopped process is
  * there. Keys are the user's own, any number; many attachments may be there under one, read-only
  * ones too. A forked child is not there until it enters itself, and exec(3) ends presence.
- * Errors: SHMX_EINVAL (it is there under that key already), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP,
- *         SHMX_EIO */
+ * Errors: SHMX_EINVAL (it is there under that key already), SHMX_ENOSPC (no room for a lock file),
+ *         SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_presence_enter(shmx *shm, uint32_t key);
 
 /* Leave: this attachment is not there any more under the key.
@@ -346,7 +347,7 @@ typedef struct shmx_once {
  * any way (return, pthread_exit(3), cancellation, ExitThread), or when its process has ended or
  * has replaced itself (exec(3)).
  * Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_ETIMEDOUT, SHMX_EDEADLK, SHMX_ENOTSUP, SHMX_EMFILE,
- *         SHMX_ENOMEM, SHMX_EIO */
+ *         SHMX_ENOMEM, SHMX_ENOSPC (the first lock: no room for a lock file), SHMX_EIO */
 SHMX_API int shmx_mutex_lock(shmx *shm, shmx_mutex *mutex, int timeout_ms);
 
 /* Unlock, through the same attachment that locked.
@@ -379,8 +380,8 @@ SHMX_API int shmx_sem_post(shmx *shm, shmx_sem *sem, unsigned count);
 /* Run init(context) exactly once over all processes; every caller returns after it has run. If
  * init returns other than 0, or its process dies, the next caller runs it; shmx_once_run returns
  * what its own init returned. init must not use the same once.
- * Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_EDEADLK, SHMX_ENOTSUP, SHMX_EMFILE, SHMX_EIO, and init's
- *         own */
+ * Errors: SHMX_EINVAL, SHMX_EACCES, SHMX_EDEADLK, SHMX_ENOTSUP, SHMX_EMFILE, SHMX_ENOSPC (as for
+ *         shmx_mutex_lock), SHMX_EIO, and init's own */
 SHMX_API int shmx_once_run(shmx *shm, shmx_once *once, int (*init)(void *context), void *context);
 
 /* ---- 8. Queue ---------------------------------------------------------------------------- */
@@ -401,7 +402,7 @@ SHMX_API size_t shmx_queue_size_for(size_t message, size_t count);
  * Errors: SHMX_EINVAL (NULL, offset not a multiple of 8, size too small), SHMX_ERANGE (outside the
  *         segment; the queue there was made with another size, counted in whole 8 bytes),
  *         SHMX_EACCES, SHMX_ENOMEM, SHMX_EPROTO (the region holds something else), SHMX_ENOTSUP,
- *         SHMX_EMFILE, SHMX_EIO */
+ *         SHMX_EMFILE, SHMX_ENOSPC (as for shmx_mutex_lock), SHMX_EIO */
 SHMX_API int shmx_queue_open(shmx_queue **queue, shmx *shm, size_t offset, size_t size);
 
 /* Close, taking back an open reservation and a message peeked and not released; sets *queue to
@@ -414,7 +415,8 @@ SHMX_API void shmx_queue_close(shmx_queue **queue);
 SHMX_API int shmx_queue_send(shmx_queue *queue, const void *message, size_t size, int timeout_ms);
 
 /* Receive the oldest message into buffer, and its size in bytes into *size (if not NULL). After
- * SHMX_EMSGSIZE *size is what the message needs, and it stays in the queue.
+ * SHMX_EMSGSIZE *size is what the message needs, and it stays in the queue. After any other failure
+ * *size is 0.
  * Errors: SHMX_EINVAL, SHMX_EMSGSIZE, SHMX_ETIMEDOUT, SHMX_EHANGUP, SHMX_EPROTO,
  *         SHMX_EIO */
 SHMX_API int shmx_queue_receive(shmx_queue *queue, void *buffer, size_t capacity, size_t *size,
@@ -430,7 +432,8 @@ SHMX_API int shmx_queue_commit(shmx_queue *queue, size_t size);
 SHMX_API int shmx_queue_cancel(shmx_queue *queue);
 
 /* Take the oldest message without copying it: it is this handle's until shmx_queue_release, which
- * makes its room free. If the process dies before, the message is delivered to another.
+ * makes its room free. If the process dies before, the message is delivered to another. After a
+ * failure *message is NULL and *size (if size is not NULL) 0.
  * Errors: SHMX_EINVAL (a second peek; release of none), SHMX_ETIMEDOUT, SHMX_EHANGUP, SHMX_EPROTO,
  *         SHMX_EIO */
 SHMX_API int shmx_queue_peek(shmx_queue *queue, const void **message, size_t *size, int timeout_ms);
@@ -444,8 +447,8 @@ SHMX_API int shmx_queue_release(shmx_queue *queue);
  * gone, send and reserve are SHMX_EHANGUP. Each learns it within 100 ms. A handle that joins later
  * ends the state. A side that nobody has joined never counts as gone, and a handle that has joined
  * both is there on both.
- * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP,
- *         SHMX_EIO */
+ * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_ENOSPC (no room for a lock file),
+ *         SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
 #define SHMX_SENDER 0x1u
 #define SHMX_RECEIVER 0x2u
 SHMX_API int shmx_queue_join(shmx_queue *queue, unsigned sides);
@@ -496,7 +499,7 @@ SHMX_API size_t shmx_topic_size_for(size_t message, size_t count);
  *         whole 16 bytes), SHMX_EACCES (SHMX_TOPIC_LOSSLESS through a read-only attachment),
  *         SHMX_ENOMEM, SHMX_EPROTO (the region holds something else), SHMX_EMFILE (64 lossless
  *         readers), SHMX_ETIMEDOUT (SHMX_TOPIC_LOSSLESS: a process has been stopped inside a call
- *         for a second), SHMX_ENOTSUP, SHMX_EIO */
+ *         for a second), SHMX_ENOSPC (as for shmx_mutex_lock), SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_topic_open(shmx_topic **topic, shmx *shm, size_t offset, size_t size,
                              unsigned flags);
 
@@ -515,9 +518,9 @@ SHMX_API int shmx_topic_publish(shmx_topic *topic, const void *message, size_t s
  * wait at an open reservation, other publishers only when the ring comes round to it. If the
  * process dies the reservation is taken back. One that is cancelled or taken back has used its room
  * up as a message would: what it overwrote is gone, once in a while the newest too. Commit and
- * cancel are SHMX_ETIMEDOUT if a process has been stopped inside a call for a second; the
- * reservation stays open. Errors: those of shmx_topic_publish; SHMX_EINVAL (a second reservation;
- * commit or cancel of none; commit of more than was reserved) */
+ * cancel do not wait for others; one who was stopped inside a call delays them by 100 ms at most.
+ * Errors: those of shmx_topic_publish; SHMX_EINVAL (a second reservation; commit or cancel of none;
+ *         commit of more than was reserved) */
 SHMX_API int shmx_topic_reserve(shmx_topic *topic, size_t size, void **message, int timeout_ms);
 SHMX_API int shmx_topic_commit(shmx_topic *topic, size_t size);
 SHMX_API int shmx_topic_cancel(shmx_topic *topic);
@@ -544,8 +547,8 @@ SHMX_API size_t shmx_topic_max_message(const shmx_topic *topic);
  * When all senders that joined are gone, next is SHMX_EHANGUP after all has been read, and latest
  * if there was no message. When all receivers that joined are gone, publish and reserve are
  * SHMX_EHANGUP. Readers through read-only attachments are told as well, but cannot join.
- * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_EACCES, SHMX_ENOMEM, SHMX_EMFILE,
- *         SHMX_ENOTSUP, SHMX_EIO */
+ * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_EACCES, SHMX_ENOSPC (no room for a
+ *         lock file), SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
 SHMX_API int shmx_topic_join(shmx_topic *topic, unsigned sides);
 
 /* Shut the topic down for everybody, for as long as its region is not zeroed: publish and reserve

@@ -18,10 +18,12 @@
  * check: -DRING=2 -DROUNDS=2 -DLOSSLESS
  *
  * A reader that looks at head before it copies; publishers that do not look at the lossless reader;
- * a record that is numbered anew by the one who settles after a death:
+ * a record that is numbered anew by the one who settles after a death; one that is taken back though
+ * its owner committed it before it died:
  * fails: -DRING=2 -DROUNDS=2 -DEARLY
  * fails: -DRING=2 -DROUNDS=2 -DLOSSLESS -DBLIND
  * fails: -DRING=2 -DROUNDS=2 -DANEW
+ * fails: -DRING=2 -DROUNDS=2 -DBLUNT
  */
 #ifdef EARLY
 #define look_before seen_head = head
@@ -39,6 +41,12 @@
 #define unnumbered(record) true
 #else
 #define unnumbered(record) (number[record] == UNKNOWN)
+#endif
+
+#ifdef BLUNT
+#define unchanged(position) true
+#else
+#define unchanged(position) (state[at(position)] == RESERVED)
 #endif
 
 #ifndef RING
@@ -108,14 +116,25 @@ inline show_one(me) {
     maybe_die(me)
 }
 
+/* It looks, asks the system, and writes: in between the owner may end its record, and die. */
 inline settle(me) {
     do
-    :: shown != tail && state[at(shown)] == RESERVED && dead[owner[at(shown)]] ->
-        state[at(shown)] = CANCELLED;
-        maybe_die(me)
-    :: shown != tail && state[at(shown)] == RESERVED && !dead[owner[at(shown)]] -> break
-    :: shown != tail && state[at(shown)] != RESERVED -> show_one(me)
     :: shown == tail -> break
+    :: shown != tail && state[at(shown)] != RESERVED -> show_one(me)
+    :: shown != tail && state[at(shown)] == RESERVED ->
+        if
+        :: !dead[owner[at(shown)]] -> break
+        :: dead[owner[at(shown)]] ->
+            d_step {
+                if
+                :: unchanged(shown) ->
+                    assert(state[at(shown)] == RESERVED);
+                    state[at(shown)] = CANCELLED
+                :: else
+                fi
+            }
+            maybe_die(me)
+        fi
     od
 }
 
@@ -188,7 +207,7 @@ retry:
             :: else
             fi;
             lock = NOBODY
-        :: true -> /* reserve, write while others go on, commit or cancel */
+        :: true -> /* reserve, write while others go on, end it without the lock, show it */
             d_step {
                 state[at(mine)] = RESERVED;
                 owner[at(mine)] = me;
@@ -201,15 +220,18 @@ retry:
             maybe_die(me);
             write_words(mine, message, me);
             maybe_die(me);
-            atomic { locked(me) -> lock = me }
-            maybe_die(me);
             if
             :: state[at(mine)] = COMMITTED
             :: state[at(mine)] = CANCELLED
             fi;
             maybe_die(me);
-            settle(me);
-            lock = NOBODY
+            if
+            :: atomic { locked(me) -> lock = me }
+                maybe_die(me);
+                settle(me);
+                lock = NOBODY
+            :: true /* somebody was stopped with the lock in hand */
+            fi
         fi;
         maybe_die(me);
         round++

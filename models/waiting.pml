@@ -10,7 +10,7 @@
  * first producer reserves and commits, and the others send. It is received, or with -DPEEK may be
  * taken first and released later. A message waits behind a reservation, so that one commit shows
  * many; a cancelled one is room when a consumer or a producer collects it. With -DJOIN somebody
- * joins a side at any time, after which nobody may sleep for long.
+ * joins a side at any time, or is killed before it has; once it has, nobody may sleep for long.
  *
  * Checked, when nobody can do anything any more: no consumer that lives sleeps while there is a
  * message for it, and no producer that lives while there is room, or could be, if it asked; once
@@ -20,12 +20,11 @@
  * consumer gives back (queue.pml has both); how long slices are, the end of a side, and readers
  * without write access.
  *
- * Taken back, to see it fail: a consumer that was woken and
- * leaves a message behind wakes the next (KEEP); a
- * cancelled reservation is told to producers (CANCEL_QUIETLY, which no consumer that goes on
- * receiving lets be seen); so is a released message (RELEASE_QUIETLY); one that joins wakes
- * all (JOIN_QUIETLY); a sleeper looks for itself after a slice (SLEEP_ON); the event's number
- * changes with its bit (STAY).
+ * Taken back, to see it fail: a consumer that was woken and leaves a message behind wakes the next
+ * (KEEP); a cancelled reservation is told to producers (CANCEL_QUIETLY, which no consumer that goes
+ * on receiving lets be seen); so is a released message (RELEASE_QUIETLY); one that joins wakes all
+ * (JOIN_QUIETLY), and does so before it has joined (JOIN_EARLY); a sleeper looks for itself after a
+ * slice (SLEEP_ON); the event's number changes with its bit (STAY).
  */
 /* check: -DCONSUMERS=1 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1
    check: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=3 -DCAPACITY=1
@@ -41,6 +40,8 @@
    check: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=1 -DCAPACITY=1 -DJOIN
    fails: -DCONSUMERS=0 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1 -DJOIN -DJOIN_QUIETLY
    fails: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=1 -DCAPACITY=1 -DJOIN -DJOIN_QUIETLY
+   fails: -DCONSUMERS=0 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1 -DJOIN -DJOIN_EARLY
+   fails: -DCONSUMERS=1 -DPRODUCERS=1 -DSENDS=1 -DCAPACITY=1 -DJOIN -DJOIN_EARLY
    fails: -DCONSUMERS=2 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=2 -DROLES -DKEEP
    fails: -DCONSUMERS=2 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=2 -DROLES -DSTAY
    fails: -DCONSUMERS=0 -DPRODUCERS=2 -DSENDS=1 -DCAPACITY=1 -DCANCEL_QUIETLY
@@ -82,11 +83,12 @@ byte tail, next, head;   /* places; the ring does not come round */
 #define room_now (tail - head < CAPACITY)
 #define room (room_now || state[head] == FREE || (head == next && passed(next)))
 
-/* With JOIN somebody joins a side at any time. A sleeper that does not know sleeps long. */
+/* With JOIN somebody joins a side at any time. A sleeper that does not see that one has begun to
+ * sleeps long. */
 #ifdef JOIN
-bool joined;
+bool begun, joined; /* the key; the flag */
 bool patient[SLEEPERS];
-#define CHOOSE_SLICE patient[me] = !joined
+#define CHOOSE_SLICE patient[me] = !begun
 #define sleeps_long(i) (patient[i] && joined)
 #else
 #define CHOOSE_SLICE
@@ -307,13 +309,22 @@ gone:
 proctype joiner()
 {
     byte now, woken;
+    begun = true;
+#ifdef JOIN_EARLY
     joined = true;
-#ifndef JOIN_QUIETLY
-    event_look(MESSAGE, now);
-    event_notify(MESSAGE, ALL, now, woken);
-    event_look(ROOM, now);
-    event_notify(ROOM, ALL, now, woken);
 #endif
+    if
+    :: true
+#ifndef JOIN_QUIETLY
+        ->
+        event_look(MESSAGE, now);
+        event_notify(MESSAGE, ALL, now, woken);
+        event_look(ROOM, now);
+        event_notify(ROOM, ALL, now, woken);
+#endif
+        joined = true
+    :: true /* it is killed here */
+    fi;
     woken = 0
 }
 #endif

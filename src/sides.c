@@ -62,17 +62,15 @@ static int marks_set(struct shmx_party *party, uint32_t sides)
         return status;
     }
     party->sides |= done;
-    /* After the marks: a process that sees the flag finds the mark. */
-    atomic_fetch_or(&party->shared->flags, sides);
     return SHMX_OK;
 }
 
-/* Those that wait look again, and find that there is somebody to ask about, that somebody has left,
- * or that all is over. */
+/* Those that wait look again. */
 void shmx_sides_wake(const struct shmx_party *party)
 {
     atomic_thread_fence(memory_order_seq_cst);
     shmx_event_notify(party->shm, party->sent, SHMX_WAKE_ALL);
+    STEP();
     shmx_event_notify(party->shm, party->received, SHMX_WAKE_ALL);
 }
 
@@ -83,8 +81,17 @@ int shmx_sides_join(struct shmx_party *party, unsigned sides)
     if (party->shm->attachment.read_only)
         return shmx_refuse(SHMX_EACCES);
     int status = marks_set(party, sides);
+    if (status != SHMX_OK)
+        return shmx_result(status);
+    STEP();
+    /* Before the flag: all sleepers find the key, and sleep for short slices from then on. So a
+     * death of this process is told in time, though it comes right after the flag. */
     shmx_sides_wake(party);
-    return shmx_result(status);
+    STEP();
+    /* After the marks: a process that sees the flag finds the mark. */
+    atomic_fetch_or(&party->shared->flags, sides);
+    STEP();
+    return SHMX_OK;
 }
 
 void shmx_sides_leave(struct shmx_party *party)
@@ -121,19 +128,18 @@ int shmx_sides_check(const struct shmx_party *party, uint32_t side)
     return status == SHMX_OK && !held ? SHMX_EHANGUP : status;
 }
 
-/* Is there nobody to send to? The system is asked when the clock has ticked since the last time. */
-static int check_receivers(struct shmx_party *party)
+int shmx_sides_check_receivers(struct shmx_party *party, bool ask)
 {
     /* Relaxed: as in shmx_sides_used. */
     uint32_t flags = atomic_load_explicit(&party->shared->flags, memory_order_relaxed);
     if ((flags & (SHMX_RECEIVER | SIDES_SHUTDOWN)) == 0)
         return SHMX_OK;
     int64_t tick = shmx_os_tick();
-    if (tick == party->asked_at && (flags & SIDES_SHUTDOWN) == 0)
+    if (!ask && tick == party->asked_at && (flags & SIDES_SHUTDOWN) == 0)
         return SHMX_OK;
     int status = shmx_sides_check(party, SHMX_RECEIVER);
     party->asked_at = status == SHMX_OK ? tick : 0;
-    return status == SHMX_OK ? SHMX_OK : shmx_report(status);
+    return status;
 }
 
 int shmx_sides_check_send(struct shmx_party *party, bool good, size_t size, int timeout_ms)
@@ -142,5 +148,8 @@ int shmx_sides_check_send(struct shmx_party *party, bool good, size_t size, int 
         return shmx_refuse(SHMX_EINVAL);
     if (party->shm->attachment.read_only)
         return shmx_refuse(SHMX_EACCES);
-    return size > party->longest ? shmx_refuse(SHMX_EMSGSIZE) : check_receivers(party);
+    if (size > party->longest)
+        return shmx_refuse(SHMX_EMSGSIZE);
+    int status = shmx_sides_check_receivers(party, false);
+    return status == SHMX_OK ? SHMX_OK : shmx_report(status);
 }

@@ -9,11 +9,19 @@
 
 #include "lock.h"
 
+/* Tests kill the process at each of these. */
+#ifdef SHMX_STEPS
+void shmx_step(void);
+#define STEP() shmx_step()
+#else
+#define STEP() ((void)0)
+#endif
+
 #define SIDES_BOTH (SHMX_SENDER | SHMX_RECEIVER)
 #define SIDES_SHUTDOWN 0x80000000u
 
 struct shmx_sides {
-    _Atomic uint32_t key;   /* of its marks, but for the last bit; 0: nobody has joined yet */
+    _Atomic uint32_t key;   /* of its marks, but for the last bit; 0: nobody has begun to join */
     _Atomic uint32_t flags; /* sides that somebody has joined, SIDES_SHUTDOWN */
 };
 
@@ -69,11 +77,22 @@ void shmx_sides_wake(const struct shmx_party *party);
 /* SHMX_EHANGUP: it was shut down, or somebody had joined this side and nobody of them is left. */
 int shmx_sides_check(const struct shmx_party *party, uint32_t side);
 
+/* The same of the receivers' side, for those who send. Without `ask` the system is asked only if
+ * the clock has ticked since the last time: in between it is SHMX_OK. */
+int shmx_sides_check_receivers(struct shmx_party *party, bool ask);
+
 /* Is there anything to check? */
 static inline bool shmx_sides_used(const struct shmx_sides *shared)
 {
     /* Relaxed: a change that comes at this moment may as well have come later. */
     return atomic_load_explicit(&shared->flags, memory_order_relaxed) != 0;
+}
+
+/* Has somebody joined, or begun to? Who begins to wakes all sleepers after that is seen here. */
+static inline bool shmx_sides_begun(const struct shmx_sides *shared)
+{
+    /* Relaxed: the fence of shmx_event_prepare does the ordering. */
+    return atomic_load_explicit(&shared->key, memory_order_relaxed) != 0;
 }
 
 /* Was it shut down? A sender asks while it holds the senders' lock. So nothing new is begun once

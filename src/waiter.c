@@ -74,24 +74,33 @@ static int attempt_last(struct shmx_waiter *waiter)
     return party->lent || (over && party->held_up) ? SHMX_NOTHING : SHMX_EHANGUP;
 }
 
-/* Nothing was found. Is there nobody left to wait for? A message that the last sender sent before
- * it left is found by trying once more. */
+/* A reader found nothing. Is there nobody left to wait for? A message that the last sender sent
+ * before it left is found by trying once more. */
 static int hang_up(struct shmx_waiter *waiter)
 {
     if (!shmx_sides_used(waiter->party->shared))
         return SHMX_NOTHING;
-    int status = shmx_sides_check(waiter->party, waiter->other);
+    int status = shmx_sides_check(waiter->party, SHMX_SENDER);
     if (status == SHMX_OK)
         return SHMX_NOTHING;
-    bool reader = waiter->other == SHMX_SENDER;
-    return status == SHMX_EHANGUP && reader ? attempt_last(waiter) : status;
+    return status == SHMX_EHANGUP ? attempt_last(waiter) : status;
+}
+
+/* A sender looks first whether there is anybody to send to: the last receiver leaves room behind.
+ */
+static int attempt_once(struct shmx_waiter *waiter, bool ask)
+{
+    int status = SHMX_OK;
+    if (waiter->other == SHMX_RECEIVER)
+        status = shmx_sides_check_receivers(waiter->party, ask);
+    return status == SHMX_OK ? waiter->attempt(waiter->job, ask) : status;
 }
 
 /* Try, find out who is dead, and who has gone. */
 static int attempt_asking(struct shmx_waiter *waiter)
 {
-    int status = waiter->attempt(waiter->job, true);
-    return status == SHMX_NOTHING ? hang_up(waiter) : status;
+    int status = attempt_once(waiter, true);
+    return status == SHMX_NOTHING && waiter->other == SHMX_SENDER ? hang_up(waiter) : status;
 }
 
 static int nap(const struct shmx_waiter *waiter)
@@ -101,13 +110,12 @@ static int nap(const struct shmx_waiter *waiter)
     return more ? SHMX_OK : SHMX_ETIMEDOUT;
 }
 
-/* Sleep for a slice, a short one if there is a death to be told. A handle that joins meanwhile
- * wakes the sleeper. One that reserves or peeks does not: its death is noticed at the end of a long
- * slice.
- */
+/* Sleep for a slice, a short one if there may be a death to be told before its end. A handle that
+ * is about to join meanwhile wakes the sleeper. One that reserves or peeks does not: its death is
+ * noticed at the end of a long slice. */
 static int sleep_slice(const struct shmx_waiter *waiter, uint32_t ticket)
 {
-    bool asks = shmx_sides_used(waiter->party->shared) || waiter->hindered(waiter->job);
+    bool asks = shmx_sides_begun(waiter->party->shared) || waiter->hindered(waiter->job);
     return shmx_event_sleep(waiter->party->shm, waiter->event, ticket, waiter->limit->deadline,
                             asks ? shmx_slice() : SHMX_SLICE_LONG);
 }
@@ -129,7 +137,7 @@ static int sleep_once(struct shmx_waiter *waiter)
     } while (slept == SHMX_OK && (!announced || atomic_load(waiter->event) == ticket));
     if (slept != SHMX_OK && slept != SHMX_ETIMEDOUT)
         return slept;
-    status = waiter->attempt(waiter->job, false);
+    status = attempt_once(waiter, false);
     return status == SHMX_NOTHING && slept != SHMX_OK ? slept : status;
 }
 

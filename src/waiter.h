@@ -8,14 +8,6 @@
 
 #include <string.h>
 
-/* Tests kill the process at each of these. */
-#ifdef SHMX_STEPS
-void shmx_step(void);
-#define STEP() shmx_step()
-#else
-#define STEP() ((void)0)
-#endif
-
 /* Up to here a message is copied while the lock of its side is held, which is cheaper than to mark
  * the record as one's own, copy, and mark it again. */
 #define SHMX_COPY_LOCKED 1024

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* All attachments of this process. */
+/* All attachments of this process. At a fork, parent and child each go on with descriptions of
+ * their own. */
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "posix.h"
+#include "system/system.h"
 
 /* By name, so that unlinking does not take longer the more attachments there are. */
 #define BUCKETS 256
@@ -70,13 +72,6 @@ bool shmx_posix_find(const char *name,
     return done;
 }
 
-void shmx_posix_each(void (*visit)(struct shmx_attachment *attachment))
-{
-    for (int i = 0; i < BUCKETS; i++)
-        for (struct shmx_attachment *one = attachments[i]; one != NULL; one = one->os.next)
-            visit(one);
-}
-
 int shmx_os_owner_claim(struct shmx_attachment *attachment, uint32_t *token)
 {
     int status = SHMX_OK;
@@ -131,4 +126,68 @@ bool shmx_posix_passed_here(int fd)
     bool here = find_any(passes, &fd);
     shmx_posix_list_unlock();
     return here;
+}
+
+/* ---- fork, and the end of the process ---- */
+
+/* Inside the gate, the list is locked. */
+static void each(void (*visit)(struct shmx_attachment *attachment))
+{
+    for (int i = 0; i < BUCKETS; i++)
+        for (struct shmx_attachment *one = attachments[i]; one != NULL; one = one->os.next)
+            visit(one);
+}
+
+/* From inside the library, in a signal handler: nothing is done, and the child is as one that is
+ * made without handlers. */
+static void before_fork(void)
+{
+    if (shmx_posix_gate_shut())
+        each(shmx_posix_heir_make);
+}
+
+static void after_fork_in_parent(void)
+{
+    if (!shmx_posix_is_forking())
+        return;
+    each(shmx_posix_heir_drop);
+    shmx_posix_gate_open();
+}
+
+/* The child owns none of the parent's locks. */
+static void inherit(struct shmx_attachment *attachment)
+{
+    shmx_posix_heir_take(attachment);
+    atomic_store(&attachment->owner, 0);
+    shmx_posix_marks_forget(attachment);
+}
+
+static void after_fork_in_child(void)
+{
+    if (!shmx_posix_is_forking())
+        return;
+    shmx_posix_process_forked();
+    each(inherit);
+    shmx_posix_gate_renew();
+}
+
+/* When the library is loaded, and before other constructors of the program, so that other handlers
+ * of fork run with the gate open: those registered later run first before a fork, and last after
+ * it. 101 is the first place that is not the system's. It stands in a file that every program
+ * links: of a static library a file that nothing refers to is left out. */
+__attribute__((constructor(101))) static void begin_process(void)
+{
+    shmx_posix_process_begin();
+    if (shmx_system.loaded != NULL)
+        shmx_system.loaded();
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* At exit(3), and when the library is unloaded. Nothing is unmapped, as threads may still run. */
+__attribute__((destructor)) static void end_process(void)
+{
+    if (!shmx_posix_is_own() || !shmx_posix_list_enter_at_exit())
+        return;
+    each(shmx_posix_leave_at_exit);
+    shmx_posix_list_leave();
 }

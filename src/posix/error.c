@@ -32,6 +32,7 @@ int shmx_posix_error(int number)
         return SHMX_ENOMEM;
     case EMFILE:
     case ENFILE:
+    case ENOLCK: /* the system's locks have an end, or OpenBSD's of one user */
         return SHMX_EMFILE;
     case ELOOP:
     case EMLINK: /* FreeBSD's word for a link under O_NOFOLLOW */

@@ -21,8 +21,13 @@ int shmx_posix_unexpected(int number);
 /* The effective user when the process was first seen. */
 uid_t shmx_posix_user(void);
 
-/* In the child of a fork: forget what was the parent's. */
+/* When the library is loaded; and in the child of a fork, which forgets what was the parent's. */
+void shmx_posix_process_begin(void);
 void shmx_posix_process_forked(void);
+
+/* Is this the process that made the attachments, or the child of a fork whose handlers have run?
+ * Not so in a child by _Fork(2) or clone(2), which shares all that the parent has. */
+bool shmx_posix_is_own(void);
 
 /* ---- descriptors (descriptor.c) ---- */
 
@@ -60,16 +65,18 @@ mode_t shmx_posix_mode(unsigned flags);
 int shmx_posix_list(const char *directory, const char *start,
                     int (*visit)(const char *rest, void *context), void *context);
 
-/* ---- fork and the end of the process (fork.c) ---- */
+/* ---- forks are kept out (gate.c) ---- */
 
 /* No fork happens between enter and leave: a descriptor opened there is either in the list when
  * the child is made, or closed. Nor is the thread cancelled there. */
 void shmx_posix_gate_enter(void);
 void shmx_posix_gate_leave(void);
 
-/* Is this the process that made the attachments, or the child of a fork whose handlers have run?
- * Not so in a child by _Fork(2) or clone(2), which shares all that the parent has. */
-bool shmx_posix_is_own(void);
+/* For a fork: wait until no thread is inside, and keep them out. False: this thread is inside, as
+ * its signal handler forks. Then, in the parent and in the child: */
+bool shmx_posix_gate_shut(void);
+void shmx_posix_gate_open(void);
+void shmx_posix_gate_renew(void);
 
 /* Does this thread fork at this moment? Then it is in another's handler of fork, which runs between
  * ours. In the child there no lock of the process can be had that another thread may have held. */
@@ -82,6 +89,12 @@ void shmx_posix_list_unlock(void);
 /* Both: the gate, and inside it the list. */
 void shmx_posix_list_enter(void);
 void shmx_posix_list_leave(void);
+
+/* The same when the process ends. False: another thread holds the list, and may have ended there.
+ */
+bool shmx_posix_list_enter_at_exit(void);
+
+/* ---- what a fork and the end of the process do to an attachment (inherit.c, leave.c) ---- */
 
 /* The process ends without having closed: give up being a user, and no more: other threads may run.
  * The list is locked. */
@@ -105,9 +118,6 @@ void shmx_posix_detach(struct shmx_attachment *attachment);
  * meanwhile, until it returns true. False if none did. */
 bool shmx_posix_find(const char *name,
                      bool (*visit)(struct shmx_attachment *attachment, int *status), int *status);
-
-/* Visit all of them; the list is locked. */
-void shmx_posix_each(void (*visit)(struct shmx_attachment *attachment));
 
 /* Make a token for the attachment in this process, which is kept: owner.c. Inside the gate, the
  * list is locked. */

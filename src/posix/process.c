@@ -54,6 +54,31 @@ int64_t shmx_os_pid(void)
     return pid;
 }
 
+/* ---- which process this is ---- */
+
+/* The process; and a page with a byte that is 1 in it alone: a child that is made without our
+ * handlers finds it zeroed (MADV_WIPEONFORK, madvise(2)). NULL where the system cannot do that. */
+static pid_t own_process;
+static volatile unsigned char *own_page;
+
+static void own_begin(void)
+{
+    own_process = getpid();
+    if (own_page != NULL)
+        *own_page = 1;
+}
+
+void shmx_posix_process_begin(void)
+{
+    own_page = shmx_system.wiped_on_fork != NULL ? shmx_system.wiped_on_fork() : NULL;
+    own_begin();
+}
+
+bool shmx_posix_is_own(void)
+{
+    return own_page != NULL ? *own_page == 1 : getpid() == own_process;
+}
+
 void shmx_os_relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -95,6 +120,7 @@ int shmx_os_random(void *bytes, size_t count)
 
 void shmx_posix_process_forked(void)
 {
+    own_begin();
     atomic_store(&pid_known, 0);
     memcpy(&stock, &stock_new, sizeof stock); /* the parent goes on with the same bytes */
 }

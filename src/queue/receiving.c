@@ -177,25 +177,31 @@ int shmx_queue_release(shmx_queue *queue)
 int shmx_queue_receive_slowly(shmx_queue *queue, void *buffer, size_t capacity, size_t *size,
                               int timeout_ms)
 {
+    if (size != NULL)
+        *size = 0;
     if (queue == NULL || (buffer == NULL && capacity != 0) || timeout_ms < SHMX_FOREVER)
         return shmx_refuse(SHMX_EINVAL);
     struct queue_job job;
     queue_begin(&job, queue, false, capacity, timeout_ms);
     job.buffer = buffer;
     int status = shmx_queue_pursue(&job, attempt_receive);
-    if (size != NULL)
-        *size = status == SHMX_OK || status == SHMX_EMSGSIZE ? job.own.size : 0;
-    if (status != SHMX_OK || job.own.size <= SHMX_COPY_LOCKED)
-        return status;
-    memcpy(buffer, queue_message(queue, job.own.place), job.own.size);
-    status = release(queue, &job.own);
-    return status == SHMX_OK ? SHMX_OK : shmx_refuse(status);
+    if (status == SHMX_OK && job.own.size > SHMX_COPY_LOCKED) {
+        memcpy(buffer, queue_message(queue, job.own.place), job.own.size);
+        status = release(queue, &job.own);
+        if (status != SHMX_OK)
+            return shmx_refuse(status);
+    }
+    if (size != NULL && (status == SHMX_OK || status == SHMX_EMSGSIZE))
+        *size = job.own.size;
+    return status;
 }
 
 int shmx_queue_peek_slowly(shmx_queue *queue, const void **message, size_t *size, int timeout_ms)
 {
     if (message != NULL)
         *message = NULL;
+    if (size != NULL)
+        *size = 0;
     if (queue == NULL || message == NULL || shmx_party_owns(&queue->party, queue->taken.state) ||
         timeout_ms < SHMX_FOREVER)
         return shmx_refuse(SHMX_EINVAL);

@@ -55,13 +55,34 @@ static void topic_place_handle(shmx_topic *topic, shmx *shm, size_t offset, size
     topic->quick_end = topic->party.shm->attachment.read_only ? 0 : (size_t)longest + 1;
 }
 
-int shmx_topic_confirm(shmx_topic *topic)
+/* The time in ms for the lock. It is held for a few instructions: one who has not gone on after so
+ * long is stopped, or never really had it. */
+#define START_PATIENCE 1000
+
+/* Start as a lossless reader. */
+static int start_lossless(shmx_topic *topic, bool oldest)
 {
-    struct topic_header *header = topic->header;
-    const uint32_t facts[] = {TOPIC_MAGIC, TOPIC_VERSION, topic->capacity};
-    int status = shmx_header_settle(topic->party.shm, &header->magic, sizeof *header, facts);
-    topic->confirmed = status == SHMX_OK;
-    shmx_watch(&topic->party, &header->magic, 0);
+    struct shmx_limit limit = {.timeout_ms = START_PATIENCE};
+    struct topic_place *place;
+    int status = topic_lock(topic, &limit);
+    if (status != SHMX_OK)
+        return status;
+    STEP();
+    status = shmx_topic_settle(topic, false);
+    if (status >= SHMX_OK)
+        status = shmx_topic_place_find(topic, &place);
+    if (status == SHMX_OK) {
+        shmx_topic_start(topic, oldest);
+        topic->place = place;
+        topic->place_token = shmx_token_known(topic->party.shm);
+        /* Relaxed, all: whoever looks holds the lock. */
+        atomic_store_explicit(&topic->header->publishers.floor, 0, memory_order_relaxed);
+        STEP();
+        atomic_store_explicit(&place->position, topic->position, memory_order_relaxed);
+        STEP();
+        atomic_store_explicit(&place->token, topic->place_token, memory_order_relaxed);
+    }
+    topic_unlock_tell_all(topic);
     return status;
 }
 
@@ -72,7 +93,7 @@ static int open_handle(shmx_topic *topic, unsigned flags)
     if (status == SHMX_NOTHING)
         return SHMX_OK; /* it will begin with the first one */
     if (status == SHMX_OK && (flags & SHMX_TOPIC_LOSSLESS) != 0)
-        return shmx_topic_place_take(topic, oldest);
+        return start_lossless(topic, oldest);
     if (status == SHMX_OK)
         shmx_topic_start(topic, oldest);
     return status;
@@ -124,8 +145,9 @@ void shmx_topic_close(shmx_topic **topic)
     shmx_topic *closed = *topic;
     if (shmx_party_owns(&closed->party, closed->reserved.state))
         shmx_topic_cancel(closed);
-    shmx_topic_place_leave(closed);
+    /* In this order: a publisher that waits for the place of the last receiver is told so. */
     shmx_sides_leave(&closed->party);
+    shmx_topic_place_leave(closed);
     free(closed);
     *topic = NULL;
 }

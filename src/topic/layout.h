@@ -252,6 +252,10 @@ static inline uint64_t topic_number(const struct topic_found *found)
     return atomic_load_explicit(&found->record->number, memory_order_relaxed);
 }
 
+/* The header of a topic that was not there when a read-only attachment opened it: SHMX_OK,
+ * SHMX_NOTHING as long as it is not, SHMX_EPROTO or SHMX_ERANGE. */
+int shmx_topic_confirm(shmx_topic *topic);
+
 /* Place the reader before the oldest message, or behind the newest. */
 void shmx_topic_start(shmx_topic *topic, bool oldest);
 
@@ -279,8 +283,8 @@ int shmx_topic_latest_again(shmx_topic *topic, const struct topic_kept *kept);
 
 /* ---- lossless readers (lossless.c) ---- */
 
-/* Start as a lossless reader: SHMX_EMFILE if all places are taken. */
-int shmx_topic_place_take(shmx_topic *topic, bool oldest);
+/* Under the lock: find a free place, or that of a dead reader. SHMX_EMFILE: all are taken. */
+int shmx_topic_place_find(shmx_topic *topic, struct topic_place **found);
 void shmx_topic_place_leave(shmx_topic *topic);
 
 /* Publishers need not keep what lies before the reader's position. */
@@ -303,12 +307,6 @@ static inline int topic_passed(shmx_topic *topic)
         shmx_topic_place_move(topic);
     return SHMX_OK;
 }
-
-/* ---- handle.c ---- */
-
-/* The header of a topic that was not there when a read-only attachment opened it: SHMX_OK,
- * SHMX_NOTHING as long as it is not, SHMX_EPROTO or SHMX_ERANGE. */
-int shmx_topic_confirm(shmx_topic *topic);
 
 /* ---- waiting (waiting.c) ---- */
 

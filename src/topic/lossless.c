@@ -26,8 +26,7 @@ static int free_dead(shmx_topic *topic, struct topic_place *place, uint32_t toke
     return status;
 }
 
-/* Find a free place, or that of a dead reader. */
-static int find_place(shmx_topic *topic, struct topic_place **found)
+int shmx_topic_place_find(shmx_topic *topic, struct topic_place **found)
 {
     struct topic_place *places = topic->header->places;
     *found = NULL;
@@ -43,32 +42,6 @@ static int find_place(shmx_topic *topic, struct topic_place **found)
             *found = &places[i];
     }
     return *found != NULL ? SHMX_OK : SHMX_EMFILE;
-}
-
-int shmx_topic_place_take(shmx_topic *topic, bool oldest)
-{
-    struct shmx_limit limit = {.timeout_ms = TOPIC_PATIENCE};
-    struct topic_place *place;
-    int status = topic_lock(topic, &limit);
-    if (status != SHMX_OK)
-        return status;
-    STEP();
-    status = shmx_topic_settle(topic, false);
-    if (status >= SHMX_OK)
-        status = find_place(topic, &place);
-    if (status == SHMX_OK) {
-        shmx_topic_start(topic, oldest);
-        topic->place = place;
-        topic->place_token = shmx_token_known(topic->party.shm);
-        /* Relaxed, all: whoever looks holds the lock. */
-        atomic_store_explicit(&topic->header->publishers.floor, 0, memory_order_relaxed);
-        STEP();
-        atomic_store_explicit(&place->position, topic->position, memory_order_relaxed);
-        STEP();
-        atomic_store_explicit(&place->token, topic->place_token, memory_order_relaxed);
-    }
-    topic_unlock_tell_all(topic);
-    return status;
 }
 
 void shmx_topic_place_leave(shmx_topic *topic)

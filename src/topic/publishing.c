@@ -105,28 +105,39 @@ static void topic_shrink(shmx_topic *topic, const struct topic_own *own, uint32_
     STEP();
 }
 
-/* Give the record its end state, and show what can be shown then. */
-static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, size_t size)
+/* The time in ms for the lock when a record is to be shown. One who holds it longer has been
+ * stopped: then the next one shows the record, and until then readers look behind what is shown. */
+#define SHOW_PATIENCE 100
+
+static int show_own(shmx_topic *topic)
 {
-    struct shmx_limit limit = {.timeout_ms = TOPIC_PATIENCE};
-    int status = topic_lock(topic, &limit);
-    if (status != SHMX_OK)
-        return shmx_result(status);
-    struct topic_record *record = topic_record(topic, own->position);
-    STEP();
-    if (topic_state(topic, own->position) != own->state) {
-        status = SHMX_EPROTO;
-    } else {
-        if (size != own->size)
-            topic_shrink(topic, own, (uint32_t)size);
-        /* Release: a process that sees the state sees what the owner wrote. */
-        atomic_store_explicit(&record->state, state, memory_order_release);
-        STEP();
-        status = shmx_topic_settle(topic, false);
+    struct shmx_limit limit = {.timeout_ms = SHOW_PATIENCE};
+    if (topic_lock(topic, &limit) != SHMX_OK) {
+        shmx_side_tell(&topic->party, topic->party.sent);
+        shmx_side_tell(&topic->party, topic->party.received);
+        return SHMX_OK;
     }
-    own->state = 0;
+    STEP();
+    int status = shmx_topic_settle(topic, false);
     topic_unlock_tell_all(topic);
     return status >= SHMX_OK ? SHMX_OK : shmx_result(status);
+}
+
+/* Give the record its end state, and show what can be shown then. While its owner lives nobody else
+ * changes its state, so that needs no lock: a reservation ends whoever is stopped. */
+static int own_end(shmx_topic *topic, struct topic_own *own, uint32_t state, size_t size)
+{
+    bool intact = topic_state(topic, own->position) == own->state;
+    own->state = 0;
+    if (!intact)
+        return shmx_refuse(SHMX_EPROTO);
+    if (size != own->size)
+        topic_shrink(topic, own, (uint32_t)size);
+    STEP();
+    /* Release: a process that sees the state sees what the owner wrote. */
+    atomic_store_explicit(&topic_record(topic, own->position)->state, state, memory_order_release);
+    STEP();
+    return show_own(topic);
 }
 
 int shmx_topic_commit(shmx_topic *topic, size_t size)

@@ -21,9 +21,10 @@ static int topic_handle_reserved(shmx_topic *topic, uint64_t position, uint32_t 
     int status = shmx_waiter_owner_ended(&topic->party, *state, ask);
     if (status != SHMX_OK)
         return status;
-    *state = TOPIC_STATE_CANCELLED;
-    /* Relaxed: readers that see it before it is shown take it for what it is. */
-    atomic_store_explicit(&record->state, *state, memory_order_relaxed);
+    /* By exchange: it may have committed before it died. Acquire: its message and size. */
+    if (atomic_compare_exchange_strong_explicit(&record->state, state, TOPIC_STATE_CANCELLED,
+                                                memory_order_acquire, memory_order_acquire))
+        *state = TOPIC_STATE_CANCELLED;
     STEP();
     return SHMX_OK;
 }
@@ -53,7 +54,7 @@ int shmx_topic_settle(shmx_topic *topic, bool ask)
         int status = SHMX_OK;
         if ((state & TOPIC_STATE_KIND) == TOPIC_STATE_RESERVED)
             status = topic_handle_reserved(topic, shown, &state, ask);
-        else if (state < TOPIC_STATE_COMMITTED || state > TOPIC_STATE_SKIP)
+        if (status == SHMX_OK && (state < TOPIC_STATE_COMMITTED || state > TOPIC_STATE_SKIP))
             status = SHMX_EPROTO;
         if (status == SHMX_OK && (!topic_end(topic, shown, &end) || end - shown > tail - shown))
             status = SHMX_EPROTO;

@@ -21,10 +21,6 @@ static inline bool topic_over(const shmx_topic *topic)
     return shmx_sides_over(&topic->header->sides);
 }
 
-/* The time in ms for the lock in calls without a limit of their own. It is held for a few
- * instructions: one who has not gone on after so long is stopped, or never really had it. */
-#define TOPIC_PATIENCE 1000
-
 /* Give the lock back when there is something for readers, and for publishers too: a reservation is
  * in nobody's way any more. */
 static inline void topic_unlock_tell_all(const shmx_topic *topic)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading where that is not simple: what was overwritten, what is no message, what comes later. */
+#include "header.h"
 #include "ring.h"
 
 /* Statuses of a look at one record, beside SHMX_NOTHING and SHMX_AGAIN: it is not there any more;
@@ -37,6 +38,16 @@ static int message_read(shmx_topic *topic, uint64_t position, struct topic_job *
 }
 
 /* ---- where to begin ---- */
+
+int shmx_topic_confirm(shmx_topic *topic)
+{
+    struct topic_header *header = topic->header;
+    const uint32_t facts[] = {TOPIC_MAGIC, TOPIC_VERSION, topic->capacity};
+    int status = shmx_header_settle(topic->party.shm, &header->magic, sizeof *header, facts);
+    topic->confirmed = status == SHMX_OK;
+    shmx_watch(&topic->party, &header->magic, 0);
+    return status;
+}
 
 /* Find the position behind the newest message, and the number of messages before. */
 static void behind_newest(shmx_topic *topic, uint64_t *position, uint64_t *number)

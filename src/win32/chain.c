@@ -32,6 +32,7 @@
 
 #include <string.h>
 
+#include "nt.h"
 #include "persist.h"
 
 /* The lock is held for microseconds, unless its holder is stopped. */
@@ -317,4 +318,63 @@ int shmx_win32_find_anywhere(struct shmx_win32_chain *chain, DWORD rights,
         return status;
     chain->wide = true;
     return shmx_win32_find(chain, rights, found);
+}
+
+/* ---- look ---- */
+
+/* Users are handles of the section, in all processes, but for this call's. */
+static int users_of(HANDLE section)
+{
+    struct nt_object_basic basic;
+    ULONG used;
+    LONG result = NtQueryObject(section, NT_OBJECT_BASIC, &basic, sizeof basic, &used);
+    return result >= 0 && basic.handles > 0 ? (int)basic.handles - 1 : -1;
+}
+
+static void describe(struct shmx_win32_found *found, struct shmx_os_view *view)
+{
+    *view = found->view;
+    if (found->hold.section != NULL)
+        view->users = users_of(found->hold.section);
+    shmx_win32_let_go(&found->hold);
+}
+
+/* Under the lock, without which nobody makes a section: so the handle of a look is in no maker's
+ * way after the last user has gone. */
+static int look_locked(struct shmx_win32_chain *chain, struct shmx_os_view *view)
+{
+    struct shmx_win32_found found;
+    int status = shmx_win32_chain_lock(chain);
+    if (status != SHMX_OK)
+        return status;
+    status = shmx_win32_chain_find(chain, SHMX_WIN32_LOOK_RIGHTS, &found);
+    if (status == SHMX_OK)
+        describe(&found, view);
+    else if (status == SHMX_ENOENT && !chain->wide)
+        status = shmx_win32_persist_look(chain->name, view);
+    shmx_win32_chain_unlock(chain);
+    return status;
+}
+
+/* The lock's holder is stopped, or the lock is not ours to take: without it. */
+static int look_anyway(struct shmx_win32_chain *chain, struct shmx_os_view *view)
+{
+    struct shmx_win32_found found;
+    int status = shmx_win32_find(chain, SHMX_WIN32_LOOK_RIGHTS, &found);
+    if (status == SHMX_OK)
+        describe(&found, view);
+    return status;
+}
+
+int shmx_win32_look(const char *name, struct shmx_os_view *view)
+{
+    struct shmx_win32_chain chain = {.name = name, .hurry = true, .look = true};
+    int status = SHMX_ENOENT;
+    for (int wide = 0; wide < 2 && status == SHMX_ENOENT; wide++) {
+        chain.wide = wide != 0;
+        status = look_locked(&chain, view);
+        if (status == SHMX_EAGAIN || status == SHMX_EACCES)
+            status = look_anyway(&chain, view);
+    }
+    return status;
 }

@@ -51,4 +51,7 @@ int shmx_win32_find(struct shmx_win32_chain *chain, DWORD rights, struct shmx_wi
 int shmx_win32_find_anywhere(struct shmx_win32_chain *chain, DWORD rights,
                              struct shmx_win32_found *found);
 
+/* Describe what has the name, in the session or else in the space of the whole machine. */
+int shmx_win32_look(const char *name, struct shmx_os_view *view);
+
 #endif

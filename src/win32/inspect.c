@@ -16,27 +16,9 @@
 
 /* ---- inspect ---- */
 
-/* Users are handles of the section, in all processes, but for this call's. */
-static int users_of(HANDLE section)
-{
-    struct nt_object_basic basic;
-    ULONG used;
-    LONG result = NtQueryObject(section, NT_OBJECT_BASIC, &basic, sizeof basic, &used);
-    return result >= 0 && basic.handles > 0 ? (int)basic.handles - 1 : -1;
-}
-
 int shmx_os_inspect(const char *name, struct shmx_os_view *view)
 {
-    struct shmx_win32_chain chain = {.name = name, .hurry = true, .look = true};
-    struct shmx_win32_found found;
-    int status = shmx_win32_find_anywhere(&chain, SHMX_WIN32_LOOK_RIGHTS, &found);
-    if (status != SHMX_OK)
-        return status;
-    *view = found.view;
-    if (found.hold.section != NULL)
-        view->users = users_of(found.hold.section);
-    shmx_win32_let_go(&found.hold);
-    return SHMX_OK;
+    return shmx_win32_look(name, view);
 }
 
 /* ---- list ---- */

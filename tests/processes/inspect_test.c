@@ -2,6 +2,7 @@
 /* Looking around: stat and list; raw segments. */
 #include "support.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +33,31 @@ PART(restless)
         shmx_close(&shm);
     }
     say("done");
+    return 0;
+}
+
+static int listed(const shmx_info *info, void *context)
+{
+    (void)info;
+    (void)context;
+    return 0;
+}
+
+/* Looks at a name, and at all there are, until the first byte of another segment is set. */
+PART(curious) /* NAME OTHER */
+{
+    shmx *other;
+    shmx_info info;
+    must(argc == 3 && shmx_open(&other, argv[2], 0) == SHMX_OK);
+    _Atomic char *end = shmx_data(other);
+    say("ready");
+    for (int i = 0; atomic_load(end) == 0; i++) {
+        int status = shmx_stat(argv[1], &info);
+        must(status == SHMX_OK || status == SHMX_ENOENT);
+        if (i % 16 == 0)
+            must(shmx_list(listed, NULL) == SHMX_OK);
+    }
+    shmx_close(&other);
     return 0;
 }
 
@@ -248,6 +274,24 @@ static void what_comes_and_goes_disturbs_no_listing(void **state)
     assert_int_equal(child_wait(child), 0);
 }
 
+/* A name is free when its last user has closed, whoever looks at it at that moment. */
+static void who_looks_keeps_no_name(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *other = test_segment(test_name(), 4096);
+    struct test_child *child = child_start("curious", name, shmx_name(other));
+    child_expect(child, "ready");
+    for (int i = 0; i < 1000; i++) {
+        shmx *shm;
+        assert_ok(shmx_create(&shm, name, 4096, 0));
+        shmx_close(&shm);
+    }
+    atomic_store((_Atomic char *)shmx_data(other), 1);
+    assert_int_equal(child_wait(child), 0);
+    shmx_close(&other);
+}
+
 /* ---- raw ---- */
 
 static void raw_ones_are_plain_objects(void **state)
@@ -290,7 +334,7 @@ static void raw_shows_the_control_block_of_ours(void **state)
 }
 
 static const struct test_part parts[] = {
-    {"user", part_user}, {"restless", part_restless}, {NULL, NULL}};
+    {"user", part_user}, {"restless", part_restless}, {"curious", part_curious}, {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(stat_tells_all),
@@ -303,6 +347,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_listing_can_be_stopped),
     cmocka_unit_test(who_is_shown_can_be_removed),
     cmocka_unit_test(what_comes_and_goes_disturbs_no_listing),
+    cmocka_unit_test(who_looks_keeps_no_name),
     cmocka_unit_test(raw_ones_are_plain_objects),
     cmocka_unit_test(raw_shows_the_control_block_of_ours),
 };

@@ -552,6 +552,35 @@ static void a_full_queue_hangs_up_too(void **state)
     shmx_close(&shm);
 }
 
+static void sends_once(void *context)
+{
+    struct blocked *blocked = context;
+    blocked->status = shmx_queue_send(blocked->queue, "m", 1, SHMX_FOREVER);
+}
+
+/* What it had reserved is room when it is dead; but there is nobody to send to. */
+static void the_last_receivers_reservation_is_no_room(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    shmx *shm = test_segment(name, SIZE);
+    struct blocked blocked = {queue_of(shm), 0};
+    struct test_child *child = child_start("reserver", name, "joined");
+    child_expect(child, "reserved");
+    while (shmx_queue_send(blocked.queue, "m", 1, 0) == SHMX_OK)
+        ;
+    struct test_thread *thread = thread_start(sends_once, &blocked);
+    test_until(test_sleepers(shm, (char *)shmx_data(shm) + 256 + 16) != 0);
+    child_end_by_kill(child);
+    assert_status(shmx_queue_send(blocked.queue, "m", 1, 0), SHMX_EHANGUP);
+    int64_t start = test_now_ms();
+    thread_join(thread);
+    assert_true(test_now_ms() - start < DEATH_MS + BUSY_MS);
+    assert_status(blocked.status, SHMX_EHANGUP);
+    shmx_queue_close(&blocked.queue);
+    shmx_close(&shm);
+}
+
 static void shutdown_is_for_everybody(void **state)
 {
     (void)state;
@@ -602,13 +631,15 @@ static void a_reservation_is_waited_for_after_the_shutdown(void **state)
     shmx_close(&shm);
 }
 
+/* Reserve, perhaps as a receiver that has joined, and stay. */
 PART(reserver)
 {
     shmx *shm;
     shmx_queue *queue;
     void *place;
-    must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    must(argc >= 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
     must(shmx_queue_open(&queue, shm, 0, SIZE) == SHMX_OK);
+    must(argc == 2 || shmx_queue_join(queue, SHMX_RECEIVER) == SHMX_OK);
     must(shmx_queue_reserve(queue, 8, &place, 0) == SHMX_OK);
     say("reserved");
     hear();
@@ -765,6 +796,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_message_that_another_reads_is_waited_for),
     cmocka_unit_test(two_that_read_do_not_wait_for_each_other),
     cmocka_unit_test(a_full_queue_hangs_up_too),
+    cmocka_unit_test(the_last_receivers_reservation_is_no_room),
     cmocka_unit_test(shutdown_is_for_everybody),
     cmocka_unit_test(a_reservation_is_waited_for_after_the_shutdown),
     cmocka_unit_test(a_dead_ones_reservation_is_not),

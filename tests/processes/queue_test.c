@@ -223,6 +223,44 @@ static void arguments_that_are_wrong(void **state)
     close_both(&fixture);
 }
 
+#define expect_untold(queue, buffer, limit, expected)                                              \
+    do {                                                                                           \
+        size_t size_ = 7;                                                                          \
+        const void *seen_ = &size_;                                                                \
+        assert_status(shmx_queue_receive(queue, buffer, 8, &size_, limit), expected);              \
+        assert_int_equal(size_, 0);                                                                \
+        size_ = 7;                                                                                 \
+        assert_status(shmx_queue_peek(queue, (buffer) != NULL ? &seen_ : NULL, &size_, limit),     \
+                      expected);                                                                   \
+        assert_true((buffer) == NULL || seen_ == NULL);                                            \
+        assert_int_equal(size_, 0);                                                                \
+    } while (0)
+
+static void a_failure_tells_no_size(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(SIZE);
+    char buffer[8], *none = NULL;
+    const void *peeked, *second = buffer;
+    size_t size = 7;
+    expect_untold(NULL, buffer, 0, SHMX_EINVAL);
+    expect_untold(fixture.queue, none, 0, SHMX_EINVAL);
+    expect_untold(fixture.queue, buffer, -2, SHMX_EINVAL);
+    expect_untold(fixture.queue, buffer, 0, SHMX_ETIMEDOUT);
+    send_text(fixture.queue, "1");
+    assert_ok(shmx_queue_peek(fixture.queue, &peeked, NULL, 0));
+    assert_status(shmx_queue_peek(fixture.queue, &second, &size, 0), SHMX_EINVAL);
+    assert_null(second);
+    assert_int_equal(size, 0);
+    assert_ok(shmx_queue_release(fixture.queue));
+    assert_ok(shmx_queue_shutdown(fixture.queue));
+    expect_untold(fixture.queue, buffer, 0, SHMX_EHANGUP);
+    memset((char *)shmx_data(fixture.shm) + 256, 0xff, 128); /* the consumers' places */
+    memset((char *)shmx_data(fixture.shm) + 256, 0, 4);
+    expect_untold(fixture.queue, buffer, 0, SHMX_EPROTO);
+    close_both(&fixture);
+}
+
 static void the_size_for_so_many_holds_them(void **state)
 {
     (void)state;
@@ -1090,6 +1128,7 @@ static void use_damaged(shmx_queue *queue)
         assert_true(ordinary(shmx_queue_send(queue, message, test_random() % 600, limit)));
         int status = shmx_queue_receive(queue, message, sizeof message, &size, limit);
         assert_true(ordinary(status) && (status != SHMX_OK || size <= sizeof message));
+        assert_true(status == SHMX_OK || status == SHMX_EMSGSIZE || size == 0);
         if (shmx_queue_reserve(queue, 40, &place, 0) == SHMX_OK) {
             memset(place, 'r', 40);
             assert_true(ordinary(shmx_queue_commit(queue, test_random() % 41)));
@@ -1210,6 +1249,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_region_that_is_not_zeroed_is_refused),
     cmocka_unit_test(what_is_refused_changes_nothing),
     cmocka_unit_test(arguments_that_are_wrong),
+    cmocka_unit_test(a_failure_tells_no_size),
     cmocka_unit_test(the_size_for_so_many_holds_them),
     cmocka_unit_test(any_length_at_any_place),
     cmocka_unit_test(messages_in_order_and_none_lost),

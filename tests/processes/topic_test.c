@@ -523,24 +523,83 @@ static void a_reservation_can_be_shorter_or_taken_back(void **state)
     close_both(&fixture);
 }
 
-/* Its owner lives and does not go on: it is stopped, or somebody wrote there who may write. */
-static void a_lock_that_is_held_for_ever_ends_calls_without_a_limit(void **state)
+/* The publishers' lock is held by somebody who lives and does not go on: it is stopped, or somebody
+ * wrote there who may write. */
+static void hold_the_lock(shmx_topic *topic, bool held)
+{
+    atomic_store(&topic->header->publishers.lock,
+                 held ? shmx_token_known(topic->party.shm) & SHMX_OWNER_MASK : 0);
+}
+
+static void a_lock_that_is_held_for_ever_keeps_no_lossless_reader_waiting(void **state)
 {
     (void)state;
     struct fixture fixture = open_new(4096);
-    shmx_topic *topic = fixture.topic, *late;
-    void *place;
-    assert_ok(shmx_topic_reserve(topic, 4, &place, 0));
-    memcpy(place, "kept", 4);
-    atomic_store(&topic->header->publishers.lock, topic->reserved.state & SHMX_OWNER_MASK);
+    shmx_topic *late;
+    hold_the_lock(fixture.topic, true);
     assert_status(shmx_topic_open(&late, fixture.shm, 0, 4096, SHMX_TOPIC_LOSSLESS),
                   SHMX_ETIMEDOUT);
     assert_null(late);
-    assert_status(shmx_topic_commit(topic, 4), SHMX_ETIMEDOUT);
-    assert_status(shmx_topic_cancel(topic), SHMX_ETIMEDOUT);
-    atomic_store(&topic->header->publishers.lock, 0);
+    hold_the_lock(fixture.topic, false);
+    close_both(&fixture);
+}
+
+/* What is committed meanwhile is read, shorter than reserved or not; what is cancelled is gone. */
+static void a_reservation_ends_while_the_lock_is_held_for_ever(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *topic = fixture.topic, *second = another(&fixture, 0),
+               *third = another(&fixture, 0), *reader = another(&fixture, 0),
+               *lossless = another(&fixture, SHMX_TOPIC_LOSSLESS);
+    void *place[3];
+    publish_text(topic, "0");
+    assert_ok(shmx_topic_reserve(topic, 300, &place[0], 0));
+    assert_ok(shmx_topic_reserve(second, 4, &place[1], 0));
+    assert_ok(shmx_topic_reserve(third, 4, &place[2], 0));
+    memcpy(place[0], "kept", 4);
+    memcpy(place[2], "last", 4);
+    hold_the_lock(topic, true);
     assert_ok(shmx_topic_commit(topic, 4));
-    expect_text(topic, "kept", 0);
+    assert_ok(shmx_topic_cancel(second));
+    assert_ok(shmx_topic_commit(third, 4));
+    assert_status(shmx_topic_commit(third, 4), SHMX_EINVAL);
+    shmx_topic *const readers[] = {reader, lossless};
+    for (int i = 0; i < 2; i++) {
+        expect_text(readers[i], "0", 0);
+        expect_text(readers[i], "kept", 0);
+        expect_text(readers[i], "last", 0);
+        expect_nothing(readers[i]);
+        expect_latest(readers[i], "last", 3);
+    }
+    hold_the_lock(topic, false);
+    for (int i = 0; i < 300; i++) { /* all round the ring */
+        publish_text(second, "on");
+        expect_text(reader, "on", 0);
+        expect_text(lossless, "on", 0);
+    }
+    expect_latest(topic, "on", 303);
+    shmx_topic_close(&lossless);
+    shmx_topic_close(&reader);
+    shmx_topic_close(&third);
+    shmx_topic_close(&second);
+    close_both(&fixture);
+}
+
+static void a_close_takes_its_reservation_back_while_the_lock_is_held_for_ever(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *second = another(&fixture, 0);
+    void *place;
+    assert_ok(shmx_topic_reserve(second, 4, &place, 0));
+    hold_the_lock(fixture.topic, true);
+    shmx_topic_close(&second);
+    hold_the_lock(fixture.topic, false);
+    for (int i = 0; i < 300; i++) {
+        publish_text(fixture.topic, "on");
+        expect_text(fixture.topic, "on", 0);
+    }
     close_both(&fixture);
 }
 
@@ -1108,7 +1167,8 @@ static void every_reader_gets_everything_whole_and_in_order(void **state)
     close_both(&fixture);
 }
 
-/* Reserve, say so, and wait to be killed; or be a lossless reader. */
+/* Reserve, say so, and wait to be killed; or be a lossless reader, perhaps one that has joined, or
+ * a sender. */
 PART(holder)
 {
     must(argc == 3);
@@ -1116,12 +1176,16 @@ PART(holder)
     void *place;
     bool lossless = argv[2][0] == 'l';
     shmx_topic *topic = attach(&shm, argv[1], 0, lossless ? SHMX_TOPIC_LOSSLESS : 0);
+    if (strcmp(argv[2], "lr") == 0)
+        must(shmx_topic_join(topic, SHMX_RECEIVER) == SHMX_OK);
     if (argv[2][0] == 's')
         must(shmx_topic_join(topic, SHMX_SENDER) == SHMX_OK);
     else if (!lossless)
         must(shmx_topic_reserve(topic, 100, &place, 0) == SHMX_OK);
     say("ready");
     hear();
+    shmx_topic_close(&topic);
+    shmx_close(&shm);
     return 0;
 }
 
@@ -1201,6 +1265,34 @@ static void a_dead_lossless_reader_holds_nobody_back(void **state)
         int64_t start = test_now_ms();
         assert_ok(shmx_topic_publish(fixture.topic, "m", 1, SHMX_FOREVER));
         assert_true(test_now_ms() - start <= 100 + 100); /* and a busy machine's pause */
+    }
+    close_both(&fixture);
+}
+
+static void the_last_receivers_place_is_no_room(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    for (int killed = 0; killed < 2; killed++) {
+        struct waiting publisher = {another(&fixture, 0), 1, true};
+        struct test_child *child = hold(&fixture, "lr");
+        while (shmx_topic_publish(fixture.topic, "m", 1, 0) == SHMX_OK)
+            ;
+        struct test_thread *thread = thread_start(wait_in_thread, &publisher);
+        test_until(test_sleepers(fixture.shm, &fixture.topic->header->readers.event) != 0);
+        int64_t tick = shmx_os_tick();
+        test_until(shmx_os_tick() != tick);
+        if (killed)
+            child_kill(child);
+        else
+            child_close_input(child);
+        assert_int_equal(child_wait(child), killed ? CHILD_KILLED : 0);
+        int64_t start = test_now_ms();
+        thread_join(thread);
+        assert_true(test_now_ms() - start <= 100 + 100); /* and a busy machine's pause */
+        assert_status(publisher.status, SHMX_EHANGUP);
+        assert_status(shmx_topic_publish(fixture.topic, "m", 1, 0), SHMX_EHANGUP);
+        shmx_topic_close(&publisher.topic);
     }
     close_both(&fixture);
 }
@@ -1311,7 +1403,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(empty_messages_are_messages),
     cmocka_unit_test(time_limits_are_kept),
     cmocka_unit_test(a_reservation_can_be_shorter_or_taken_back),
-    cmocka_unit_test(a_lock_that_is_held_for_ever_ends_calls_without_a_limit),
+    cmocka_unit_test(a_lock_that_is_held_for_ever_keeps_no_lossless_reader_waiting),
+    cmocka_unit_test(a_reservation_ends_while_the_lock_is_held_for_ever),
+    cmocka_unit_test(a_close_takes_its_reservation_back_while_the_lock_is_held_for_ever),
     cmocka_unit_test(the_order_is_that_of_reserve),
     cmocka_unit_test(publishers_wait_when_the_ring_comes_round),
     cmocka_unit_test(cancelled_room_is_room),
@@ -1331,6 +1425,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_dead_publishers_reservation_is_no_message),
     cmocka_unit_test(the_newest_stays_the_newest),
     cmocka_unit_test(a_dead_lossless_reader_holds_nobody_back),
+    cmocka_unit_test(the_last_receivers_place_is_no_room),
     cmocka_unit_test(a_dead_sender_has_gone),
     cmocka_unit_test(a_forked_child_reads_for_itself),
     cmocka_unit_test(a_forked_child_waits_for_its_parents_reservation),

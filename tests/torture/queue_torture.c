@@ -350,6 +350,90 @@ static void death_at_every_step(void **state)
         deaths);
 }
 
+/* ---- while joining ---- */
+
+#define TOLD_MS (100 + 100) /* now and then a busy machine adds more, but not each time */
+
+struct asleep {
+    shmx_queue *queue;
+    unsigned other; /* the side that is waited for */
+    int status;
+};
+
+static void waits_for_ever(void *context)
+{
+    struct asleep *asleep = context;
+    char message[8];
+    asleep->status = asleep->other == SHMX_SENDER
+                         ? shmx_queue_receive(asleep->queue, message, 8, NULL, SHMX_FOREVER)
+                         : shmx_queue_send(asleep->queue, "m", 1, SHMX_FOREVER);
+}
+
+/* Join that side, and die at step N. */
+PART(joiner)
+{
+    shmx *shm;
+    shmx_queue *queue;
+    must(argc == 4 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    must(shmx_queue_open(&queue, shm, 0, REGION) == SHMX_OK);
+    say("ready");
+    must(hear() != NULL);
+    steps = 0;
+    die_at = atol(argv[3]);
+    must(shmx_queue_join(queue, (unsigned)atoi(argv[2])) == SHMX_OK);
+    die_at = 0;
+    _Exit(0);
+}
+
+/* One sleeps already when another joins and dies at that step, if it comes so far. How many ms
+ * later is that told? If nobody has joined by then, it is not. */
+static int64_t joiner_dies(unsigned side, long step, bool *died)
+{
+    const char *name = test_name();
+    char at[24], number[] = {(char)('0' + side), '\0'};
+    shmx *shm;
+    struct asleep asleep = {NULL, side, 1};
+    assert_ok(shmx_create(&shm, name, REGION, 0));
+    assert_ok(shmx_queue_open(&asleep.queue, shm, 0, REGION));
+    while (side == SHMX_RECEIVER && shmx_queue_send(asleep.queue, "m", 1, 0) == SHMX_OK)
+        ;
+    const struct shmx_party *party = &asleep.queue->party;
+    snprintf(at, sizeof at, "%ld", step);
+    struct test_child *child = child_start("joiner", name, number, at);
+    child_expect(child, "ready");
+    struct test_thread *thread = thread_start(waits_for_ever, &asleep);
+    test_until(test_sleepers(shm, side == SHMX_SENDER ? party->sent : party->received) != 0);
+    child_send(child, "join");
+    int ended = child_wait(child);
+    int64_t start = test_now_ms();
+    assert_true(ended == DEAD || ended == 0);
+    *died = ended == DEAD;
+    if ((atomic_load(&party->shared->flags) & side) == 0)
+        assert_ok(shmx_queue_shutdown(asleep.queue));
+    thread_join(thread);
+    assert_status(asleep.status, SHMX_EHANGUP);
+    shmx_queue_close(&asleep.queue);
+    shmx_close(&shm);
+    return test_now_ms() - start;
+}
+
+static void death_while_joining(void **state)
+{
+    (void)state;
+    for (unsigned side = SHMX_SENDER; side <= SHMX_RECEIVER; side *= 2) {
+        long step = 0;
+        for (bool died = true; died;) {
+            int64_t told = TEST_PATIENCE_MS;
+            step++;
+            for (int tries = 0; tries < 8 && told > TOLD_MS; tries++)
+                told = joiner_dies(side, step, &died);
+            print_message("           step %ld: told after %d ms\n", step, (int)told);
+            assert_true(told <= TOLD_MS);
+        }
+        assert_true(step > 3);
+    }
+}
+
 /* ---- at random ---- */
 
 enum { BLOCK = 4096, PRODUCERS = 4, CONSUMERS = 4, LONGEST = 2500, TORTURE_REGION = 16384 };
@@ -621,14 +705,13 @@ static void death_at_random_while_copying(void **state)
     torture_run("copy", torture_seconds() / 2);
 }
 
-static const struct test_part parts[] = {{"actor", part_actor},
-                                         {"victim", part_victim},
-                                         {"producer", part_producer},
-                                         {"consumer", part_consumer},
-                                         {NULL, NULL}};
+static const struct test_part parts[] = {{"actor", part_actor},       {"victim", part_victim},
+                                         {"joiner", part_joiner},     {"producer", part_producer},
+                                         {"consumer", part_consumer}, {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(death_at_every_step),
+    cmocka_unit_test(death_while_joining),
     cmocka_unit_test(death_at_random_while_peeking),
     cmocka_unit_test(death_at_random_while_copying),
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Death in the topic. First at every step: the library's sources are built here with a hook between
- * each two stores to shared memory, and a child dies at the n-th, for every n. Then at random, with
- * publishers, readers and lossless readers that are killed and stopped, and every message checked.
+ * each two stores to shared memory, and a child dies at the n-th, for every n; or others publish
+ * there, or stop with the lock in hand. Then at random, with publishers, readers and lossless
+ * readers that are killed and stopped, and every message checked.
  *
  *     SHMX_TORTURE_SECONDS   how long at random (3)
  */
@@ -24,15 +25,22 @@ static uint32_t die_chances; /* else at each step with one chance in so many; 0:
 static uint32_t chance = 1;
 static long steps;
 
-/* Others come at that step, and publish. */
+/* Others come at that step, and publish; or they do so once the lock is free, and stop with it in
+ * hand. */
 static long come_at;
+static long stop_at;
 static void come(void);
+static void others_stop(void);
+static void stop_if_held(void);
 
 void shmx_step(void)
 {
     steps++;
     if (steps == come_at)
         come();
+    if (steps == stop_at)
+        others_stop();
+    stop_if_held();
     chance = chance * 1664525u + 1013904223u;
     if (steps == die_at || (die_chances != 0 && (chance >> 8) % die_chances == 0))
         _Exit(DEAD); /* nothing is cleaned up */
@@ -439,6 +447,137 @@ static void others_come_at_every_step(void **state)
     }
 }
 
+/* ---- others stop at every step of a publisher ---- */
+
+enum { HELD = NEW + 3 };
+
+static shmx_topic *stops; /* this process stops when it holds the lock of the topic */
+
+static void stop_if_held(void)
+{
+    if (stops == NULL || (atomic_load(stops->party.lock) & SHMX_OWNER_MASK) !=
+                             (shmx_token_known(stops->party.shm) & SHMX_OWNER_MASK))
+        return;
+    stops = NULL;
+    say("held");
+    hear();
+}
+
+/* Publish when told, and stop with the lock in hand. */
+PART(holder)
+{
+    shmx *shm;
+    must(argc == 2);
+    shmx_topic *topic = attach(&shm, argv[1], 0);
+    say("ready");
+    hear();
+    stops = topic;
+    must(publish_number(topic, HELD, SMALL, 1000) == SHMX_OK);
+    shmx_topic_close(&topic);
+    shmx_close(&shm);
+    return 0;
+}
+
+static struct test_child *holder;
+
+static void others_stop(void)
+{
+    if ((atomic_load(others.topic->party.lock) & SHMX_OWNER_MASK) != 0) {
+        stop_at++; /* at the next one at which the lock is free */
+        return;
+    }
+    child_send(holder, "hold it");
+    child_expect(holder, "held");
+    stop_at = 0;
+}
+
+/* Send a long message, or reserve and end that in a way. True if a message must be there. */
+static bool act_beside(shmx_topic **topic, shmx *shm, char act)
+{
+    void *place;
+    struct stamp stamp = {1, NEW, SMALL};
+    int status = act == 'P' ? publish_number(*topic, NEW, LONG, 0)
+                            : shmx_topic_reserve(*topic, SMALL + 80, &place, 0);
+    assert_true(status == SHMX_OK || status == SHMX_ETIMEDOUT);
+    if (status == SHMX_OK && act == 'c') {
+        fill(place, &stamp);
+        assert_ok(shmx_topic_commit(*topic, SMALL));
+    } else if (status == SHMX_OK && act == 'x') {
+        assert_ok(shmx_topic_cancel(*topic));
+    } else if (act == 'q') {
+        shmx_topic_close(topic);
+        assert_ok(shmx_topic_open(topic, shm, 0, REGION, 0));
+    }
+    return status == SHMX_OK && (act == 'P' || act == 'c');
+}
+
+/* How often is the message of that number there? */
+static int times_read(shmx *shm, uint32_t number)
+{
+    unsigned char message[LONG];
+    struct stamp stamp;
+    size_t size;
+    shmx_topic *reader;
+    int times = 0;
+    assert_ok(shmx_topic_open(&reader, shm, 0, REGION, SHMX_TOPIC_OLDEST));
+    while (shmx_topic_next(reader, message, LONG, &size, NULL, 0) == SHMX_OK) {
+        assert_true(filled(message, size, &stamp));
+        times += stamp.number == number;
+    }
+    shmx_topic_close(&reader);
+    return times;
+}
+
+/* At the n-th step of the act, or the first after it at which the lock is free, another stops with
+ * the lock in hand. Later it dies, or goes on. True if there was such a step. */
+static bool stop_in_scene(long step, char act, bool dies)
+{
+    const char *name = test_name();
+    static const struct scene scene = {.gives = 2};
+    shmx *shm;
+    shmx_topic *topic, *reader;
+    int end = 1;
+    assert_ok(shmx_create(&shm, name, REGION, 0));
+    assert_ok(shmx_topic_open(&topic, shm, 0, REGION, 0));
+    assert_ok(shmx_topic_open(&others.topic, shm, 0, REGION, 0));
+    assert_ok(shmx_topic_open(&reader, shm, 0, REGION, 0));
+    while (end <= 2)
+        assert_ok(publish_number(topic, end++, SMALL, 0));
+    holder = child_start("holder", name);
+    child_expect(holder, "ready");
+    steps = 0;
+    stop_at = step;
+    bool there = act_beside(&topic, shm, act);
+    bool stopped = stop_at == 0;
+    stop_at = 0;
+    assert_int_equal(times_read(shm, NEW), there);
+    if (dies || !stopped) {
+        child_end_by_kill(holder);
+    } else {
+        child_send(holder, "go on");
+        assert_int_equal(child_wait(holder), 0);
+    }
+    assert_in_range(times_read(shm, HELD), stopped && !dies, stopped);
+    assert_int_equal(times_read(shm, NEW), there);
+    check(topic, reader, &scene, end);
+    shmx_topic_close(&reader);
+    shmx_topic_close(&others.topic);
+    shmx_topic_close(&topic);
+    shmx_close(&shm);
+    return stopped;
+}
+
+static void others_stop_at_every_step(void **state)
+{
+    (void)state;
+    for (const char *act = "Pcxq"; *act != '\0'; act++) {
+        long step = 1;
+        while (stop_in_scene(step, *act, step % 2 == 0))
+            step++;
+        assert_true(step > 3);
+    }
+}
+
 /* ---- at random ---- */
 
 enum { PUBLISHERS = 3, READERS = 5, AUTHORS = 100000, TORTURE_REGION = 32768 };
@@ -697,13 +836,18 @@ static void death_at_random(void **state)
     shmx_close(&shm);
 }
 
-static const struct test_part parts[] = {{"actor", part_actor},       {"victim", part_victim},
-                                         {"reserver", part_reserver}, {"publisher", part_publisher},
-                                         {"reader", part_reader},     {NULL, NULL}};
+static const struct test_part parts[] = {{"actor", part_actor},
+                                         {"victim", part_victim},
+                                         {"reserver", part_reserver},
+                                         {"holder", part_holder},
+                                         {"publisher", part_publisher},
+                                         {"reader", part_reader},
+                                         {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(death_at_every_step),
     cmocka_unit_test(others_come_at_every_step),
+    cmocka_unit_test(others_stop_at_every_step),
     cmocka_unit_test(death_at_random),
 };
 

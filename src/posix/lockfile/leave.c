@@ -245,7 +245,8 @@ static int unlink_once(const char *name)
     /* So that nobody makes what we look at. */
     if (status == SHMX_ENOENT)
         status = shmx_lockfile_name_make(&file, name, LOCKFILE_LOOKING, 0);
-    if (status == SHMX_EPROTO || status == SHMX_EACCES)
+    /* Without one, for want of room, it can be looked at all the same. */
+    if (status == SHMX_EPROTO || status == SHMX_EACCES || status == SHMX_ENOSPC)
         return unlink_neighbours(name);
     if (status != SHMX_OK)
         return status == SHMX_EEXIST ? SHMX_EAGAIN : status;

@@ -210,7 +210,7 @@ void shmx_lockfile_label_write(struct shmx_attachment *attachment, const struct 
 int shmx_lockfile_label(int fd, uint64_t length, struct shmx_label *label,
                         enum shmx_control_kind *kind);
 
-/* ---- what has a name (judge.c) ---- */
+/* ---- what has a name (find.c) ---- */
 
 /* Names that an object called so may have in the system: probes for shmx_name_condense. */
 int shmx_lockfile_probes_of(const char *name);
@@ -238,6 +238,8 @@ int shmx_lockfile_find_unlisted(struct shmx_lockfile_found *found, const char *n
 
 /* True if its label has that name. */
 bool shmx_lockfile_called(const struct shmx_lockfile_found *found, const char *name);
+
+/* ---- what it is, and who uses it (judge.c) ---- */
 
 /* True if what has the name was left half-made by the maker of the name file. */
 bool shmx_lockfile_half_made(const struct shmx_lockfile_name *file,

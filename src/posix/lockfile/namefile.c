@@ -91,6 +91,8 @@ int shmx_lockfile_name_make(struct shmx_lockfile_name *file, const char *name,
      * removes it. */
     status = hold(file);
     if (status != SHMX_OK) {
+        if (status != SHMX_EAGAIN && shmx_posix_in_place(file->fd, file->path))
+            unlink(file->path); /* it cannot be locked */
         close(file->fd);
         return status;
     }

@@ -35,9 +35,8 @@ static int find_directory(const struct shmx_attachment *attachment)
 }
 
 /* Those whom the segment is open to by one of these flags may open it. root makes it for the
- * segment's owner. It is empty, so a limit of what may be written is none for it; that there is no
- * room for one more is nothing that the callers know of. SHMX_EEXIST: there is one, or another has
- * found it before it was locked, and takes it for left over. */
+ * segment's owner. It is empty, so a limit of what may be written is none for it. SHMX_EEXIST:
+ * there is one, or another has found it before it was locked, and takes it for left over. */
 static int make_owned_file(const struct shmx_attachment *attachment, const char *path,
                            unsigned flags, int *fd)
 {
@@ -45,8 +44,6 @@ static int make_owned_file(const struct shmx_attachment *attachment, const char 
     bool ours = attachment->control != NULL;
     unsigned others = ours ? attachment->label.flags & flags : SHMX_OTHERS_READ;
     int status = shmx_lockfile_make_locked(path, LOCK_EX, others, "", fd);
-    if (status == SHMX_ENOSPC)
-        return SHMX_EIO;
     if (status != SHMX_OK)
         return status == SHMX_EAGAIN ? SHMX_EEXIST : status;
     shmx_posix_tag(*fd, attachment);

@@ -129,7 +129,7 @@ static bool unlink_attached(struct shmx_attachment *attachment, int *status)
 int shmx_os_unlink(const char *name)
 {
     int round = 0;
-    int status;
+    int status = SHMX_OK;
     shmx_posix_gate_enter();
     bool done = shmx_posix_find(name, unlink_attached, &status);
     shmx_posix_gate_leave();

@@ -235,6 +235,105 @@ void links_in_a_lock_files_place_are_no_io_errors(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+/* ---- no room ---- */
+
+static int is_run(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+/* Calls that make an attachment the owner of something, for the first time. */
+static void nothing_can_be_owned(shmx *shm)
+{
+    shmx_queue *queue;
+    shmx_topic *topic;
+    unsigned char *bytes = shmx_data(shm);
+    assert_status(shmx_mutex_lock(shm, (shmx_mutex *)(void *)bytes, 0), SHMX_ENOSPC);
+    assert_status(shmx_once_run(shm, (shmx_once *)(void *)(bytes + 16), is_run, NULL), SHMX_ENOSPC);
+    assert_status(shmx_queue_open(&queue, shm, 64, 1024), SHMX_ENOSPC);
+    assert_status(shmx_topic_open(&topic, shm, 2048, 2048, 0), SHMX_ENOSPC);
+    assert_status(shmx_presence_enter(shm, 1), SHMX_ENOSPC);
+    assert_int_equal(shmx_os_error(), ENOSPC);
+    assert_status(shmx_presence_wait(shm, 1, 1, 0), SHMX_ETIMEDOUT);
+}
+
+/* What was there before can be used, and goes. */
+static void no_more_is_needed(shmx *shm, shmx_queue *queue, shmx_topic *topic)
+{
+    char message[8];
+    assert_status(shmx_queue_join(queue, SHMX_SENDER), SHMX_ENOSPC);
+    assert_status(shmx_topic_join(topic, SHMX_RECEIVER), SHMX_ENOSPC);
+    assert_ok(shmx_queue_send(queue, "m", 1, 0));
+    assert_ok(shmx_queue_receive(queue, message, 8, NULL, 0));
+    assert_ok(shmx_topic_publish(topic, "m", 1, 0));
+    assert_ok(shmx_mutex_lock(shm, shmx_data(shm), 0));
+    assert_ok(shmx_mutex_unlock(shm, shmx_data(shm)));
+    assert_ok(shmx_once_run(shm, (shmx_once *)(void *)((char *)shmx_data(shm) + 16), is_run, NULL));
+}
+
+void no_room_for_a_lock_file_is_enospc(void **state)
+{
+    (void)state;
+    const char *name = test_name(), *raw_name = test_name(), *shared_name = test_name();
+    const char *none = test_name();
+    shmx *shm, *raw, *shared, *more;
+    shmx_queue *queue;
+    shmx_topic *topic;
+    assert_ok(shmx_create(&shm, name, SIZE, 0));
+    assert_ok(shmx_create(&raw, raw_name, SIZE, SHMX_RAW));
+    int status = shmx_create(&shared, shared_name, SIZE, SHMX_OTHERS_READ);
+    assert_true(status == SHMX_OK || status == SHMX_ENOTSUP);
+    setenv(SIM_FULL, "1", 1);
+    assert_status(shmx_create(&more, none, SIZE, 0), SHMX_ENOSPC);
+    nothing_can_be_owned(shm);
+    unsetenv(SIM_FULL);
+    assert_ok(shmx_queue_open(&queue, shm, 64, 1024));
+    assert_ok(shmx_topic_open(&topic, shm, 2048, 2048, 0));
+    setenv(SIM_FULL, "1", 1);
+    no_more_is_needed(shm, queue, topic);
+    assert_ok(shmx_open(&more, name, 0));
+    shmx_close(&more);
+    assert_ok(shmx_open(&more, raw_name, 0));
+    shmx_close(&more);
+    if (shared != NULL) { /* each user of it has a file of its own */
+        assert_status(shmx_open(&more, shared_name, 0), SHMX_ENOSPC);
+        shmx_close(&shared);
+    }
+    assert_status(shmx_unlink(none), SHMX_ENOENT);
+    assert_ok(shmx_unlink(raw_name));
+    assert_ok(shmx_unlink(name));
+    shmx_topic_close(&topic);
+    shmx_queue_close(&queue);
+    shmx_close(&raw);
+    shmx_close(&shm);
+}
+
+void one_lock_too_many_is_emfile(void **state)
+{
+    (void)state;
+    const char *name = test_name(), *none = test_name();
+    shmx *shm, *more;
+    shmx_queue *queue;
+    assert_ok(shmx_create(&shm, name, SIZE, 0));
+    setenv(SIM_LOCKED_OUT, "1", 1);
+    assert_status(shmx_create(&more, none, SIZE, 0), SHMX_EMFILE);
+    assert_status(shmx_open(&more, name, 0), SHMX_EMFILE);
+    assert_status(shmx_mutex_lock(shm, shmx_data(shm), 0), SHMX_EMFILE);
+    assert_status(shmx_queue_open(&queue, shm, 64, 1024), SHMX_EMFILE);
+    assert_status(shmx_presence_enter(shm, 1), SHMX_EMFILE);
+    unsetenv(SIM_LOCKED_OUT);
+    assert_false(test_there(none));
+    assert_ok(shmx_presence_enter(shm, 1));
+    shmx_close(&shm);
+}
+
+int machine_has_room(void **state)
+{
+    (void)state;
+    return unsetenv(SIM_FULL) | unsetenv(SIM_LOCKED_OUT);
+}
+
 /* ---- fork ---- */
 
 static atomic_bool stop;

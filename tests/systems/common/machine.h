@@ -24,6 +24,9 @@ void machine_lets_be(const char *name);
 void nothing_blocks_after_a_restart(void **state);
 void nothing_lies_after_a_restart(void **state);
 void links_in_a_lock_files_place_are_no_io_errors(void **state);
+void no_room_for_a_lock_file_is_enospc(void **state);
+void one_lock_too_many_is_emfile(void **state);
+int machine_has_room(void **state);
 void forks_from_any_thread_under_signals(void **state);
 void footprint_is_the_memory(void **state);
 void waiting_takes_no_processor(void **state);
@@ -32,6 +35,8 @@ void waiting_takes_no_processor(void **state);
     cmocka_unit_test(nothing_blocks_after_a_restart),                                              \
         cmocka_unit_test(nothing_lies_after_a_restart),                                            \
         cmocka_unit_test(links_in_a_lock_files_place_are_no_io_errors),                            \
+        cmocka_unit_test_teardown(no_room_for_a_lock_file_is_enospc, machine_has_room),            \
+        cmocka_unit_test_teardown(one_lock_too_many_is_emfile, machine_has_room),                  \
         cmocka_unit_test(forks_from_any_thread_under_signals),                                     \
         cmocka_unit_test(footprint_is_the_memory), cmocka_unit_test(waiting_takes_no_processor)
 

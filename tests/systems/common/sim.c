@@ -204,6 +204,8 @@ int sim_flock(int fd, int operation)
     struct stat facts;
     if (sim_facts.flock_error != 0 && sim_object(fd, &facts))
         return sim_fail(sim_facts.flock_error);
+    if ((operation & LOCK_UN) == 0 && getenv(SIM_LOCKED_OUT) != NULL)
+        return sim_fail(ENOLCK);
     return (flock)(fd, operation);
 }
 
@@ -264,6 +266,9 @@ int sim_open(const char *path, int how, ...)
     mode_t mode = (how & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;
     va_end(more);
     const char *real = sim_path(path, buffer);
+    if (real == buffer && (how & O_CREAT) != 0 && getenv(SIM_FULL) != NULL &&
+        (access)(real, F_OK) != 0)
+        return sim_fail(ENOSPC);
     int directory = real == buffer ? keep_out_makers(real, how) : -1;
     if (directory >= 0)
         real = sim_path(path, buffer);

@@ -107,7 +107,13 @@ bool sim_writable(const void *word);
 /* pthread_atfork of a system whose fork keeps the handlers of what was unloaded. */
 int sim_atfork_for_ever(void (*before)(void), void (*parent)(void), void (*child)(void));
 
+/* Set in the environment: the user has as many locks as OpenBSD lets one have (lf_alloc). */
+#define SIM_LOCKED_OUT "SHMX_SIM_LOCKED_OUT"
+
 /* ---- calls that take paths ---- */
+
+/* Set in the environment: the machine has no room for another file. */
+#define SIM_FULL "SHMX_SIM_FULL"
 
 int sim_open(const char *path, int how, ...);
 int sim_unlink(const char *path);
