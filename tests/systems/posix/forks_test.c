@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -22,9 +23,14 @@ static const char *made_name;
 static shmx *made_before, *made_after;
 static int failures;
 
-static void expect(bool good)
+#define expect(condition) expect_at(condition, #condition, __LINE__)
+
+static void expect_at(bool good, const char *condition, int line)
 {
     failures += !good;
+    if (!good)
+        fprintf(stderr, "forks_test.c:%d: not true: %s (os error %d)\n", line, condition,
+                shmx_os_error());
 }
 
 static void use(shmx *shm)
@@ -58,10 +64,18 @@ static void in_prepare(void)
     expect(shmx_create(&made_before, made_name, SIZE, 0) == SHMX_OK);
 }
 
+/* The child's handler has run. Until the library's own has, which comes later, the child passes for
+ * its parent, and neither could wait for a lock that the other holds. */
+static int child_is_done[2];
+
 static void in_parent(void)
 {
+    char byte;
     if (inherited == NULL)
         return;
+    close(child_is_done[1]);
+    expect(read(child_is_done[0], &byte, 1) == 0);
+    close(child_is_done[0]);
     use(inherited);
     make_and_close();
     expect(shmx_create(&made_after, NULL, SIZE, 0) == SHMX_OK);
@@ -74,6 +88,8 @@ static void in_child(void)
     use(inherited);
     make_and_close();
     expect(shmx_create(&made_after, NULL, SIZE, 0) == SHMX_OK);
+    close(child_is_done[0]);
+    close(child_is_done[1]);
 }
 
 /* Before all constructors of lower rank, and those of the same that come later in the program. */
@@ -106,6 +122,7 @@ static void handlers_of_others_work(void **state)
     assert_ok(shmx_mutex_lock(shm, shmx_data(shm), 0)); /* it has a token */
     assert_ok(shmx_mutex_unlock(shm, shmx_data(shm)));
     inherited = shm;
+    assert_int_equal(pipe(child_is_done), 0);
     alarm(10); /* rather than to hang */
     pid_t pid = fork();
     if (pid == 0)
