@@ -199,7 +199,8 @@ static bool unlinked(const struct shmx_attachment *attachment)
            atomic_load(&attachment->control->state) == SHMX_STATE_UNLINKED;
 }
 
-int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags, bool hurry)
+static int open_found(struct shmx_attachment *attachment, const char *name, unsigned flags,
+                      bool hurry)
 {
     struct shmx_win32_found found;
     int status;
@@ -216,6 +217,24 @@ int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned 
     } while (status == SHMX_ENOENT);
     if (status == SHMX_OK)
         shmx_win32_begin(attachment, flags);
+    return status;
+}
+
+int shmx_os_open(struct shmx_attachment *attachment, const char *name, unsigned flags, bool hurry)
+{
+    if ((flags & SHMX_RAW) == 0)
+        return open_found(attachment, name, flags, hurry);
+    /* A guest has a handle until it has mapped. Under the locks it is in no maker's way meanwhile;
+     * if they cannot be had, without. */
+    struct shmx_win32_chain session = {.name = name, .hurry = true}, machine = session;
+    machine.wide = true;
+    bool here = shmx_win32_chain_lock(&session) == SHMX_OK;
+    bool everywhere = here && shmx_win32_chain_lock(&machine) == SHMX_OK;
+    int status = open_found(attachment, name, flags, hurry);
+    if (everywhere)
+        shmx_win32_chain_unlock(&machine);
+    if (here)
+        shmx_win32_chain_unlock(&session);
     return status;
 }
 

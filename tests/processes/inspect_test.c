@@ -43,10 +43,11 @@ static int listed(const shmx_info *info, void *context)
     return 0;
 }
 
-/* Looks at a name, and at all there are, until the first byte of another segment is set. */
+/* Looks at a name, from inside too, and at all there are, until the first byte of another segment
+ * is set. */
 PART(curious) /* NAME OTHER */
 {
-    shmx *other;
+    shmx *other, *raw;
     shmx_info info;
     must(argc == 3 && shmx_open(&other, argv[2], 0) == SHMX_OK);
     _Atomic char *end = shmx_data(other);
@@ -54,6 +55,9 @@ PART(curious) /* NAME OTHER */
     for (int i = 0; atomic_load(end) == 0; i++) {
         int status = shmx_stat(argv[1], &info);
         must(status == SHMX_OK || status == SHMX_ENOENT);
+        status = shmx_open(&raw, argv[1], SHMX_RAW | SHMX_READ_ONLY);
+        must(status == SHMX_OK || status == SHMX_ENOENT);
+        shmx_close(&raw);
         if (i % 16 == 0)
             must(shmx_list(listed, NULL) == SHMX_OK);
     }
