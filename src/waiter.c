@@ -59,7 +59,7 @@ static int pass_senders(const struct shmx_waiter *waiter)
 }
 
 /* The last attempt of a reader, after all writers have gone or all was shut down. A message that
- * was begun before may still come. */
+ * was begun before may still come, and others may lie behind it. */
 static int attempt_last(struct shmx_waiter *waiter)
 {
     struct shmx_party *party = waiter->party;
@@ -71,7 +71,7 @@ static int attempt_last(struct shmx_waiter *waiter)
     status = waiter->attempt(waiter->job, true);
     if (status != SHMX_NOTHING)
         return status;
-    return party->lent || (over && party->held_up) ? SHMX_NOTHING : SHMX_EHANGUP;
+    return party->lent || party->held_up ? SHMX_NOTHING : SHMX_EHANGUP;
 }
 
 /* A reader found nothing. Is there nobody left to wait for? A message that the last sender sent

@@ -40,9 +40,10 @@ static inline void topic_show(struct topic_header *header, uint64_t position, ui
     if (message)
         atomic_store_explicit(&header->front.newest, position + 1, memory_order_release);
     STEP();
-    /* Relaxed: the lock is held. */
-    atomic_store_explicit(&header->publishers.number, number + message, memory_order_relaxed);
+    /* Release: a reader that begins and sees the number sees the newest message too. */
+    atomic_store_explicit(&header->publishers.number, number + message, memory_order_release);
     STEP();
+    /* Relaxed: the lock is held. */
     atomic_store_explicit(&header->publishers.shown, end, memory_order_relaxed);
     /* Release: a process that sees the turn finds the message. */
     if (message)

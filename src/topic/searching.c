@@ -123,6 +123,10 @@ static int walk_behind(shmx_topic *topic, struct unshown *at, bool last, bool as
     STEP();
     /* Acquire: the records before it are seen. */
     uint64_t tail = atomic_load_explicit(&topic->header->publishers.tail, memory_order_acquire);
+    /* All has been shown meanwhile: the last record may be one that is about to be, and would not
+     * be found again before it is. */
+    if (!topic_pending(topic))
+        return SHMX_AGAIN;
     while (at->position != tail && tail - at->position <= topic->capacity) {
         uint64_t end;
         STEP();
@@ -245,10 +249,11 @@ static int read_next(shmx_topic *topic, struct topic_job *job, bool ask)
 
 /* ---- latest ---- */
 
-static int nothing_latest(shmx_topic *topic)
+/* There is none yet, or cancelled records have used up the newest one. */
+static int nothing_latest(shmx_topic *topic, uint64_t newest)
 {
     topic_watch_turn(topic);
-    return topic_newest(topic) != 0 ? SHMX_AGAIN : SHMX_NOTHING;
+    return topic_newest(topic) != newest ? SHMX_AGAIN : SHMX_NOTHING;
 }
 
 static int read_latest(shmx_topic *topic, struct topic_job *job, bool ask)
@@ -258,10 +263,11 @@ static int read_latest(shmx_topic *topic, struct topic_job *job, bool ask)
         return status;
     for (int i = 0; i < TOPIC_OVERRUN_MOST; i++) {
         uint64_t newest = topic_newest(topic);
-        if (newest == 0)
-            return nothing_latest(topic);
-        status = message_read(topic, newest - 1, job);
+        status = newest != 0 ? message_read(topic, newest - 1, job) : READ_OVERRUN;
         if (status == SHMX_OK || status < 0)
+            return status;
+        status = nothing_latest(topic, newest);
+        if (status == SHMX_NOTHING)
             return status;
     }
     return SHMX_AGAIN;

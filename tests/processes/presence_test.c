@@ -564,20 +564,48 @@ static void the_last_receivers_reservation_is_no_room(void **state)
     (void)state;
     const char *name = test_name();
     shmx *shm = test_segment(name, SIZE);
+    shmx_queue *queue = queue_of(shm);
     struct blocked blocked = {queue_of(shm), 0};
     struct test_child *child = child_start("reserver", name, "joined");
     child_expect(child, "reserved");
-    while (shmx_queue_send(blocked.queue, "m", 1, 0) == SHMX_OK)
+    while (shmx_queue_send(queue, "m", 1, 0) == SHMX_OK)
         ;
     struct test_thread *thread = thread_start(sends_once, &blocked);
     test_until(test_sleepers(shm, (char *)shmx_data(shm) + 256 + 16) != 0);
     child_end_by_kill(child);
-    assert_status(shmx_queue_send(blocked.queue, "m", 1, 0), SHMX_EHANGUP);
+    assert_status(shmx_queue_send(queue, "m", 1, 0), SHMX_EHANGUP);
     int64_t start = test_now_ms();
     thread_join(thread);
     assert_true(test_now_ms() - start < DEATH_MS + BUSY_MS);
     assert_status(blocked.status, SHMX_EHANGUP);
     shmx_queue_close(&blocked.queue);
+    shmx_queue_close(&queue);
+    shmx_close(&shm);
+}
+
+/* One that has not joined has reserved before it. */
+static void what_lies_behind_a_reservation_is_received_before_the_end(void **state)
+{
+    (void)state;
+    shmx *shm = test_segment(test_name(), SIZE);
+    shmx_queue *other = queue_of(shm), *sender = queue_of(shm), *receiver = queue_of(shm);
+    void *place;
+    char got[8];
+    size_t size;
+    assert_ok(shmx_queue_join(sender, SHMX_SENDER));
+    assert_ok(shmx_queue_reserve(other, 5, &place, 0));
+    assert_ok(shmx_queue_send(sender, "second", 6, 0));
+    shmx_queue_close(&sender);
+    assert_status(shmx_queue_receive(receiver, got, sizeof got, &size, 0), SHMX_ETIMEDOUT);
+    memcpy(place, "first", 5);
+    assert_ok(shmx_queue_commit(other, 5));
+    assert_ok(shmx_queue_receive(receiver, got, sizeof got, &size, 0));
+    assert_memory_equal(got, "first", size);
+    assert_ok(shmx_queue_receive(receiver, got, sizeof got, &size, 0));
+    assert_memory_equal(got, "second", size);
+    assert_status(shmx_queue_receive(receiver, got, sizeof got, &size, 0), SHMX_EHANGUP);
+    shmx_queue_close(&receiver);
+    shmx_queue_close(&other);
     shmx_close(&shm);
 }
 
@@ -797,6 +825,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(two_that_read_do_not_wait_for_each_other),
     cmocka_unit_test(a_full_queue_hangs_up_too),
     cmocka_unit_test(the_last_receivers_reservation_is_no_room),
+    cmocka_unit_test(what_lies_behind_a_reservation_is_received_before_the_end),
     cmocka_unit_test(shutdown_is_for_everybody),
     cmocka_unit_test(a_reservation_is_waited_for_after_the_shutdown),
     cmocka_unit_test(a_dead_ones_reservation_is_not),

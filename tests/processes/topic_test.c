@@ -603,6 +603,30 @@ static void a_close_takes_its_reservation_back_while_the_lock_is_held_for_ever(v
     close_both(&fixture);
 }
 
+/* The last sender that had joined has gone, but one that had not has reserved before it. */
+static void what_lies_behind_a_reservation_is_read_before_the_end(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *topic = fixture.topic, *sender = another(&fixture, 0),
+               *reader = another(&fixture, 0);
+    char buffer[8];
+    void *place;
+    assert_ok(shmx_topic_join(sender, SHMX_SENDER));
+    assert_ok(shmx_topic_reserve(topic, 5, &place, 0));
+    publish_text(sender, "second");
+    shmx_topic_close(&sender);
+    expect_nothing(reader);
+    assert_status(shmx_topic_latest(reader, buffer, 8, NULL, NULL, 0), SHMX_ETIMEDOUT);
+    memcpy(place, "first", 5);
+    assert_ok(shmx_topic_commit(topic, 5));
+    expect_text(reader, "first", 0);
+    expect_text(reader, "second", 0);
+    assert_status(shmx_topic_next(reader, buffer, 8, NULL, NULL, 0), SHMX_EHANGUP);
+    shmx_topic_close(&reader);
+    close_both(&fixture);
+}
+
 static void the_order_is_that_of_reserve(void **state)
 {
     (void)state;
@@ -873,6 +897,36 @@ static void wait_in_thread(void *context)
     waiting->status = waiting->publishes
                           ? shmx_topic_publish(waiting->topic, "x", 1, SHMX_FOREVER)
                           : shmx_topic_next(waiting->topic, buffer, 8, NULL, NULL, SHMX_FOREVER);
+}
+
+static void waits_for_the_latest(void *context)
+{
+    struct waiting *waiting = context;
+    static char buffer[8];
+    waiting->status = shmx_topic_latest(waiting->topic, buffer, 8, NULL, NULL, SHMX_FOREVER);
+}
+
+/* Cancelled records have used up the newest message: a reader sleeps until the next one. */
+static void latest_sleeps_while_the_newest_is_gone(void **state)
+{
+    (void)state;
+    struct fixture fixture = open_new(4096);
+    shmx_topic *topic = fixture.topic;
+    struct waiting reader = {another(&fixture, 0), 1, false};
+    char buffer[8];
+    void *place;
+    publish_text(topic, "gone");
+    while (shmx_topic_latest(topic, buffer, 8, NULL, NULL, 0) == SHMX_OK) {
+        assert_ok(shmx_topic_reserve(topic, 600, &place, 0));
+        assert_ok(shmx_topic_cancel(topic));
+    }
+    struct test_thread *thread = thread_start(waits_for_the_latest, &reader);
+    test_until(test_sleepers(fixture.shm, &topic->header->publishers.event) != 0);
+    publish_text(topic, "new");
+    thread_join(thread);
+    assert_ok(reader.status);
+    shmx_topic_close(&reader.topic);
+    close_both(&fixture);
 }
 
 static void shutdown_wakes_those_who_wait(void **state)
@@ -1406,6 +1460,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_lock_that_is_held_for_ever_keeps_no_lossless_reader_waiting),
     cmocka_unit_test(a_reservation_ends_while_the_lock_is_held_for_ever),
     cmocka_unit_test(a_close_takes_its_reservation_back_while_the_lock_is_held_for_ever),
+    cmocka_unit_test(what_lies_behind_a_reservation_is_read_before_the_end),
+    cmocka_unit_test(latest_sleeps_while_the_newest_is_gone),
     cmocka_unit_test(the_order_is_that_of_reserve),
     cmocka_unit_test(publishers_wait_when_the_ring_comes_round),
     cmocka_unit_test(cancelled_room_is_room),

@@ -21,8 +21,8 @@
 
 static long die_at;          /* at that step; 0: never */
 static uint32_t die_chances; /* else at each step with one chance in so many; 0: none */
-static uint32_t chance = 1;
-static long steps;
+static _Thread_local uint32_t chance = 1;
+static _Thread_local long steps;
 static uint32_t bystander; /* the token of the test, which lives */
 
 void shmx_step(void)

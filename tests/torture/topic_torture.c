@@ -26,12 +26,14 @@ static uint32_t chance = 1;
 static long steps;
 
 /* Others come at that step, and publish; or they do so once the lock is free, and stop with it in
- * hand. */
+ * hand. Or this process stops there itself. */
 static long come_at;
 static long stop_at;
 static void come(void);
+static long halt_at;
 static void others_stop(void);
 static void stop_if_held(void);
+static void halt(void);
 
 void shmx_step(void)
 {
@@ -40,6 +42,8 @@ void shmx_step(void)
         come();
     if (steps == stop_at)
         others_stop();
+    if (steps == halt_at)
+        halt();
     stop_if_held();
     chance = chance * 1664525u + 1013904223u;
     if (steps == die_at || (die_chances != 0 && (chance >> 8) % die_chances == 0))
@@ -349,10 +353,22 @@ static struct {
     int end; /* number of its next message */
 } others;
 
+/* Or it takes its reservation back, and another process begins to publish. */
+static struct {
+    shmx_topic *topic;
+    bool stopped; /* in the middle */
+} halting;
+
+static void halting_comes(void);
+
 /* Publish over all that the reader lets go. */
 static void come(void)
 {
     come_at = 0;
+    if (halting.topic != NULL) {
+        halting_comes();
+        return;
+    }
     for (int i = 0; i < 300 && publish_number(others.topic, others.end, SMALL, 0) == SHMX_OK; i++)
         others.end++;
 }
@@ -463,16 +479,29 @@ static void stop_if_held(void)
     hear();
 }
 
-/* Publish when told, and stop with the lock in hand. */
+static void halt(void)
+{
+    halt_at = 0;
+    say("held");
+    hear();
+}
+
+/* Publish when told, and stop with the lock in hand, or at the n-th step if there is one. */
 PART(holder)
 {
     shmx *shm;
-    must(argc == 2);
+    must(argc == 3);
     shmx_topic *topic = attach(&shm, argv[1], 0);
     say("ready");
     hear();
-    stops = topic;
+    steps = 0;
+    halt_at = atol(argv[2]);
+    if (halt_at == 0)
+        stops = topic;
     must(publish_number(topic, HELD, SMALL, 1000) == SHMX_OK);
+    if (halt_at != 0)
+        say("over");
+    halt_at = 0;
     shmx_topic_close(&topic);
     shmx_close(&shm);
     return 0;
@@ -543,7 +572,7 @@ static bool stop_in_scene(long step, char act, bool dies)
     assert_ok(shmx_topic_open(&reader, shm, 0, REGION, 0));
     while (end <= 2)
         assert_ok(publish_number(topic, end++, SMALL, 0));
-    holder = child_start("holder", name);
+    holder = child_start("holder", name, "0");
     child_expect(holder, "ready");
     steps = 0;
     stop_at = step;
@@ -574,6 +603,74 @@ static void others_stop_at_every_step(void **state)
         long step = 1;
         while (stop_in_scene(step, *act, step % 2 == 0))
             step++;
+        assert_true(step > 3);
+    }
+}
+
+/* ---- the newest message stays the newest ---- */
+
+static void halting_comes(void)
+{
+    must(shmx_topic_cancel(halting.topic) == SHMX_OK);
+    halting.topic = NULL;
+    child_send(holder, "publish");
+    halting.stopped = strcmp(child_receive(holder), "held") == 0;
+}
+
+/* A reader looks behind a reservation. At the n-th step of that all is shown, and another begins to
+ * publish and stops at its own step `halts`. What the reader saw then stays the least that `latest`
+ * gives. False if there are no such steps. */
+static bool newest_in_scene(long step, long halts, bool latest)
+{
+    const char *name = test_name();
+    char number[24];
+    unsigned char message[LONG];
+    size_t size;
+    uint64_t seen;
+    void *place;
+    shmx *shm;
+    shmx_topic *topic, *reader;
+    snprintf(number, sizeof number, "%ld", halts);
+    assert_ok(shmx_create(&shm, name, REGION, 0));
+    assert_ok(shmx_topic_open(&topic, shm, 0, REGION, 0));
+    assert_ok(shmx_topic_open(&reader, shm, 0, REGION, 0));
+    assert_ok(publish_number(topic, 1, SMALL, 0));
+    assert_ok(shmx_topic_next(reader, message, LONG, &size, NULL, 0));
+    assert_ok(shmx_topic_reserve(topic, SMALL, &place, 0));
+    holder = child_start("holder", name, number);
+    child_expect(holder, "ready");
+    steps = 0;
+    come_at = step;
+    halting.topic = topic;
+    halting.stopped = false;
+    if (latest)
+        seen = latest_number(reader);
+    else
+        seen = shmx_topic_next(reader, message, LONG, &size, NULL, 0) == SHMX_OK ? 2 : 1;
+    bool stopped = halting.stopped;
+    halting.topic = NULL;
+    come_at = 0;
+    assert_true(latest_number(reader) >= seen);
+    child_kill(holder);
+    int ended = child_wait(holder);
+    assert_true(ended == CHILD_KILLED || (ended == 0 && !stopped));
+    assert_true(latest_number(reader) >= seen);
+    shmx_topic_close(&reader);
+    shmx_topic_close(&topic);
+    shmx_close(&shm);
+    return stopped;
+}
+
+static void the_newest_stays_the_newest(void **state)
+{
+    (void)state;
+    for (int latest = 0; latest < 2; latest++) {
+        long step = 1, halts;
+        do {
+            for (halts = 1; newest_in_scene(step, halts, latest != 0);)
+                halts++;
+            step++;
+        } while (halts > 1);
         assert_true(step > 3);
     }
 }
@@ -845,9 +942,8 @@ static const struct test_part parts[] = {{"actor", part_actor},
                                          {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(death_at_every_step),
-    cmocka_unit_test(others_come_at_every_step),
-    cmocka_unit_test(others_stop_at_every_step),
+    cmocka_unit_test(death_at_every_step),       cmocka_unit_test(others_come_at_every_step),
+    cmocka_unit_test(others_stop_at_every_step), cmocka_unit_test(the_newest_stays_the_newest),
     cmocka_unit_test(death_at_random),
 };
 
