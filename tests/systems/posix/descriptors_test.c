@@ -57,6 +57,58 @@ static void limited_later(void *context)
     must(shmx_create(&shm, "", 64, 0) == SHMX_ENOSPC);
 }
 
+PART(reserves)
+{
+    shmx *shm;
+    shmx_topic *topic;
+    void *place;
+    must(argc == 2 && shmx_open(&shm, argv[1], 0) == SHMX_OK);
+    must(shmx_topic_open(&topic, shm, 0, SIZE, 0) == SHMX_OK);
+    must(shmx_topic_reserve(topic, 8, &place, 0) == SHMX_OK);
+    say("reserved");
+    hear();
+    must(shmx_topic_cancel(topic) == SHMX_OK);
+    shmx_topic_close(&topic);
+    shmx_close(&shm);
+    return 0;
+}
+
+/* With lock files it takes a descriptor to ask whether the owner of a reservation lives. */
+static void commits_without_descriptors(void *context)
+{
+    shmx *shm;
+    shmx_topic *topic, *reader;
+    char got[8];
+    size_t size;
+    void *place;
+    must(shmx_create(&shm, context, SIZE, 0) == SHMX_OK);
+    must(shmx_topic_open(&topic, shm, 0, SIZE, 0) == SHMX_OK);
+    must(shmx_topic_open(&reader, shm, 0, SIZE, 0) == SHMX_OK);
+    must(shmx_topic_reserve(topic, 8, &place, 0) == SHMX_OK);
+    memcpy(place, "x", 1);
+    struct test_child *other = child_start("reserves", context);
+    child_expect(other, "reserved");
+    struct rlimit limit, none;
+    must(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    none = limit;
+    none.rlim_cur = 3;
+    must(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    must(shmx_topic_commit(topic, 1) == SHMX_OK);
+    must(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    child_send(other, "cancel");
+    must(child_wait(other) == 0);
+    must(shmx_topic_next(reader, got, sizeof got, &size, NULL, 0) == SHMX_OK && size == 1);
+    shmx_topic_close(&reader);
+    shmx_topic_close(&topic);
+    shmx_close(&shm);
+}
+
+static void a_commit_needs_no_descriptor(void **state)
+{
+    (void)state;
+    assert_int_equal(forked(commits_without_descriptors, (void *)test_name()), 0);
+}
+
 static void a_limit_of_files_set_later_is_enospc(void **state)
 {
     (void)state;
@@ -422,11 +474,15 @@ static void fork_after_giving_up_root_harms_nobody(void **state)
     assert_false(test_there(name));
 }
 
-static const struct test_part parts[] = {
-    {"goes", part_goes}, {"looks", part_looks}, {"holds", part_holds}, {NULL, NULL}};
+static const struct test_part parts[] = {{"goes", part_goes},
+                                         {"looks", part_looks},
+                                         {"holds", part_holds},
+                                         {"reserves", part_reserves},
+                                         {NULL, NULL}};
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_end_of_the_last_thread_counts_as_closing),
+    cmocka_unit_test(a_commit_needs_no_descriptor),
     cmocka_unit_test(a_limit_of_files_set_later_is_enospc),
     cmocka_unit_test(a_limit_of_files_keeps_nobody_from_locking),
     cmocka_unit_test(a_failed_create_closes_nothing_of_others),
