@@ -567,6 +567,27 @@ static void an_owners_segment_is_the_owners(void **state)
 
 static shmx *held;
 
+static void asks_who_is_there(void *context)
+{
+    (void)context;
+    become_other();
+    must(shmx_presence_wait(held, 1, 1, 0) == SHMX_EACCES);
+    must(shmx_presence_wait(held, 1, 0, 0) == SHMX_EACCES);
+    say("done");
+}
+
+static void one_that_became_another_user_sees_nobody_gone(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    assert_ok(shmx_create(&held, name, 100, 0));
+    assert_ok(shmx_presence_enter(held, 1));
+    bool done = as_other(asks_who_is_there, name);
+    shmx_close(&held);
+    if (!done)
+        test_skip("needs another user");
+}
+
 static void reads(void *context)
 {
     shmx *shm;
@@ -921,6 +942,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(one_who_sweeps_is_no_user),
     cmocka_unit_test(anothers_name_file_is_no_segment),
     cmocka_unit_test(an_owners_segment_is_the_owners),
+    cmocka_unit_test(one_that_became_another_user_sees_nobody_gone),
     cmocka_unit_test(another_user_keeps_a_segment_alive),
     cmocka_unit_test(one_left_shut_is_opened_by_its_owner),
     cmocka_unit_test(seats_go_with_their_last_user),
