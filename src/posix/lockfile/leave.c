@@ -113,14 +113,14 @@ static bool leave_others(struct shmx_attachment *attachment)
     return shmx_lockfile_seats_taken(id, &taken) == SHMX_OK && !taken;
 }
 
-static void leave(struct shmx_attachment *attachment)
+static void leave(struct shmx_attachment *attachment, bool (*patience)(int *round))
 {
     if (!leave_others(attachment))
         return;
     /* The holder of the name file finds that the last user is leaving, and lets go. */
     int round = 0;
     while (remove_as_last(attachment) == SHMX_EAGAIN)
-        if (!shmx_lockfile_patience_outside(&round))
+        if (!patience(&round))
             return;
     /* A process that may write may have cut the object short; then reading this faults. */
     bool whole = (attachment->label.flags & SHMX_OTHERS_WRITE) == 0;
@@ -133,8 +133,8 @@ void shmx_posix_leave_at_exit(struct shmx_attachment *attachment)
     if (attachment->os.user_fd < 0 || attachment->os.left)
         return;
     shmx_lockfile_owner_drop(attachment);
-    shmx_lockfile_passed_close(attachment); /* first, as it is a user as well */
-    leave(attachment);
+    shmx_lockfile_passed_close(attachment);    /* first, as it is a user as well */
+    leave(attachment, shmx_lockfile_patience); /* the list is locked: forks wait for its end */
     attachment->os.left = true;
 }
 
@@ -157,7 +157,7 @@ static void close_own(struct shmx_attachment *attachment)
     shmx_lockfile_passed_close(attachment); /* first, as it is a user as well */
     shmx_posix_heir_drop(attachment);       /* ... like this one, in another's handler of fork */
     if (attachment->os.user_fd >= 0 && !attachment->os.left)
-        leave(attachment);
+        leave(attachment, shmx_lockfile_patience_outside);
 }
 
 void shmx_os_close(struct shmx_attachment *attachment)

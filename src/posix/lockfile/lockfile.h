@@ -80,7 +80,8 @@ int shmx_lockfile_sweep_all(const char *start, bool *held);
 /* Sleep a little; false when the patience with the holder of a lock has ended. */
 bool shmx_lockfile_patience(int *round);
 
-/* The same for one that is inside the gate, and leaves it meanwhile. */
+/* The same for one that is inside the gate, and leaves it meanwhile; not with the list locked,
+ * which may be wanted for that. */
 bool shmx_lockfile_patience_outside(int *round);
 
 /* True while nothing slower is to be expected than another's look. */

@@ -201,6 +201,14 @@ static int counts(const struct shmx_attachment *attachment, const struct shmx_po
     return status == SHMX_EACCES ? SHMX_OK : status;
 }
 
+/* A file that could not be opened: is it no mark? It may be gone, or a neighbour's, as those of
+ * ours can be read by all who may attach. One that has become another user since cannot tell. */
+static bool is_no_mark(const struct shmx_attachment *attachment, int status)
+{
+    bool readable = geteuid() == attachment->os.user || (attachment->label.flags & MARK_READERS);
+    return status == SHMX_ENOENT || status == SHMX_EPROTO || (status == SHMX_EACCES && readable);
+}
+
 static int look_at(const char *rest, void *context)
 {
     struct look *look = context;
@@ -212,9 +220,10 @@ static int look_at(const char *rest, void *context)
     if (sscanf(rest, "%8" SCNx32, &mark.number) != 1 || mark.number == look->mark.number)
         return SHMX_OK;
     shmx_lockfile_path_mark(path, look->attachment->label.id, &mark);
-    if (shmx_lockfile_open(path, &fd, &facts) != SHMX_OK)
-        return SHMX_OK;
-    int status = shmx_lockfile_ask(fd, path, &alive);
+    int status = shmx_lockfile_open(path, &fd, &facts);
+    if (status != SHMX_OK)
+        return is_no_mark(look->attachment, status) ? SHMX_OK : status;
+    status = shmx_lockfile_ask(fd, path, &alive);
     close(fd);
     if (status == SHMX_OK && alive)
         status = counts(look->attachment, &mark, &facts, &alive);
@@ -234,7 +243,7 @@ int shmx_posix_mark_held(struct shmx_attachment *attachment, enum shmx_os_space 
              (int)space, key);
     status = shmx_lockfile_list(start, look_at, &look);
     *held = look.held;
-    return status;
+    return look.held ? SHMX_OK : status;
 }
 
 /* A look for the lowest key. */

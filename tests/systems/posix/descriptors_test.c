@@ -389,6 +389,91 @@ static void fork_without_a_descriptor_harms_nobody(void **state)
     assert_int_equal(forked(without_descriptors, (void *)test_name()), 0);
 }
 
+/* ---- few that are free ---- */
+
+#define OTHERS_KEY 7
+
+static void holds(void *context)
+{
+    shmx *shm;
+    shmx_queue *queue;
+    must(shmx_open(&shm, context, 0) == SHMX_OK);
+    must(shmx_queue_open(&queue, shm, 64, SIZE - 64) == SHMX_OK);
+    must(shmx_queue_join(queue, SHMX_SENDER | SHMX_RECEIVER) == SHMX_OK);
+    must(shmx_presence_enter(shm, OTHERS_KEY) == SHMX_OK);
+    must(shmx_mutex_lock(shm, mutex_of(shm), 0) == SHMX_OK);
+    say("ready");
+    hear();
+    _exit(0);
+}
+
+struct shortage {
+    const char *name;
+    int descriptors; /* so many are free */
+};
+
+static void leave_free(int descriptors)
+{
+    const struct rlimit few = {64, 64};
+    int fds[64], count = 0;
+    must(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    while ((fds[count] = open("/dev/null", O_RDONLY)) >= 0)
+        count++;
+    must(count >= descriptors);
+    for (int i = 0; i < descriptors; i++)
+        close(fds[--count]);
+}
+
+static int count_key(uint32_t key, void *context)
+{
+    *(int *)context += key == OTHERS_KEY;
+    return 0;
+}
+
+#define ENOUGH 2 /* a directory and a file */
+
+/* Is it the truth, or that it cannot be told? */
+static bool honest(const struct shortage *shortage, int status, int truth)
+{
+    return status == truth || (status == SHMX_EMFILE && shortage->descriptors < ENOUGH);
+}
+
+static void asks_short(void *context)
+{
+    const struct shortage *shortage = context;
+    shmx *shm;
+    shmx_queue *queue;
+    char byte;
+    size_t size;
+    int found = 0;
+    must(shmx_open(&shm, shortage->name, 0) == SHMX_OK);
+    must(shmx_queue_open(&queue, shm, 64, SIZE - 64) == SHMX_OK);
+    must(shmx_mutex_lock(shm, mutex_of(shm), 0) == SHMX_ETIMEDOUT); /* it has a token */
+    leave_free(shortage->descriptors);
+    must(honest(shortage, shmx_queue_receive(queue, &byte, 1, &size, 0), SHMX_ETIMEDOUT));
+    must(honest(shortage, shmx_queue_send(queue, "x", 1, 0), SHMX_OK));
+    must(honest(shortage, shmx_presence_wait(shm, OTHERS_KEY, 0, 0), SHMX_ETIMEDOUT));
+    must(honest(shortage, shmx_presence_wait(shm, OTHERS_KEY, 1, 0), SHMX_OK));
+    int status = shmx_presence_list(shm, count_key, &found);
+    must(honest(shortage, status, SHMX_OK) && found == (status == SHMX_OK));
+    must(honest(shortage, shmx_mutex_lock(shm, mutex_of(shm), 0), SHMX_ETIMEDOUT));
+    _exit(0);
+}
+
+static void short_of_descriptors_nobody_seems_gone(void **state)
+{
+    (void)state;
+    struct shortage shortage = {test_name(), 0};
+    for (; shortage.descriptors <= ENOUGH; shortage.descriptors++) {
+        shmx *shm = test_segment(shortage.name, SIZE);
+        struct test_child *holder = child_fork(holds, (void *)shortage.name);
+        child_expect(holder, "ready");
+        assert_int_equal(forked(asks_short, &shortage), 0);
+        child_finish(holder);
+        shmx_close(&shm);
+    }
+}
+
 /* The attachment's numbers are beyond the limit, and the child's own would be below. */
 static void below_the_limit(void *context)
 {
@@ -490,6 +575,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(opened_anew_it_is_a_user),
     cmocka_unit_test(a_living_owner_is_not_dead_after_closefrom),
     cmocka_unit_test(fork_without_a_descriptor_harms_nobody),
+    cmocka_unit_test(short_of_descriptors_nobody_seems_gone),
     cmocka_unit_test(fork_below_a_limit_harms_nobody),
     cmocka_unit_test(fork_after_giving_up_root_harms_nobody),
 };

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lockfile/lockfile.h"
@@ -371,6 +372,44 @@ static void a_lock_that_is_held_for_ever_is_eagain(void **state)
     shmx_close(&shm);
 }
 
+static void forks_on(void *context)
+{
+    (void)context;
+    for (;;) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(0);
+        must(pid > 0 && waitpid(pid, NULL, 0) == pid);
+    }
+}
+
+PART(exits_while_it_forks)
+{
+    shmx *shm;
+    must(argc == 2 && shmx_create(&shm, argv[1], 100, 0) == SHMX_OK);
+    say("ready");
+    must(hear() != NULL);
+    alarm(20);                          /* rather than to hang */
+    static struct test_thread *forking; /* never joined, and no leak */
+    forking = thread_start(forks_on, NULL);
+    return forking == NULL;
+}
+
+/* The last user waits for the name file while the process ends, and forks wait for that end. */
+static void a_lock_that_is_held_for_ever_ends_with_exit(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    struct test_child *child = child_start("exits_while_it_forks", name);
+    child_expect(child, "ready");
+    int fd = open(name_file(name), O_RDONLY);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    child_send(child, "go");
+    assert_int_equal(child_wait(child), 0);
+    close(fd);
+    expect_gone(name);
+}
+
 /* As one that sweeps, which finds a new file before its maker has locked it, and is slow. */
 static void locks_again_and_again(void *path)
 {
@@ -527,6 +566,27 @@ static void an_owners_segment_is_the_owners(void **state)
 }
 
 static shmx *held;
+
+static void asks_who_is_there(void *context)
+{
+    (void)context;
+    become_other();
+    must(shmx_presence_wait(held, 1, 1, 0) == SHMX_EACCES);
+    must(shmx_presence_wait(held, 1, 0, 0) == SHMX_EACCES);
+    say("done");
+}
+
+static void one_that_became_another_user_sees_nobody_gone(void **state)
+{
+    (void)state;
+    const char *name = test_name();
+    assert_ok(shmx_create(&held, name, 100, 0));
+    assert_ok(shmx_presence_enter(held, 1));
+    bool done = as_other(asks_who_is_there, name);
+    shmx_close(&held);
+    if (!done)
+        test_skip("needs another user");
+}
 
 static void reads(void *context)
 {
@@ -862,6 +922,11 @@ static void short_of_memory_nothing_seems_damaged(void **state)
     expect_gone(name);
 }
 
+static const struct test_part parts[] = {
+    {"exits_while_it_forks", part_exits_while_it_forks},
+    {NULL, NULL},
+};
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(names_with_the_same_hash_are_told_apart),
     cmocka_unit_test(all_places_taken_is_eexist),
@@ -872,10 +937,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_hard_link_in_a_name_files_place_harms_nothing),
     cmocka_unit_test(garbage_in_a_name_file_is_a_leftover),
     cmocka_unit_test(a_lock_that_is_held_for_ever_is_eagain),
+    cmocka_unit_test(a_lock_that_is_held_for_ever_ends_with_exit),
     cmocka_unit_test(one_who_sweeps_is_met_again),
     cmocka_unit_test(one_who_sweeps_is_no_user),
     cmocka_unit_test(anothers_name_file_is_no_segment),
     cmocka_unit_test(an_owners_segment_is_the_owners),
+    cmocka_unit_test(one_that_became_another_user_sees_nobody_gone),
     cmocka_unit_test(another_user_keeps_a_segment_alive),
     cmocka_unit_test(one_left_shut_is_opened_by_its_owner),
     cmocka_unit_test(seats_go_with_their_last_user),
@@ -887,4 +954,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(short_of_memory_nothing_seems_damaged),
 };
 
-TEST_MAIN(tests, no_parts)
+TEST_MAIN(tests, parts)
