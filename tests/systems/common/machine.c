@@ -23,6 +23,8 @@ static bool machine_make(void)
 static int machine_remove(void)
 {
     static const char *const parts[] = {"/objects", "/tmp", "/var/tmp", "/var/shm", "/var", ""};
+    if (machine[0] == '\0')
+        return 0; /* another's */
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         char path[SIM_PATH_MAX];
         sim_clear(parts[i], NULL);
