@@ -444,10 +444,9 @@ SHMX_API int shmx_queue_release(shmx_queue *queue);
  * When all senders that joined are gone, receive and peek first give the messages that are left,
  * and then SHMX_EHANGUP. One that another handle has peeked is left until it is released; only a
  * handle that has peeked one itself does not wait for that. One that another handle has reserved is
- * waited for. When all receivers that joined are
- * gone, send and reserve are SHMX_EHANGUP. Each learns it within 100 ms. A handle that joins later
- * ends the state. A side that nobody has joined never counts as gone, and a handle that has joined
- * both is there on both.
+ * waited for. When all receivers that joined are gone, send and reserve are SHMX_EHANGUP. Each
+ * learns it within 100 ms. A handle that joins later ends the state. A side that nobody has joined
+ * never counts as gone, and a handle that has joined both is there on both.
  * Errors: SHMX_EINVAL (sides is 0 or has unknown bits), SHMX_ENOSPC (no room for a lock file),
  *         SHMX_ENOMEM, SHMX_EMFILE, SHMX_ENOTSUP, SHMX_EIO */
 #define SHMX_SENDER 0x1u

@@ -661,7 +661,7 @@ static bool newest_in_scene(long step, long halts, bool latest)
     return stopped;
 }
 
-static void the_newest_stays_the_newest(void **state)
+static void latest_never_goes_back(void **state)
 {
     (void)state;
     for (int latest = 0; latest < 2; latest++) {
@@ -943,7 +943,7 @@ static const struct test_part parts[] = {{"actor", part_actor},
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(death_at_every_step),       cmocka_unit_test(others_come_at_every_step),
-    cmocka_unit_test(others_stop_at_every_step), cmocka_unit_test(the_newest_stays_the_newest),
+    cmocka_unit_test(others_stop_at_every_step), cmocka_unit_test(latest_never_goes_back),
     cmocka_unit_test(death_at_random),
 };
 
